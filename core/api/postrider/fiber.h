@@ -1,0 +1,98 @@
+/*
+ * Fibers: straight-line code that waits without blocking.
+ *
+ * All fibers run on one thread, one at a time, and change over only inside a
+ * call that says it waits. Data shared by fibers needs no lock, but may have
+ * changed after every wait. A wait ends with PR_OK, with PR_TIMEOUT at its
+ * deadline, or with PR_CANCELLED once the fiber was asked to stop: the fiber
+ * then unwinds by returning.
+ *
+ * Children belong to a scope and are joined when it ends: no fiber outlives
+ * what started it.
+ */
+#ifndef POSTRIDER_FIBER_H
+#define POSTRIDER_FIBER_H
+
+#include <postrider/status.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Milliseconds of a clock that never jumps and stands still in suspend. */
+typedef uint64_t pr_time;
+#define PR_NEVER UINT64_MAX
+
+PR_API pr_time pr_now(void);
+/* pr_now() + ms, without overflow. */
+PR_API pr_time pr_in(uint64_t ms);
+
+typedef pr_status pr_fiber_fn(void *argument);
+
+/* Stack sizes, in octets. */
+#define PR_STACK_SESSION (64 * 1024)
+#define PR_STACK_RULE (256 * 1024)
+
+/* A family of fibers. Initialise with pr_scope_init, end with pr_scope_join.
+ * Lives on the stack or inside the object of the fiber that made it. */
+struct pr_scope {
+    struct pr_fiber *children;
+    struct pr_fiber *joiner;
+    size_t count;
+    pr_status first_failure; /* of the first child that did not return PR_OK */
+};
+
+PR_API void pr_scope_init(struct pr_scope *scope);
+/* Starts a fiber; it first runs when the caller waits. `name` is lent for the
+ * fiber's life. PR_NOMEM. */
+PR_API PR_CHECKED pr_status pr_spawn(struct pr_scope *scope, const char *name,
+                                     size_t stack, pr_fiber_fn *run,
+                                     void *argument);
+/* Waits for every child, even if the caller is cancelled (which it passes on to
+ * the children). Returns the first failure of a child. */
+PR_API pr_status pr_scope_join(struct pr_scope *scope);
+/* Asks every child to stop; does not wait. */
+PR_API void pr_scope_cancel(struct pr_scope *scope);
+
+PR_API PR_CHECKED pr_status pr_sleep(uint64_t ms);
+/* Lets the others run; PR_CANCELLED if asked to stop. */
+PR_API PR_CHECKED pr_status pr_yield(void);
+/* Has this fiber been asked to stop? Never waits. */
+PR_API bool pr_is_cancelled(void);
+
+/* Runs `job(argument)` on the thread pool and waits for its end. The wait
+ * cannot be cancelled: the job may use the caller's memory. The job touches only
+ * what it was handed, may call pr_fail(), and must not wait. */
+PR_API pr_status pr_offload(pr_fiber_fn *job, void *argument);
+
+/* Something fibers wait for: a condition of theirs may have changed.
+ * Zeroed memory is an event without waiters. */
+struct pr_event {
+    struct pr_waiter *first, *last;
+};
+
+/* Waits for the next pr_event_wake*. Look at the condition again after it. */
+PR_API PR_CHECKED pr_status pr_event_wait(struct pr_event *event,
+                                          pr_time deadline);
+PR_API void pr_event_wake_one(struct pr_event *event);
+PR_API void pr_event_wake_all(struct pr_event *event);
+
+/* A count of free places, first come first served.
+ * {.free = n} is a semaphore with n places. */
+struct pr_semaphore {
+    size_t free;
+    struct pr_event queue;
+};
+
+PR_API PR_CHECKED pr_status pr_semaphore_take(struct pr_semaphore *semaphore,
+                                              size_t places, pr_time deadline);
+PR_API void pr_semaphore_give(struct pr_semaphore *semaphore, size_t places);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,86 @@
+/*
+ * A message: its octets (the spool), who it is (the item), what a sink is told.
+ */
+#ifndef POSTRIDER_MESSAGE_H
+#define POSTRIDER_MESSAGE_H
+
+#include <postrider/buffer.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The octets of one message while it is in the house: in memory up to 64 KiB,
+ * beyond that in an unnamed file of the state directory. Written by one fiber;
+ * once sealed, read by anyone, offloaded jobs as well. */
+struct pr_spool;
+
+/* Appends octets as they came from the wire. CRLF becomes LF, also when it is
+ * cut between two calls; bare CR and bare LF stay. May wait for the disk.
+ * PR_FULL, PR_IO, PR_NOMEM, PR_LIMIT. */
+PR_API PR_CHECKED pr_status pr_spool_append(struct pr_spool *spool,
+                                            const char *data, size_t size);
+/* Ends writing. */
+PR_API PR_CHECKED pr_status pr_spool_seal(struct pr_spool *spool);
+/* Octets now held, line ends converted. */
+PR_API uint64_t pr_spool_size(const struct pr_spool *spool);
+/* Octets appended, as on the wire. */
+PR_API uint64_t pr_spool_wire_size(const struct pr_spool *spool);
+/* The whole message if it is in memory, else .data is NULL. Sealed only. */
+PR_API struct pr_bytes pr_spool_memory(const struct pr_spool *spool);
+/* The unnamed file, -1 if in memory. Lent; use pread and copy_file_range. */
+PR_API int pr_spool_file(const struct pr_spool *spool);
+/* Reads at `offset`; *ret_size 0 at the end. Sealed only; blocks briefly for a
+ * spool in a file. */
+PR_API PR_CHECKED pr_status pr_spool_read(const struct pr_spool *spool,
+                                          uint64_t offset, char *data,
+                                          size_t size, size_t *ret_size);
+
+/* RFC 3501, 2.3.2: the system flags. Keywords stand beside them. */
+enum pr_flag {
+    PR_FLAG_SEEN = 1,
+    PR_FLAG_ANSWERED = 2,
+    PR_FLAG_FLAGGED = 4,
+    PR_FLAG_DELETED = 8,
+    PR_FLAG_DRAFT = 16,
+    PR_FLAG_RECENT = 32
+};
+
+/* A set of flags and keywords. Keywords: UTF-8 or NULL, separated by one space,
+ * none twice (RFC 3501, 9: flag-keyword is an atom, so no space is in one). */
+struct pr_flags {
+    unsigned system; /* of enum pr_flag */
+    const char *keywords;
+};
+
+/* One message on a server, as it was listed. */
+struct pr_item {
+    uint32_t uid;       /* IMAP; for POP3 the number of this session */
+    const char *uidl;   /* POP3 only, else NULL */
+    uint64_t size;      /* octets as the server counts them; 0: not told */
+    int64_t received;   /* INTERNALDATE: seconds since 1970; 0: not told */
+    struct pr_flags flags;
+    void *user;         /* the lister's own */
+};
+
+/* What a sink is handed: one message for one place. All lent until commit or
+ * abort has returned, but `ticket`, which is the sink's own. */
+struct pr_delivery {
+    const struct pr_spool *spool; /* sealed: what is to be delivered */
+    const char *folder;           /* below the sink's root; "" is the root */
+    const char *key;   /* delivery key: [A-Za-z0-9._-], 1 to 64 octets; the same
+                          for each try of this message */
+    int64_t received;  /* seconds since 1970 */
+    struct pr_flags flags;
+    const char *account;
+    const char *source_folder;
+    char receipt[300]; /* stage writes where the message will be */
+    void *ticket;
+    pr_status result;  /* of commit, for this delivery */
+    char failure[PR_FAILURE_MAX]; /* its words when result is not PR_OK */
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

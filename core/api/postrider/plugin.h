@@ -1,0 +1,205 @@
+/*
+ * What a plugin is: one constant descriptor with the classes it brings.
+ *
+ * The loader looks at `abi` and `size` before it runs any of the plugin's code.
+ * Tables only ever grow at their end; the core reads a slot only if `size`
+ * covers it. Plugins are never unloaded while the program runs, and can also be
+ * linked in statically.
+ *
+ * The operations are plain functions that run in a fiber and may wait. They
+ * return a pr_status after pr_fail() has recorded the words.
+ */
+#ifndef POSTRIDER_PLUGIN_H
+#define POSTRIDER_PLUGIN_H
+
+#include <postrider/buffer.h>
+#include <postrider/fiber.h>
+#include <postrider/log.h>
+#include <postrider/message.h>
+#include <postrider/option.h>
+#include <postrider/stream.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PR_ABI 1u
+
+/* ---- Sources ----------------------------------------------------------- */
+
+/* One session with a server. It has at most one folder selected. The core calls
+ * one operation at a time. */
+struct pr_source {
+    const struct pr_class *class;
+    const void *options;      /* the class's options struct, filled */
+    const struct pr_log *log;
+    const char *account;
+    bool read_only;           /* nothing on the server may change */
+    void *state;              /* the plugin's own; freed in close */
+};
+
+/* A folder's name as users write it: UTF-8, the server's own hierarchy
+ * separator. */
+typedef pr_status pr_folder_found(void *user, const char *name);
+
+/* What select tells about a folder. */
+struct pr_mailbox {
+    uint32_t uidvalidity;  /* 0: the source has none (POP3) */
+    uint32_t uidnext;      /* 0: not told */
+    uint64_t modseq;       /* HIGHESTMODSEQ; 0: not told */
+    uint32_t exists;       /* messages in it */
+    bool read_only;
+};
+
+/* UIDs first..last, both in it; last UINT32_MAX: to the end. */
+struct pr_range {
+    uint32_t first, last;
+};
+
+typedef pr_status pr_item_listed(void *user, const struct pr_item *item);
+
+enum pr_want {
+    PR_WANT_HEADER = 1, /* the header, with the empty line at its end */
+    PR_WANT_ALL = 2     /* the whole message */
+};
+
+struct pr_request {
+    struct pr_item *item; /* lent until end() */
+    enum pr_want want;
+};
+
+/* The core's side of a fetch: the source pulls requests from it, as many as it
+ * keeps in flight, and pushes what comes back. */
+struct pr_feed {
+    const struct pr_feed_ops *ops;
+};
+
+struct pr_feed_ops {
+    uint32_t size;
+    /* The next request. PR_EOF: there will be none. With `wait` false, PR_OK
+     * with ret->item NULL: none now, ask again when something has come back. */
+    pr_status (*next)(struct pr_feed *feed, bool wait, struct pr_request *ret);
+    /* The octets of `item` begin: where they go. Waits until there is room in
+     * the house. `octets` is what the literal announces. PR_LIMIT: not wanted
+     * after all; read past it and call end(PR_LIMIT). */
+    pr_status (*begin)(struct pr_feed *feed, struct pr_item *item,
+                       enum pr_want want, uint64_t octets,
+                       struct pr_spool **ret);
+    /* All of `item` is there (PR_OK), or it will not come: PR_GONE if it
+     * vanished, else what went wrong with it. Exactly once for each request
+     * taken, also when fetch itself fails. May wait. */
+    void (*end)(struct pr_feed *feed, struct pr_item *item, pr_status result);
+};
+
+/* What the server is to do with a message that is safe here. Done in this order:
+ * flags, copy, then move or delete. */
+struct pr_deed {
+    const struct pr_item *item;
+    struct pr_flags set, clear;
+    const char *copy_to; /* NULL: no */
+    const char *move_to; /* NULL: no */
+    bool remove;         /* for good */
+    pr_status result;    /* of settle, for this deed */
+};
+
+struct pr_source_ops {
+    uint32_t size;
+    /* Connects and logs in. */
+    pr_status (*open)(struct pr_source *source);
+    /* Names the folders that match one of `patterns` (ended by NULL; "*" any,
+     * "%" any but the separator, "!" before a pattern leaves out). NULL slot:
+     * there is one folder, "INBOX". */
+    pr_status (*folders)(struct pr_source *source, const char *const *patterns,
+                         pr_folder_found *found, void *user);
+    /* Selects a folder. PR_GONE if it is not there. */
+    pr_status (*select)(struct pr_source *source, const char *folder,
+                        struct pr_mailbox *ret);
+    /* Lists the messages in `ranges`, in ascending order of UID. */
+    pr_status (*list)(struct pr_source *source, const struct pr_range *ranges,
+                      size_t count, pr_item_listed *listed, void *user);
+    /* Fetches all that `feed` asks for; returns when the feed is at its end and
+     * nothing is in flight. */
+    pr_status (*fetch)(struct pr_source *source, struct pr_feed *feed);
+    /* Carries out deeds, merged into as few commands as may be. A result for
+     * each deed; the return value is for the session. */
+    pr_status (*settle)(struct pr_source *source, struct pr_deed *deeds,
+                        size_t count);
+    /* Logs out if the line still stands, closes, frees. Any time after open was
+     * called, also if that failed. */
+    void (*close)(struct pr_source *source);
+    /* Host and port for the limit of connections; lent. NULL slot: none. */
+    const char *(*host)(const struct pr_source *source);
+};
+
+/* ---- Sinks ------------------------------------------------------------- */
+
+struct pr_sink {
+    const struct pr_class *class;
+    const void *options;
+    const struct pr_log *log;
+    const char *name; /* as in logs and in the state: "maildir:/home/a/Mail" */
+    void *state;
+};
+
+struct pr_sink_ops {
+    uint32_t size;
+    /* Once for each sink of the configuration. NULL slot: nothing to do. */
+    pr_status (*open)(struct pr_sink *sink);
+    /* Prepares a delivery and writes its receipt: where it will be. The receipt
+     * is noted before commit, so that recover() can look there after a crash.
+     * Nothing that others can see happens yet. */
+    pr_status (*stage)(struct pr_sink *sink, struct pr_delivery *delivery);
+    /* Makes a batch durable. Sets result (and failure) of each delivery; PR_OK
+     * there means it survives a power cut. Batches of one sink may run side by
+     * side. The return value is PR_OK unless the batch as a whole failed, when
+     * every result is that. */
+    pr_status (*commit)(struct pr_sink *sink, struct pr_delivery *const *batch,
+                        size_t count);
+    /* Drops a staged delivery. */
+    void (*abort)(struct pr_sink *sink, struct pr_delivery *delivery);
+    /* After a crash: did the delivery with this key and receipt happen? PR_OK:
+     * yes, durably. PR_GONE: no, and it may be repeated. PR_DOUBT: the far side
+     * cannot tell. NULL slot: PR_DOUBT. */
+    pr_status (*recover)(struct pr_sink *sink, const char *key,
+                         const char *receipt);
+    /* Could it deliver? For `postrider check`; changes nothing. */
+    pr_status (*check)(struct pr_sink *sink);
+    void (*close)(struct pr_sink *sink);
+    /* Names the sink for logs and the state from its options, into `name`. */
+    void (*describe)(const void *options, char *name, size_t size);
+};
+
+/* ---- The descriptor ---------------------------------------------------- */
+
+enum pr_role { PR_ROLE_SOURCE = 1, PR_ROLE_SINK = 2 };
+
+/* What a user writes in the configuration: `imap {...}`, `maildir "..."`. */
+struct pr_class {
+    uint32_t size;
+    enum pr_role role;
+    const char *name;    /* a Lua identifier */
+    const char *summary; /* one line, no full stop */
+    const struct pr_option *options; /* ended by a zeroed entry */
+    size_t options_size; /* of the struct the options are stored in */
+    const struct pr_source_ops *source;
+    const struct pr_sink_ops *sink;
+    /* May look at the filled options as a whole. PR_CONFIG with words. */
+    pr_status (*check_options)(const void *options);
+};
+
+struct pr_plugin {
+    uint32_t abi;  /* PR_ABI */
+    uint32_t size; /* sizeof(struct pr_plugin) */
+    const char *name; /* of the file: NAME.so exports pr_plugin_NAME */
+    const char *version;
+    const char *license;
+    const char *summary;
+    const struct pr_class *const *classes; /* ended by NULL */
+};
+
+#define PR_PLUGIN(id) PR_API const struct pr_plugin pr_plugin_##id
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,1 @@
+libcore_la_SOURCES += %D%/failure.h %D%/text.h %D%/log.h

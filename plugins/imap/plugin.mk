@@ -1,0 +1,1 @@
+# The IMAP plugin; see its README.md.

@@ -1,0 +1,1 @@
+# The Maildir plugin; see its README.md.

@@ -1,0 +1,1 @@
+# Lua that ships with the program.

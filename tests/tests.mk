@@ -1,0 +1,18 @@
+# Unit tests run by `make check`; tests/run runs everything else too. Each
+# folder of the core has its fragment, so that each test names its own files.
+unit_cflags = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+unit_ldadd = libcore.la $(CMOCKA_LIBS)
+AM_TESTS_ENVIRONMENT = abs_srcdir='$(abs_srcdir)'; export abs_srcdir;
+
+if HAVE_CMOCKA
+include tests/unit/base.mk
+include tests/unit/fiber.mk
+include tests/unit/io.mk
+include tests/unit/mail.mk
+include tests/unit/state.mk
+include tests/unit/lua.mk
+include tests/unit/engine.mk
+include tests/unit/maildir.mk
+include tests/wire/wire.mk
+endif
+include tests/fuzz/fuzz.mk
