@@ -1,8 +1,8 @@
 /*
  * Where pr_fail() puts its words: one slot for each fiber or offloaded job.
  *
- * The fiber layer swaps the slot at each switch, so that words said in one fiber
- * are never read in another.
+ * The fiber layer swaps the slot at each switch, so that words said in one
+ * fiber are never read in another.
  */
 #ifndef BASE_FAILURE_H
 #define BASE_FAILURE_H

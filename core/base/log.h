@@ -4,12 +4,12 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
-#include <postrider/log.h>
-
 #include <stdbool.h>
 
-/* A receiver of finished lines: `who` is "work/INBOX" or "", `text` is printable
- * UTF-8 without a line end. */
+#include <postrider/log.h>
+
+/* A receiver of finished lines: `who` is "work/INBOX" or "", `text` is
+ * printable UTF-8 without a line end. */
 typedef void log_receiver(void *user, enum pr_level level, const char *who,
                           const char *text);
 

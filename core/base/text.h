@@ -17,7 +17,8 @@ char *text_printable(struct pr_bytes bytes, char *out, size_t size);
  * is near enough to be a slip (at most a third of its length, at least 1). */
 const char *text_nearest(const char *name, const char *const *names);
 
-/* "4096", "50K", "50M", "2G" (powers of 1024) to octets. PR_CONFIG with words. */
+/* "4096", "50K", "50M", "2G" (powers of 1024) to octets. PR_CONFIG with words.
+ */
 PR_CHECKED pr_status text_to_size(const char *text, uint64_t *ret_octets);
 /* "90" (seconds), "500ms", "30s", "10m", "2h", "30d", "1w" to milliseconds. */
 PR_CHECKED pr_status text_to_duration(const char *text, uint64_t *ret_ms);

@@ -7,9 +7,9 @@
 #ifndef FIBER_LOOP_H
 #define FIBER_LOOP_H
 
-#include <postrider/fiber.h>
-
 #include <uv.h>
+
+#include <postrider/fiber.h>
 
 /* Sets the loop up, runs `main_fiber(argument)` in a first fiber (stack: 256
  * KiB), drives the loop until it returns, tears all down and returns its

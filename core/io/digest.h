@@ -12,7 +12,8 @@ struct digest; /* SHA-256 in the making */
 PR_CHECKED pr_status digest_new(struct digest **ret);
 PR_CHECKED pr_status digest_add(struct digest *digest, const void *data,
                                 size_t size);
-/* Writes the digest and frees `digest` (NULL is fine with ret NULL: free only). */
+/* Writes the digest and frees `digest` (NULL is fine with ret NULL: free only).
+ */
 void digest_end(struct digest *digest, unsigned char ret[DIGEST_SIZE]);
 /* In one call. */
 PR_CHECKED pr_status digest_of(struct pr_bytes bytes,

@@ -6,9 +6,9 @@
 #ifndef IO_FILE_H
 #define IO_FILE_H
 
-#include <postrider/buffer.h>
-
 #include <sys/types.h>
+
+#include <postrider/buffer.h>
 
 /* Makes `path` and the missing directories above it, mode 0700. */
 PR_CHECKED pr_status file_make_dirs(const char *path);
@@ -18,7 +18,8 @@ PR_CHECKED pr_status file_read(const char *path, struct pr_buffer *buffer);
 PR_CHECKED pr_status file_write_all(int fd, const void *data, size_t size,
                                     const char *what);
 PR_CHECKED pr_status file_sync_dir(const char *path);
-/* An unnamed file in `directory` (O_TMPFILE, or made and unlinked). Close it. */
+/* An unnamed file in `directory` (O_TMPFILE, or made and unlinked). Close it.
+ */
 PR_CHECKED pr_status file_open_unnamed(const char *directory, int *ret_fd);
 /* "~/x" to an absolute path; a relative one from the working directory.
  * Into the arena. */

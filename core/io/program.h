@@ -10,15 +10,16 @@
 
 struct program_run {
     const char *const *argv; /* ended by NULL; found by PATH */
-    const char *const *env;  /* NAME=VALUE added to ours, ended by NULL, or NULL */
-    struct pr_bytes input;   /* fed to standard input, if input_file is -1 */
-    int input_file;          /* its standard input; -1: none */
-    size_t output_cap;       /* more output than this is PR_LIMIT */
+    const char *const
+        *env; /* NAME=VALUE added to ours, ended by NULL, or NULL */
+    struct pr_bytes input; /* fed to standard input, if input_file is -1 */
+    int input_file;        /* its standard input; -1: none */
+    size_t output_cap;     /* more output than this is PR_LIMIT */
     pr_time deadline;
     /* results */
-    struct pr_buffer output;      /* standard output; pr_buffer_done it */
-    struct pr_buffer complaint;   /* standard error, first 4 KiB */
-    int exit_status;              /* 0..255, or 128 + signal */
+    struct pr_buffer output;    /* standard output; pr_buffer_done it */
+    struct pr_buffer complaint; /* standard error, first 4 KiB */
+    int exit_status;            /* 0..255, or 128 + signal */
 };
 
 /* Runs it to its end. Waits. PR_OK whatever its exit status; PR_IO if it cannot

@@ -20,7 +20,7 @@ struct transport_ops {
                       pr_time deadline, size_t *ret_size);
     pr_status (*write)(struct transport *transport, const void *data,
                        size_t size, pr_time deadline, size_t *ret_size);
-    void (*close)(struct transport *transport); /* frees it */
+    void (*close)(struct transport *transport);           /* frees it */
     int (*descriptor)(const struct transport *transport); /* -1: none */
 };
 

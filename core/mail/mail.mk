@@ -1,1 +1,1 @@
-libcore_la_SOURCES +=
+libcore_la_SOURCES += %D%/spool.h %D%/view.h %D%/plan.h %D%/message.h

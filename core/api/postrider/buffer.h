@@ -7,11 +7,11 @@
 #ifndef POSTRIDER_BUFFER_H
 #define POSTRIDER_BUFFER_H
 
-#include <postrider/status.h>
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <postrider/status.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -39,7 +39,7 @@ struct pr_buffer {
 };
 
 PR_API void pr_buffer_init(struct pr_buffer *buffer, size_t cap);
-PR_API void pr_buffer_done(struct pr_buffer *buffer); /* zeroed buffers too */
+PR_API void pr_buffer_done(struct pr_buffer *buffer);  /* zeroed buffers too */
 PR_API void pr_buffer_clear(struct pr_buffer *buffer); /* keeps the memory */
 /* PR_LIMIT beyond the cap, PR_NOMEM. */
 PR_API PR_CHECKED pr_status pr_buffer_add(struct pr_buffer *buffer,

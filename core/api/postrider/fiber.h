@@ -13,11 +13,11 @@
 #ifndef POSTRIDER_FIBER_H
 #define POSTRIDER_FIBER_H
 
-#include <postrider/status.h>
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <postrider/status.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -65,8 +65,8 @@ PR_API PR_CHECKED pr_status pr_yield(void);
 PR_API bool pr_is_cancelled(void);
 
 /* Runs `job(argument)` on the thread pool and waits for its end. The wait
- * cannot be cancelled: the job may use the caller's memory. The job touches only
- * what it was handed, may call pr_fail(), and must not wait. */
+ * cannot be cancelled: the job may use the caller's memory. The job touches
+ * only what it was handed, may call pr_fail(), and must not wait. */
 PR_API pr_status pr_offload(pr_fiber_fn *job, void *argument);
 
 /* Something fibers wait for: a condition of theirs may have changed.

@@ -8,9 +8,9 @@
 #ifndef POSTRIDER_LOG_H
 #define POSTRIDER_LOG_H
 
-#include <postrider/status.h>
-
 #include <stdbool.h>
+
+#include <postrider/status.h>
 
 #ifdef __cplusplus
 extern "C" {

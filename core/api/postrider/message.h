@@ -55,12 +55,12 @@ struct pr_flags {
 
 /* One message on a server, as it was listed. */
 struct pr_item {
-    uint32_t uid;       /* IMAP; for POP3 the number of this session */
-    const char *uidl;   /* POP3 only, else NULL */
-    uint64_t size;      /* octets as the server counts them; 0: not told */
-    int64_t received;   /* INTERNALDATE: seconds since 1970; 0: not told */
+    uint32_t uid;     /* IMAP; for POP3 the number of this session */
+    const char *uidl; /* POP3 only, else NULL */
+    uint64_t size;    /* octets as the server counts them; 0: not told */
+    int64_t received; /* INTERNALDATE: seconds since 1970; 0: not told */
     struct pr_flags flags;
-    void *user;         /* the lister's own */
+    void *user; /* the lister's own */
 };
 
 /* What a sink is handed: one message for one place. All lent until commit or
@@ -68,15 +68,15 @@ struct pr_item {
 struct pr_delivery {
     const struct pr_spool *spool; /* sealed: what is to be delivered */
     const char *folder;           /* below the sink's root; "" is the root */
-    const char *key;   /* delivery key: [A-Za-z0-9._-], 1 to 64 octets; the same
-                          for each try of this message */
-    int64_t received;  /* seconds since 1970 */
+    const char *key;  /* delivery key: [A-Za-z0-9._-], 1 to 64 octets; the same
+                         for each try of this message */
+    int64_t received; /* seconds since 1970 */
     struct pr_flags flags;
     const char *account;
     const char *source_folder;
     char receipt[300]; /* stage writes where the message will be */
     void *ticket;
-    pr_status result;  /* of commit, for this delivery */
+    pr_status result;             /* of commit, for this delivery */
     char failure[PR_FAILURE_MAX]; /* its words when result is not PR_OK */
 };
 

@@ -8,11 +8,11 @@
 #ifndef POSTRIDER_OPTION_H
 #define POSTRIDER_OPTION_H
 
-#include <postrider/status.h>
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <postrider/status.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,21 +26,22 @@ enum pr_option_kind {
     PR_OPTION_NUMBER,   /* int64_t, between `least` and `most` */
     PR_OPTION_BOOLEAN,  /* bool */
     PR_OPTION_SIZE,     /* uint64_t octets: 4096 or "50M" */
-    PR_OPTION_DURATION, /* uint64_t milliseconds: seconds as a number or "10m" */
+    PR_OPTION_DURATION, /* uint64_t milliseconds: seconds as a number or "10m"
+                         */
     PR_OPTION_LIST,     /* const char *const *, ended by NULL */
-    PR_OPTION_SECRET    /* const struct pr_secret *: where a secret comes from */
+    PR_OPTION_SECRET /* const struct pr_secret *: where a secret comes from */
 };
 
 struct pr_option {
     const char *name;
     enum pr_option_kind kind;
-    size_t offset;             /* in the class's options struct */
-    const char *fallback;      /* as a user would write it; NULL: none (zero) */
-    const char *help;          /* one line, no full stop */
+    size_t offset;        /* in the class's options struct */
+    const char *fallback; /* as a user would write it; NULL: none (zero) */
+    const char *help;     /* one line, no full stop */
     const char *const *choices; /* PR_OPTION_CHOICE: ended by NULL */
-    int64_t least, most;       /* PR_OPTION_NUMBER; both 0: any */
+    int64_t least, most;        /* PR_OPTION_NUMBER; both 0: any */
     bool required;
-    bool positional;           /* also the bare argument: maildir "path" */
+    bool positional; /* also the bare argument: maildir "path" */
 };
 
 /* Where a secret comes from. Opaque here; read with pr_secret_read. */

@@ -31,11 +31,11 @@ extern "C" {
  * one operation at a time. */
 struct pr_source {
     const struct pr_class *class;
-    const void *options;      /* the class's options struct, filled */
+    const void *options; /* the class's options struct, filled */
     const struct pr_log *log;
     const char *account;
-    bool read_only;           /* nothing on the server may change */
-    void *state;              /* the plugin's own; freed in close */
+    bool read_only; /* nothing on the server may change */
+    void *state;    /* the plugin's own; freed in close */
 };
 
 /* A folder's name as users write it: UTF-8, the server's own hierarchy
@@ -44,10 +44,10 @@ typedef pr_status pr_folder_found(void *user, const char *name);
 
 /* What select tells about a folder. */
 struct pr_mailbox {
-    uint32_t uidvalidity;  /* 0: the source has none (POP3) */
-    uint32_t uidnext;      /* 0: not told */
-    uint64_t modseq;       /* HIGHESTMODSEQ; 0: not told */
-    uint32_t exists;       /* messages in it */
+    uint32_t uidvalidity; /* 0: the source has none (POP3) */
+    uint32_t uidnext;     /* 0: not told */
+    uint64_t modseq;      /* HIGHESTMODSEQ; 0: not told */
+    uint32_t exists;      /* messages in it */
     bool read_only;
 };
 
@@ -91,8 +91,8 @@ struct pr_feed_ops {
     void (*end)(struct pr_feed *feed, struct pr_item *item, pr_status result);
 };
 
-/* What the server is to do with a message that is safe here. Done in this order:
- * flags, copy, then move or delete. */
+/* What the server is to do with a message that is safe here. Done in this
+ * order: flags, copy, then move or delete. */
 struct pr_deed {
     const struct pr_item *item;
     struct pr_flags set, clear;
@@ -177,8 +177,8 @@ enum pr_role { PR_ROLE_SOURCE = 1, PR_ROLE_SINK = 2 };
 struct pr_class {
     uint32_t size;
     enum pr_role role;
-    const char *name;    /* a Lua identifier */
-    const char *summary; /* one line, no full stop */
+    const char *name;                /* a Lua identifier */
+    const char *summary;             /* one line, no full stop */
     const struct pr_option *options; /* ended by a zeroed entry */
     size_t options_size; /* of the struct the options are stored in */
     const struct pr_source_ops *source;
@@ -188,8 +188,8 @@ struct pr_class {
 };
 
 struct pr_plugin {
-    uint32_t abi;  /* PR_ABI */
-    uint32_t size; /* sizeof(struct pr_plugin) */
+    uint32_t abi;     /* PR_ABI */
+    uint32_t size;    /* sizeof(struct pr_plugin) */
     const char *name; /* of the file: NAME.so exports pr_plugin_NAME */
     const char *version;
     const char *license;

@@ -40,54 +40,54 @@ struct pr_net_options {
     uint64_t timeout;          /* ms without progress */
 };
 
-PR_API extern const char *const pr_tls_choices[];     /* implicit starttls none */
+PR_API extern const char *const pr_tls_choices[]; /* implicit starttls none */
 PR_API extern const char *const pr_min_tls_choices[]; /* 1.2 1.3 */
 
-#define PR_NET_OPTION_(type, member, field, option_kind, ...)                  \
-    {                                                                          \
-        .name = #field, .kind = PR_OPTION_##option_kind,                       \
-        .offset = offsetof(type, member) +                                     \
-                  offsetof(struct pr_net_options, field),                      \
-        __VA_ARGS__                                                            \
+#define PR_NET_OPTION_(type, member, field, option_kind, ...)                \
+    {                                                                        \
+        .name = #field, .kind = PR_OPTION_##option_kind,                     \
+        .offset =                                                            \
+            offsetof(type, member) + offsetof(struct pr_net_options, field), \
+        __VA_ARGS__                                                          \
     }
 
 /* `member` of struct `type` is a struct pr_net_options. `tls_default` is
  * "implicit", "starttls" or "none". */
-#define PR_NET_OPTIONS(type, member, tls_default)                              \
-    PR_NET_OPTION_(type, member, host, TEXT, .help = "name of the server"),    \
-        PR_NET_OPTION_(type, member, port, NUMBER, .least = 1, .most = 65535,  \
-                       .help = "TCP port; default by protocol and tls"),       \
-        PR_NET_OPTION_(type, member, user, TEXT, .help = "login name"),        \
-        PR_NET_OPTION_(type, member, password, SECRET,                         \
-                       .help = "where the password comes from"),               \
-        PR_NET_OPTION_(type, member, tls, CHOICE, .fallback = (tls_default),   \
-                       .choices = pr_tls_choices,                              \
-                       .help = "how the line is protected"),                   \
-        PR_NET_OPTION_(type, member, insecure, BOOLEAN, .fallback = "false",   \
-                       .help = "let a password go over a clear line"),         \
-        PR_NET_OPTION_(type, member, ca_file, PATH,                            \
-                       .help = "certificates to trust (PEM); default: the "    \
-                               "system's"),                                    \
-        PR_NET_OPTION_(type, member, pin, TEXT,                                \
-                       .help = "sha256//BASE64 of the server's public key"),   \
-        PR_NET_OPTION_(type, member, verify_name, TEXT,                        \
-                       .help = "name the certificate must have; default: "     \
-                               "host"),                                        \
-        PR_NET_OPTION_(type, member, client_cert, PATH,                        \
-                       .help = "certificate to show the server (PEM)"),        \
-        PR_NET_OPTION_(type, member, client_key, PATH,                         \
-                       .help = "key of client_cert (PEM)"),                    \
-        PR_NET_OPTION_(type, member, min_tls, CHOICE, .fallback = "1.2",       \
-                       .choices = pr_min_tls_choices,                          \
-                       .help = "oldest TLS version to accept"),                \
-        PR_NET_OPTION_(type, member, auth, LIST,                               \
-                       .help = "SASL mechanisms to try, in order"),            \
-        PR_NET_OPTION_(type, member, disable, LIST,                            \
-                       .help = "capabilities to leave unused"),                \
-        PR_NET_OPTION_(type, member, tunnel, LIST,                             \
-                       .help = "program and arguments to talk through "        \
-                               "instead of TCP"),                              \
-        PR_NET_OPTION_(type, member, timeout, DURATION, .fallback = "60s",     \
+#define PR_NET_OPTIONS(type, member, tls_default)                             \
+    PR_NET_OPTION_(type, member, host, TEXT, .help = "name of the server"),   \
+        PR_NET_OPTION_(type, member, port, NUMBER, .least = 1, .most = 65535, \
+                       .help = "TCP port; default by protocol and tls"),      \
+        PR_NET_OPTION_(type, member, user, TEXT, .help = "login name"),       \
+        PR_NET_OPTION_(type, member, password, SECRET,                        \
+                       .help = "where the password comes from"),              \
+        PR_NET_OPTION_(type, member, tls, CHOICE, .fallback = (tls_default),  \
+                       .choices = pr_tls_choices,                             \
+                       .help = "how the line is protected"),                  \
+        PR_NET_OPTION_(type, member, insecure, BOOLEAN, .fallback = "false",  \
+                       .help = "let a password go over a clear line"),        \
+        PR_NET_OPTION_(type, member, ca_file, PATH,                           \
+                       .help = "certificates to trust (PEM); default: the "   \
+                               "system's"),                                   \
+        PR_NET_OPTION_(type, member, pin, TEXT,                               \
+                       .help = "sha256//BASE64 of the server's public key"),  \
+        PR_NET_OPTION_(type, member, verify_name, TEXT,                       \
+                       .help = "name the certificate must have; default: "    \
+                               "host"),                                       \
+        PR_NET_OPTION_(type, member, client_cert, PATH,                       \
+                       .help = "certificate to show the server (PEM)"),       \
+        PR_NET_OPTION_(type, member, client_key, PATH,                        \
+                       .help = "key of client_cert (PEM)"),                   \
+        PR_NET_OPTION_(type, member, min_tls, CHOICE, .fallback = "1.2",      \
+                       .choices = pr_min_tls_choices,                         \
+                       .help = "oldest TLS version to accept"),               \
+        PR_NET_OPTION_(type, member, auth, LIST,                              \
+                       .help = "SASL mechanisms to try, in order"),           \
+        PR_NET_OPTION_(type, member, disable, LIST,                           \
+                       .help = "capabilities to leave unused"),               \
+        PR_NET_OPTION_(type, member, tunnel, LIST,                            \
+                       .help = "program and arguments to talk through "       \
+                               "instead of TCP"),                             \
+        PR_NET_OPTION_(type, member, timeout, DURATION, .fallback = "60s",    \
                        .help = "give up after so long without progress")
 
 struct pr_stream;
@@ -118,7 +118,8 @@ PR_API PR_CHECKED pr_status pr_stream_read_line(struct pr_stream *stream,
                                                 size_t cap,
                                                 struct pr_bytes *ret);
 
-/* Adds to the output buffer; flushes by itself (and waits) when that is large. */
+/* Adds to the output buffer; flushes by itself (and waits) when that is large.
+ */
 PR_API PR_CHECKED pr_status pr_stream_write(struct pr_stream *stream,
                                             const void *data, size_t size);
 /* Sends all that was written. */

@@ -1,0 +1,76 @@
+/*
+ * The configuration: read from Lua, checked whole, then plain C.
+ */
+#ifndef LUA_CONFIG_H
+#define LUA_CONFIG_H
+
+#include <postrider/plugin.h>
+
+#include "mail/message.h"
+
+enum after {
+    AFTER_KEEP,
+    AFTER_SEEN,
+    AFTER_DELETE,
+    AFTER_DELETE_LATER, /* after_delay ms after delivery */
+    AFTER_MOVE          /* after_folder */
+};
+
+enum start { START_ALL, START_NOW, START_RECENT /* start_age ms */ };
+
+struct account {
+    const char *name;
+    int line; /* where it stands in the configuration */
+    const struct pr_class *source;
+    const void *source_options;
+    const char *const *folders; /* patterns, ended by NULL; at least one */
+    bool watch;
+    uint64_t every; /* ms */
+    enum after after;
+    uint64_t after_delay;
+    const char *after_folder;
+    struct target *deliver; /* at least one */
+    size_t deliver_count;
+    enum start start;
+    uint64_t start_age;
+    uint64_t limit_size;     /* octets; 0: none */
+    uint64_t limit_messages; /* in one run; 0: none */
+    unsigned connections;    /* most at the same time */
+    bool read_only;
+};
+
+struct config {
+    struct pr_arena *arena;
+    const char *file;      /* absolute */
+    const char *state_dir; /* absolute */
+    unsigned connections_per_host;
+    struct account *accounts;
+    size_t account_count;
+    struct pr_sink **sinks; /* every sink that is written anywhere in it */
+    size_t sink_count;
+    size_t rule_count;
+    struct script *script; /* the Lua side */
+};
+
+/* Where the configuration is: `given`, else $POSTRIDER_CONFIG, else
+ * $XDG_CONFIG_HOME/postrider/config.lua. Into the arena. */
+PR_CHECKED pr_status config_find(const char *given, struct pr_arena *arena,
+                                 const char **ret);
+
+/* Loads and checks the configuration; plugins must be loaded. Runs Lua under
+ * the sandbox. Every problem found is logged with file and line, the first is
+ * in the failure's words. Rules may be called until config_free. Blocks.
+ * PR_CONFIG, PR_IO, PR_NOMEM. */
+PR_CHECKED pr_status config_load(const char *file, struct config **ret);
+void config_free(struct config *config); /* NULL is fine */
+
+const struct account *config_account(const struct config *config,
+                                     const char *name); /* NULL: none */
+
+/* Runs the rules over a message, in file order, until one is final; the default
+ * delivery is not added. Called in a fiber with PR_STACK_RULE; waits when a
+ * rule does. PR_SCRIPT: a rule failed or went over a limit; the plan is then of
+ * no use, the words hold file, line and rule. PR_CANCELLED. */
+PR_CHECKED pr_status rules_run(struct config *config, struct message *message);
+
+#endif

@@ -1,0 +1,79 @@
+/*
+ * What the rules decided about one message; nothing here acts.
+ *
+ * Each entry tells which rule asked for it, and at which line of which file, so
+ * that dry runs, logs and `postrider why` can say so. At most one entry is
+ * final.
+ */
+#ifndef MAIL_PLAN_H
+#define MAIL_PLAN_H
+
+#include <postrider/buffer.h>
+
+struct pr_sink;
+
+enum plan_action {
+    /* final */
+    PLAN_DELIVER, /* one entry for each place; they are one decision */
+    PLAN_MOVE,    /* text: folder on the server */
+    PLAN_DELETE,
+    PLAN_LEAVE,
+    PLAN_DISCARD, /* text: why */
+    PLAN_DEFER,   /* delay */
+    PLAN_STOP,    /* default delivery */
+    /* not final */
+    PLAN_COPY,
+    PLAN_COPY_TO, /* text: folder on the server */
+    PLAN_FLAG,    /* text: a system flag or keyword */
+    PLAN_UNFLAG,
+    PLAN_SET_HEADER, /* text: name, value: content */
+    PLAN_ADD_HEADER,
+    PLAN_REMOVE_HEADER,
+    PLAN_TAG,   /* text: key, value */
+    PLAN_SCORE, /* score, text: why */
+    PLAN_NOTE   /* text */
+};
+
+/* A place to deliver to. */
+struct target {
+    struct pr_sink *sink; /* lent: lives as long as the configuration */
+    const char *folder;   /* "" is the sink's root */
+};
+
+struct plan_entry {
+    enum plan_action action;
+    const char *rule; /* its name; "default" for the account's own delivery */
+    const char *file;
+    int line;
+    struct target target; /* PLAN_DELIVER, PLAN_COPY */
+    const char *text;
+    const char *value;
+    uint64_t delay; /* ms */
+    double score;
+};
+
+struct plan {
+    struct pr_arena *arena; /* lent; entries and their texts lie in it */
+    struct plan_entry *entries;
+    size_t count, allocated;
+    bool is_final; /* a final entry is in it */
+};
+
+void plan_init(struct plan *plan, struct pr_arena *arena);
+/* Copies `entry` with its texts. PR_SCRIPT for a second final action
+ * (PLAN_DELIVER entries are added with one plan_add each, the first final,
+ * those that follow from the same line and rule with it). PR_NOMEM, PR_LIMIT
+ * over 1,000. */
+PR_CHECKED pr_status plan_add(struct plan *plan,
+                              const struct plan_entry *entry);
+bool plan_action_is_final(enum plan_action action);
+/* "deliver", "move", ... */
+const char *plan_action_name(enum plan_action action);
+/* The final entry, NULL if there is none. */
+const struct plan_entry *plan_final(const struct plan *plan);
+/* A line for people: `deliver to maildir:~/Mail/lists/dev (rule "lists",
+ * config.lua:12)`. Appends. */
+PR_CHECKED pr_status plan_describe(const struct plan_entry *entry,
+                                   struct pr_buffer *buffer);
+
+#endif

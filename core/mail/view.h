@@ -1,0 +1,84 @@
+/*
+ * A message as rules see it: headers, addresses and the tree of parts, read
+ * from the spool into one flat block.
+ *
+ * Bad mail never fails to be read: what cannot be understood is shown as it is,
+ * octets of an unknown charset as U+FFFD. All text out of here is valid UTF-8
+ * without NUL, but for the raw fields. The view knows neither files nor
+ * network, so that its making can move into a confined process.
+ */
+#ifndef MAIL_VIEW_H
+#define MAIL_VIEW_H
+
+#include <postrider/message.h>
+
+struct view;
+
+/* Caps: what is beyond is left out of the view, never an error. */
+#define VIEW_HEADER_MAX (1024 * 1024) /* octets of header looked at */
+#define VIEW_FIELDS_MAX 10000
+#define VIEW_ADDRESSES_MAX 10000 /* of one field */
+#define VIEW_PARTS_MAX 10000
+#define VIEW_DEPTH_MAX 100
+
+/* Reads the header of a sealed spool. May take the time to read it; does not
+ * wait. PR_NOMEM, PR_IO. */
+PR_CHECKED pr_status view_new(const struct pr_spool *spool, struct view **ret);
+void view_free(struct view *view);
+
+struct view_field {
+    struct pr_bytes name;
+    struct pr_bytes raw; /* as sent, unfolded not at all, without its end */
+    const char *value;   /* unfolded, RFC 2047 decoded */
+};
+
+size_t view_field_count(const struct view *view);
+struct view_field view_field(const struct view *view, size_t index);
+/* The next field named `name` (ASCII case does not count) at or after *index;
+ * false when there is none. Moves *index past it. */
+bool view_find_field(const struct view *view, const char *name, size_t *index,
+                     struct view_field *ret);
+
+struct view_address {
+    const char *name;    /* decoded display name, "" if none */
+    const char *address; /* local@domain; domain in lower case */
+    const char *local_part;
+    const char *domain; /* lower case, "" if none */
+};
+/* The addresses of all fields named `name`, groups opened up (RFC 5322, 3.4).
+ * Lent for the view's life. Never fails: no memory gives none. */
+const struct view_address *view_addresses(struct view *view, const char *name,
+                                          size_t *ret_count);
+
+/* Message-ID without its angle brackets; "" if none. */
+const char *view_message_id(struct view *view);
+/* The Date field in seconds since 1970; false if missing or not a date. */
+bool view_date(struct view *view, int64_t *ret_seconds);
+
+struct view_part {
+    const char *path;     /* "1.2", as IMAP numbers parts (RFC 3501, 6.4.5) */
+    const char *type;     /* "text/plain", lower case */
+    const char *charset;  /* as declared, lower case; "" if not */
+    const char *filename; /* RFC 2231 or 2047 decoded; "" if none */
+    const char *disposition; /* "attachment", "inline" or "" */
+    const char *content_id;  /* without angle brackets */
+    uint64_t size;           /* octets as encoded */
+    unsigned depth;          /* 0: the message's own */
+    bool is_multipart;
+};
+
+/* The parts in the order of the message, multiparts before what is in them.
+ * Read at the first call, from the whole spool (reads a file spool: runs in the
+ * pool if it is one, so it may wait). */
+PR_CHECKED pr_status view_parts(struct view *view,
+                                const struct view_part **ret_parts,
+                                size_t *ret_count);
+/* The content of a part, transfer encoding undone, at most buffer->cap octets
+ * (more is cut, not an error). Appends. May wait. */
+PR_CHECKED pr_status view_part_octets(struct view *view, size_t part,
+                                      struct pr_buffer *buffer);
+/* The same as UTF-8 by the part's charset. */
+PR_CHECKED pr_status view_part_text(struct view *view, size_t part,
+                                    struct pr_buffer *buffer);
+
+#endif

@@ -1,0 +1,170 @@
+/*
+ * What is known of each message: intended, delivered, settled, put aside; and
+ * the history for `postrider why`.
+ *
+ * A change is durable when state_commit returns PR_OK (SQLite, WAL,
+ * synchronous=FULL). Changes of several fibers that come at the same time share
+ * one transaction. All calls but open, close and the locks wait.
+ *
+ * A message goes listed -> INTENT -> OWED -> SETTLED; DEFERRED leads back to
+ * the start. OWED means: safe in every sink, the server's part is still to be
+ * done. All UIDs below a folder's watermark are dealt with unless a row says
+ * otherwise.
+ */
+#ifndef STATE_STATE_H
+#define STATE_STATE_H
+
+#include <postrider/message.h>
+#include <postrider/plugin.h>
+
+struct state;
+
+/* Opens (or makes, mode 0600) the store in `directory`, migrates its schema.
+ * Blocks. PR_IO, PR_FULL; PR_CONFIG if a newer version made it. */
+PR_CHECKED pr_status state_open(const char *directory, struct state **ret);
+void state_close(
+    struct state *state); /* NULL is fine; nothing may be in flight */
+
+/* One process at a time works on an account. PR_BUSY with the other's process
+ * id. Blocks briefly; the lock goes with the process. */
+struct state_lock;
+PR_CHECKED pr_status state_lock_account(struct state *state,
+                                        const char *account,
+                                        struct state_lock **ret);
+void state_unlock_account(struct state_lock *lock);
+
+/* ---- Folders and messages ----------------------------------------------- */
+
+struct state_folder {
+    int64_t id;
+    uint32_t uidvalidity; /* 0: never seen */
+    uint32_t watermark;   /* the first UID not known to be dealt with; >= 1 */
+    uint64_t modseq;
+};
+
+/* The folder's record, made when missing. */
+PR_CHECKED pr_status state_folder(struct state *state, const char *account,
+                                  const char *folder, struct state_folder *ret);
+
+enum state_stage {
+    STAGE_INTENT = 1,
+    STAGE_OWED = 2,
+    STAGE_SETTLED = 3,
+    STAGE_DEFERRED = 4
+};
+
+/* What the server still is to do for a message. Texts may be NULL. */
+struct state_debt {
+    struct pr_flags set, clear;
+    const char *copy_to, *move_to;
+    bool remove;
+    int64_t due; /* seconds since 1970: not before; 0: at once */
+};
+
+#define STATE_PRINT_SIZE 16 /* octets of a message's fingerprint */
+
+struct state_row {
+    uint32_t uid;
+    const char *uidl; /* POP3; else NULL */
+    enum state_stage stage;
+    uint64_t size; /* as the server counts */
+    int64_t received;
+    unsigned char print[STATE_PRINT_SIZE]; /* of the header; zero: not known */
+    unsigned tries;                        /* DEFERRED: how often it failed */
+    int64_t due;                           /* DEFERRED: not before */
+    const char *reason;                    /* DEFERRED: why */
+    struct state_debt debt;                /* OWED */
+};
+
+/* A delivery that was intended, and whether it is known to have happened. */
+struct state_delivery {
+    const char *sink;   /* its name */
+    const char *folder; /* below the sink's root */
+    const char *key;
+    const char *receipt;
+    bool is_done;
+};
+
+/* Rows of a folder, by ascending UID, copied into `arena`: those with
+ * uid >= from_uid, and those below it whose stage is not SETTLED. */
+PR_CHECKED pr_status state_rows(struct state *state, int64_t folder,
+                                uint32_t from_uid, struct pr_arena *arena,
+                                struct state_row **ret, size_t *ret_count);
+/* Every row of the folder, SETTLED ones too. */
+PR_CHECKED pr_status state_all_rows(struct state *state, int64_t folder,
+                                    struct pr_arena *arena,
+                                    struct state_row **ret, size_t *ret_count);
+/* The deliveries of one message, done or not. */
+PR_CHECKED pr_status state_deliveries(struct state *state, int64_t folder,
+                                      uint32_t uid, struct pr_arena *arena,
+                                      struct state_delivery **ret,
+                                      size_t *ret_count);
+
+/* ---- Changes ------------------------------------------------------------- */
+
+/* Changes in the making: collected in memory, then one durable step. What is
+ * handed to the calls below is copied. A failed one fails the commit, so only
+ * that need be looked at. */
+struct state_changes;
+PR_CHECKED pr_status state_begin(struct state *state,
+                                 struct state_changes **ret);
+/* Makes them durable, all or none; frees them in any case. Waits, and is not
+ * ended by cancellation. */
+PR_CHECKED pr_status state_commit(struct state_changes *changes);
+void state_drop(struct state_changes *changes); /* NULL is fine */
+
+/* Intends `deliveries` for the message (stage INTENT). */
+void state_intend(struct state_changes *changes, int64_t folder,
+                  const struct state_row *row,
+                  const struct state_delivery *deliveries, size_t count);
+/* One delivery is done (others of the message may not be). */
+void state_delivered(struct state_changes *changes, int64_t folder,
+                     const struct state_row *row, const char *sink,
+                     const char *sink_folder);
+/* The message is safe in every sink: stage row->stage (OWED with row->debt, or
+ * SETTLED); its delivery rows are no longer needed. */
+void state_safe(struct state_changes *changes, int64_t folder,
+                const struct state_row *row);
+/* The server did its part. `forget`: the message is gone from the folder, so
+ * its row goes too. */
+void state_settled(struct state_changes *changes, int64_t folder, uint32_t uid,
+                   bool forget);
+/* Stage DEFERRED, with row->tries, due and reason; deliveries stay as they are.
+ */
+void state_deferred(struct state_changes *changes, int64_t folder,
+                    const struct state_row *row);
+/* The row goes: the message is no longer on the server. */
+void state_forget(struct state_changes *changes, int64_t folder, uint32_t uid);
+void state_watermark(struct state_changes *changes, int64_t folder,
+                     uint32_t watermark);
+/* The folder was made anew: forgets all its rows and sets the new validity,
+ * with watermark 1. Rows that were matched are put in again with state_safe and
+ * state_deferred in the same changes. */
+void state_new_validity(struct state_changes *changes, int64_t folder,
+                        uint32_t uidvalidity);
+
+/* ---- History ------------------------------------------------------------- */
+
+/* One thing that was done with a message, for people. Texts may be NULL. */
+struct state_event {
+    int64_t time; /* seconds since 1970 */
+    const char *account, *folder;
+    uint32_t uid;
+    const char *message_id, *sender, *subject;
+    const char *action, *target, *rule, *file;
+    int line;
+    const char *outcome; /* "done", "later", "failed" */
+    const char *reason;
+};
+
+void state_history(struct state_changes *changes,
+                   const struct state_event *event);
+/* Events of the message with this Message-ID (angle brackets do not matter) or
+ * "ACCOUNT/FOLDER/UID", oldest first, into the arena. */
+PR_CHECKED pr_status state_why(struct state *state, const char *id,
+                               struct pr_arena *arena, struct state_event **ret,
+                               size_t *ret_count);
+/* Forgets events older than `before`. */
+PR_CHECKED pr_status state_prune_history(struct state *state, int64_t before);
+
+#endif
