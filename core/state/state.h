@@ -40,6 +40,7 @@ struct state_folder {
     uint32_t uidvalidity; /* 0: never seen */
     uint32_t watermark;   /* the first UID not known to be dealt with; >= 1 */
     uint64_t modseq;
+    int64_t since; /* when the record was made: seconds since 1970 */
 };
 
 /* The folder's record, made when missing. */
