@@ -1,0 +1,61 @@
+/*
+ * Allocation that a test can make fail.
+ *
+ * `countdown` is 0 except in a test that has asked for a failure.
+ */
+#include "base/memory.h"
+
+#include "config.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static atomic_ulong countdown;
+
+static bool must_fail(void)
+{
+    unsigned long left = atomic_load_explicit(&countdown, memory_order_relaxed);
+
+    while (left != 0)
+        if (atomic_compare_exchange_weak(&countdown, &left, left - 1))
+            return left == 1;
+    return false;
+}
+
+void *memory_alloc(size_t size)
+{
+    return must_fail() ? NULL : malloc(size != 0 ? size : 1);
+}
+
+void *memory_zeroed(size_t count, size_t size)
+{
+    if (must_fail())
+        return NULL;
+    return count != 0 && size != 0 ? calloc(count, size) : calloc(1, 1);
+}
+
+void *memory_realloc(void *memory, size_t size)
+{
+    return must_fail() ? NULL : realloc(memory, size != 0 ? size : 1);
+}
+
+char *memory_text(const char *text)
+{
+    return must_fail() ? NULL : strdup(text);
+}
+
+void memory_free(void *memory)
+{
+    free(memory);
+}
+
+void memory_fail_at(unsigned long n)
+{
+    atomic_store(&countdown, n);
+}
+
+bool memory_fail_pending(void)
+{
+    return atomic_load(&countdown) != 0;
+}
