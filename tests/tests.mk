@@ -16,3 +16,6 @@ include tests/unit/maildir.mk
 include tests/wire/wire.mk
 endif
 include tests/fuzz/fuzz.mk
+
+EXTRA_DIST += %D%/run %D%/lib/packages %D%/lib/build %D%/lib/dovecot.py \
+	%D%/lib/messages.py %D%/lib/valgrind.supp
