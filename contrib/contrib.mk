@@ -1,2 +1,9 @@
-# Manual pages and what else is contributed.
-EXTRA_DIST += %D%/demo/run %D%/demo/demo.py %D%/demo/config.lua.in
+# Manual pages, completion, and `make lint`.
+EXTRA_DIST += .clang-format .clang-tidy %D%/lint \
+	%D%/demo/run %D%/demo/demo.py %D%/demo/config.lua.in
+
+# clang-tidy reads the sources with the flags that they are built with.
+lint: config.h
+	@$(srcdir)/contrib/lint/run '$(srcdir)' $(DEFS) $(DEFAULT_INCLUDES) \
+		$(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+.PHONY: lint
