@@ -4,9 +4,9 @@
  * The environment is read once, at the first step: getenv() beside a setenv()
  * of another thread would be a race.
  */
-#include "base/crash.h"
-
 #include "config.h"
+
+#include "base/crash.h"
 
 #ifdef ENABLE_CRASH_POINTS
 

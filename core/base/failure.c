@@ -4,9 +4,9 @@
  * Words are formatted beside the slot and then copied, because the arguments of
  * a pr_fail() may come out of the slot itself.
  */
-#include "base/failure.h"
-
 #include "config.h"
+
+#include "base/failure.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,9 +4,9 @@
  * A line takes no memory but the stack, so that one can be written when there
  * is none left. Any thread may log; a receiver is called on that thread.
  */
-#include "base/log.h"
-
 #include "config.h"
+
+#include "base/log.h"
 
 #include <stdatomic.h>
 #include <stdint.h>

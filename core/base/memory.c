@@ -3,9 +3,9 @@
  *
  * `countdown` is 0 except in a test that has asked for a failure.
  */
-#include "base/memory.h"
-
 #include "config.h"
+
+#include "base/memory.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

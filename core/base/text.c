@@ -4,9 +4,9 @@
  * All octets may come from the network: nothing here trusts a length, an
  * encoding or a NUL it has not seen.
  */
-#include "base/text.h"
-
 #include "config.h"
+
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
