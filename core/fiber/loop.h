@@ -13,10 +13,13 @@
 
 /* Sets the loop up, runs `main_fiber(argument)` in a first fiber (stack: 256
  * KiB), drives the loop until it returns, tears all down and returns its
- * status. `threads`: size of the thread pool. May be called again later. */
+ * status. `threads`: size of the thread pool, unless $UV_THREADPOOL_SIZE says
+ * it or the pool was used before. SIGPIPE is ignored from then on. Whatever was
+ * opened on the loop must be closed when main_fiber returns (uv_close()
+ * called). May be called again later. */
 pr_status loop_run(unsigned threads, pr_fiber_fn *main_fiber, void *argument);
 
-/* The libuv loop; only core/fiber and core/io may ask. */
+/* The libuv loop, NULL when none runs; only core/fiber and core/io may ask. */
 uv_loop_t *loop_uv(void);
 
 /* The running fiber; NULL on the loop's own stack. */
@@ -24,13 +27,17 @@ struct pr_fiber *fiber_self(void);
 const char *fiber_name(const struct pr_fiber *fiber);
 
 /* Parks the running fiber until fiber_wake, the deadline or cancellation:
- * PR_OK, PR_TIMEOUT, PR_CANCELLED (also at once if it was cancelled before).
- * The caller then undoes what it had armed. */
+ * PR_OK, PR_TIMEOUT, PR_CANCELLED (also at once if it was cancelled before, or
+ * the deadline is past: PR_CANCELLED goes first). The caller then undoes what
+ * it had armed, and looks at what it waited for before it believes a
+ * PR_TIMEOUT: both may have come in one turn of the loop. */
 PR_CHECKED pr_status fiber_park(pr_time deadline);
 /* The same, but cancellation does not end it: for what cannot be undone. */
 void fiber_park_firmly(void);
-/* Makes a parked fiber ready; no effect on one that is not parked, so a late
- * wake-up is harmless but may end a later park early: loops look again. */
+/* Makes a parked fiber ready; it runs after the caller waits or returns to the
+ * loop. No effect on one that is not parked or has ended (until loop_run
+ * returns), so a late wake-up is harmless but may end a later park early: loops
+ * look again. Only on the loop's thread. */
 void fiber_wake(struct pr_fiber *fiber);
 
 /* Gives the pages below the running fiber's stack pointer back to the system;
@@ -38,9 +45,10 @@ void fiber_wake(struct pr_fiber *fiber);
 void fiber_trim_stack(void);
 
 /* SIGINT and SIGTERM: cancels `scope` at the first, leaves at once (128 + n) at
- * the third. Until loop_run returns. */
-pr_status loop_cancel_on_signals(struct pr_scope *scope);
-/* Was one of them caught? Its number, 0 if none. */
+ * the third. Until loop_run returns, or another scope or NULL takes its place:
+ * to be done before the scope goes away. */
+PR_CHECKED pr_status loop_cancel_on_signals(struct pr_scope *scope);
+/* Was one of them caught since loop_run began? Its number, 0 if none. */
 int loop_caught_signal(void);
 
 #endif

@@ -33,7 +33,11 @@ PR_API pr_time pr_in(uint64_t ms);
 
 typedef pr_status pr_fiber_fn(void *argument);
 
-/* Stack sizes, in octets. */
+/* Stack sizes, in octets: what the deepest call of a session (a TLS handshake)
+ * and of a rule (Lua's deepest recursion through C) uses, with room to spare.
+ * Only touched pages take memory. Running over the end of a stack ends the
+ * process: put large arrays elsewhere, and bound recursion over what the
+ * network sends. */
 #define PR_STACK_SESSION (64 * 1024)
 #define PR_STACK_RULE (256 * 1024)
 
@@ -43,19 +47,27 @@ struct pr_scope {
     struct pr_fiber *children;
     struct pr_fiber *joiner;
     size_t count;
-    pr_status first_failure; /* of the first child that did not return PR_OK */
+    bool cancelled;
+    /* Of the first child that did not return PR_OK; PR_CANCELLED gives way to
+     * what another child says. */
+    pr_status first_failure;
+    struct pr_failure *words; /* its words, freed by pr_scope_join */
 };
 
 PR_API void pr_scope_init(struct pr_scope *scope);
 /* Starts a fiber; it first runs when the caller waits. `name` is lent for the
- * fiber's life. PR_NOMEM. */
+ * fiber's life. A child of a cancelled scope is cancelled from its start.
+ * PR_NOMEM. */
 PR_API PR_CHECKED pr_status pr_spawn(struct pr_scope *scope, const char *name,
                                      size_t stack, pr_fiber_fn *run,
                                      void *argument);
 /* Waits for every child, even if the caller is cancelled (which it passes on to
- * the children). Returns the first failure of a child. */
+ * the children). Returns the first failure of a child, with the child's words.
+ * The scope is then as after pr_scope_init. */
 PR_API pr_status pr_scope_join(struct pr_scope *scope);
-/* Asks every child to stop; does not wait. */
+/* Asks every child to stop, and those spawned until the scope was joined; does
+ * not wait. From then on every wait of such a child returns PR_CANCELLED at
+ * once, save inside a shield. */
 PR_API void pr_scope_cancel(struct pr_scope *scope);
 
 PR_API PR_CHECKED pr_status pr_sleep(uint64_t ms);
@@ -63,6 +75,13 @@ PR_API PR_CHECKED pr_status pr_sleep(uint64_t ms);
 PR_API PR_CHECKED pr_status pr_yield(void);
 /* Has this fiber been asked to stop? Never waits. */
 PR_API bool pr_is_cancelled(void);
+
+/* Between these two calls the fiber does not see that it was asked to stop: for
+ * what must be brought to its end (finish a commit, log out). Deadlines count
+ * as ever, and nothing else ends a wait here: give each one. Shields nest.
+ * Children have no part in the shield of who spawned them. */
+PR_API void pr_shield_begin(void);
+PR_API void pr_shield_end(void);
 
 /* Runs `job(argument)` on the thread pool and waits for its end. The wait
  * cannot be cancelled: the job may use the caller's memory. The job touches
@@ -75,7 +94,9 @@ struct pr_event {
     struct pr_waiter *first, *last;
 };
 
-/* Waits for the next pr_event_wake*. Look at the condition again after it. */
+/* Waits for the next pr_event_wake*. Look at the condition again after it. A
+ * wake-up is never lost on a waiter whose deadline passes, or that is
+ * cancelled, at the same time: that one returns PR_OK. */
 PR_API PR_CHECKED pr_status pr_event_wait(struct pr_event *event,
                                           pr_time deadline);
 PR_API void pr_event_wake_one(struct pr_event *event);
@@ -88,6 +109,8 @@ struct pr_semaphore {
     struct pr_event queue;
 };
 
+/* What was taken is the caller's to give back; nothing is held if this fails. A
+ * taker waits behind those that came first, even if what it wants is free. */
 PR_API PR_CHECKED pr_status pr_semaphore_take(struct pr_semaphore *semaphore,
                                               size_t places, pr_time deadline);
 PR_API void pr_semaphore_give(struct pr_semaphore *semaphore, size_t places);

@@ -1,0 +1,182 @@
+/*
+ * The loop: libuv's, with the ready queue of fibers run around its poll.
+ *
+ * Fibers run in the prepare handle (those that timers woke) and in the check
+ * handle (those that I/O woke). While some are left the idle handle is active,
+ * and the poll between does not block.
+ */
+#include "config.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <postrider/log.h>
+
+#include "fiber/fiber.h"
+
+enum { SIGNALS = 2, SIGNALS_TO_LEAVE = 3 };
+
+static struct {
+    bool running;
+    uv_loop_t uv;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_idle_t idle;
+    struct pr_scope root; /* of the main fiber alone */
+} loop;
+
+static struct {
+    bool watched;
+    uv_signal_t handles[SIGNALS];
+    struct pr_scope *scope;
+    int caught;
+    unsigned count;
+} signals;
+
+uv_loop_t *loop_uv(void)
+{
+    return loop.running ? &loop.uv : NULL;
+}
+
+static void on_idle(uv_idle_t *handle)
+{
+    (void)handle;
+}
+
+static void run_fibers(void)
+{
+    if (fiber_run_ready())
+        uv_idle_start(&loop.idle, on_idle);
+    else
+        uv_idle_stop(&loop.idle);
+    if (loop.root.count == 0)
+        uv_stop(&loop.uv);
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+    (void)handle;
+    run_fibers();
+}
+
+static void on_check(uv_check_t *handle)
+{
+    (void)handle;
+    run_fibers();
+}
+
+static pr_status loop_open(unsigned threads)
+{
+    char text[16];
+    int error;
+
+    signal(SIGPIPE, SIG_IGN);
+    snprintf(text, sizeof text, "%u", threads);
+    if (threads > 0)
+        setenv("UV_THREADPOOL_SIZE", text, 0);
+    error = uv_loop_init(&loop.uv);
+    if (error != 0)
+        return pr_fail(PR_NOMEM, "cannot make an event loop: %s",
+                       uv_strerror(error));
+    uv_prepare_init(&loop.uv, &loop.prepare);
+    uv_check_init(&loop.uv, &loop.check);
+    uv_idle_init(&loop.uv, &loop.idle);
+    uv_prepare_start(&loop.prepare, on_prepare);
+    uv_check_start(&loop.check, on_check);
+    loop.running = true;
+    memset(&signals, 0, sizeof signals);
+    return PR_OK;
+}
+
+static void report_open(uv_handle_t *handle, void *argument)
+{
+    bool *all_closing = argument;
+
+    if (uv_is_closing(handle))
+        return;
+    pr_log(NULL, PR_LOG_ERROR, "the loop ends with a %s handle open",
+           uv_handle_type_name(uv_handle_get_type(handle)));
+    *all_closing = false;
+}
+
+static void loop_close(void)
+{
+    bool all_closing = true;
+    int error;
+
+    fiber_close_all();
+    if (signals.watched)
+        for (int i = 0; i < SIGNALS; i++)
+            uv_close((uv_handle_t *)&signals.handles[i], NULL);
+    signals.watched = false;
+    uv_close((uv_handle_t *)&loop.prepare, NULL);
+    uv_close((uv_handle_t *)&loop.check, NULL);
+    uv_close((uv_handle_t *)&loop.idle, NULL);
+    uv_walk(&loop.uv, report_open, &all_closing);
+    assert(all_closing);
+    uv_run(&loop.uv, UV_RUN_DEFAULT);
+    error = uv_loop_close(&loop.uv);
+    assert(error == 0);
+    (void)error;
+    stack_empty_pool();
+    loop.running = false;
+}
+
+pr_status loop_run(unsigned threads, pr_fiber_fn *main_fiber, void *argument)
+{
+    pr_status status;
+
+    assert(!loop.running);
+    status = loop_open(threads);
+    if (status != PR_OK)
+        return status;
+    pr_scope_init(&loop.root);
+    status = pr_spawn(&loop.root, "main", PR_STACK_RULE, main_fiber, argument);
+    if (status == PR_OK) {
+        uv_run(&loop.uv, UV_RUN_DEFAULT);
+        status = pr_scope_join(&loop.root);
+    }
+    loop_close();
+    return status;
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    (void)handle;
+    if (signals.caught == 0)
+        signals.caught = number;
+    signals.count++;
+    if (signals.count >= SIGNALS_TO_LEAVE)
+        _exit(128 + number);
+    if (signals.count == 1 && signals.scope != NULL)
+        pr_scope_cancel(signals.scope);
+}
+
+pr_status loop_cancel_on_signals(struct pr_scope *scope)
+{
+    static const int numbers[SIGNALS] = {SIGINT, SIGTERM};
+    int error = 0;
+
+    assert(loop.running);
+    signals.scope = scope;
+    if (signals.watched)
+        return PR_OK;
+    for (int i = 0; i < SIGNALS; i++)
+        uv_signal_init(&loop.uv, &signals.handles[i]);
+    signals.watched = true;
+    for (int i = 0; i < SIGNALS && error == 0; i++)
+        error = uv_signal_start(&signals.handles[i], on_signal, numbers[i]);
+    if (error != 0)
+        return pr_fail(PR_IO, "cannot watch for signals: %s",
+                       uv_strerror(error));
+    return PR_OK;
+}
+
+int loop_caught_signal(void)
+{
+    return signals.caught;
+}
