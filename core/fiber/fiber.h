@@ -4,6 +4,8 @@
 #ifndef FIBER_FIBER_H
 #define FIBER_FIBER_H
 
+#include <uv.h>
+
 #include "fiber/context.h"
 #include "fiber/loop.h"
 #include "fiber/stack.h"

@@ -7,9 +7,9 @@
 #ifndef FIBER_LOOP_H
 #define FIBER_LOOP_H
 
-#include <uv.h>
-
 #include <postrider/fiber.h>
+
+struct uv_loop_s;
 
 /* Sets the loop up, runs `main_fiber(argument)` in a first fiber (stack: 256
  * KiB), drives the loop until it returns, tears all down and returns its
@@ -20,7 +20,7 @@
 pr_status loop_run(unsigned threads, pr_fiber_fn *main_fiber, void *argument);
 
 /* The libuv loop, NULL when none runs; only core/fiber and core/io may ask. */
-uv_loop_t *loop_uv(void);
+struct uv_loop_s *loop_uv(void);
 
 /* The running fiber; NULL on the loop's own stack. */
 struct pr_fiber *fiber_self(void);
