@@ -1,1 +1,2 @@
-libcore_la_SOURCES += %D%/spool.h %D%/view.h %D%/plan.h %D%/message.h
+libcore_la_SOURCES += %D%/spool.c %D%/spool.h %D%/view.h %D%/plan.h \
+	%D%/message.h

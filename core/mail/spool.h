@@ -15,10 +15,18 @@ PR_CHECKED pr_status spool_new(const char *directory, uint64_t cap,
                                struct pr_spool **ret);
 /* NULL is fine. */
 void spool_free(struct pr_spool *spool);
+/* Tells that the message will have `octets` at most, so that a small one gets
+ * the memory it needs at once. Only a hint: more may come. */
+void spool_expect(struct pr_spool *spool, uint64_t octets);
+/* As pr_spool_append, but line ends are kept as they are. */
+PR_CHECKED pr_status spool_append_exact(struct pr_spool *spool,
+                                        const char *data, size_t size);
 
 /* Octets up to and with the empty line that ends the header (RFC 5322, 2.1), or
  * the whole size if there is none. Sealed only. */
 uint64_t spool_header_size(const struct pr_spool *spool);
+/* Is there such an empty line? */
+bool spool_header_is_ended(const struct pr_spool *spool);
 /* Reads the header of a sealed spool, at most `cap` octets of it, as
  * pr_spool_read does. */
 PR_CHECKED pr_status spool_read_header(const struct pr_spool *spool, size_t cap,

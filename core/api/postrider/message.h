@@ -16,7 +16,8 @@ extern "C" {
 struct pr_spool;
 
 /* Appends octets as they came from the wire. CRLF becomes LF, also when it is
- * cut between two calls; bare CR and bare LF stay. May wait for the disk.
+ * cut between two calls; bare CR and bare LF stay. May wait for the disk. A
+ * spool that failed once fails ever after, so that no stump is delivered.
  * PR_FULL, PR_IO, PR_NOMEM, PR_LIMIT. */
 PR_API PR_CHECKED pr_status pr_spool_append(struct pr_spool *spool,
                                             const char *data, size_t size);
