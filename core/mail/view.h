@@ -21,14 +21,16 @@ struct view;
 #define VIEW_PARTS_MAX 10000
 #define VIEW_DEPTH_MAX 100
 
-/* Reads the header of a sealed spool. May take the time to read it; does not
- * wait. PR_NOMEM, PR_IO. */
+/* Reads the header of a sealed spool, which is lent for the view's life. May
+ * take the time to read it; does not wait. PR_NOMEM, PR_IO. */
 PR_CHECKED pr_status view_new(const struct pr_spool *spool, struct view **ret);
-void view_free(struct view *view);
+void view_free(struct view *view); /* NULL is fine */
+/* Frees what the MIME library holds, once, when no view is left. */
+void view_shutdown(void);
 
 struct view_field {
     struct pr_bytes name;
-    struct pr_bytes raw; /* as sent, unfolded not at all, without its end */
+    struct pr_bytes raw; /* all after the colon as sent, without its end */
     const char *value;   /* unfolded, RFC 2047 decoded */
 };
 
@@ -56,15 +58,16 @@ const char *view_message_id(struct view *view);
 bool view_date(struct view *view, int64_t *ret_seconds);
 
 struct view_part {
-    const char *path;     /* "1.2", as IMAP numbers parts (RFC 3501, 6.4.5) */
+    const char *path;     /* "1.2", as IMAP numbers parts (RFC 3501, 6.4.5); the
+                             multipart that is a whole message: "TEXT", "2.TEXT" */
     const char *type;     /* "text/plain", lower case */
     const char *charset;  /* as declared, lower case; "" if not */
     const char *filename; /* RFC 2231 or 2047 decoded; "" if none */
     const char *disposition; /* "attachment", "inline" or "" */
     const char *content_id;  /* without angle brackets */
-    uint64_t size;           /* octets as encoded */
+    uint64_t size;           /* octets as encoded, lines ended by LF */
     unsigned depth;          /* 0: the message's own */
-    bool is_multipart;
+    bool is_multipart; /* with a boundary: its content are the parts after it */
 };
 
 /* The parts in the order of the message, multiparts before what is in them.
@@ -77,7 +80,9 @@ PR_CHECKED pr_status view_parts(struct view *view,
  * (more is cut, not an error). Appends. May wait. */
 PR_CHECKED pr_status view_part_octets(struct view *view, size_t part,
                                       struct pr_buffer *buffer);
-/* The same as UTF-8 by the part's charset. */
+/* The same as UTF-8 by the part's charset, lines ended by LF. With no charset,
+ * or one that tells nothing ("us-ascii", "unknown-8bit"), octets beyond ASCII
+ * are UTF-8 if they look so, else windows-1252. */
 PR_CHECKED pr_status view_part_text(struct view *view, size_t part,
                                     struct pr_buffer *buffer);
 

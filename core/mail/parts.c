@@ -1,0 +1,201 @@
+/*
+ * The parts of a view, and what is in them.
+ *
+ * The tree is read, and content decoded, in the pool: both may read a file,
+ * load a charset of the C library, or be long work.
+ */
+#include "config.h"
+
+#include <postrider/fiber.h>
+
+#include "base/memory.h"
+#include "mail/decode.h"
+#include "mail/view_private.h"
+
+#define PIECE (16 * 1024)
+
+/* ---- The tree ------------------------------------------------------------ */
+
+/* Offloaded. */
+static pr_status read_tree(void *argument)
+{
+    struct view *view = argument;
+    return tree_read(view->spool, &view->tree);
+}
+
+static void show_part(const struct tree *tree, size_t index,
+                      struct view_part *ret)
+{
+    const struct tree_part *part = tree_part(tree, index);
+    *ret = (struct view_part){
+        .path = tree_text(tree, part->path),
+        .type = tree_text(tree, part->type),
+        .charset = tree_text(tree, part->charset),
+        .filename = tree_text(tree, part->filename),
+        .disposition = tree_text(tree, part->disposition),
+        .content_id = tree_text(tree, part->content_id),
+        .size = part->end - part->begin,
+        .depth = part->depth,
+        .is_multipart = part->is_multipart,
+    };
+}
+
+static pr_status make_parts(struct view *view)
+{
+    decode_ready();
+    if (view->tree.text.data == NULL) {
+        pr_status status = pr_offload(read_tree, view);
+        if (status != PR_OK)
+            return status;
+    }
+    size_t count = tree_count(&view->tree);
+    struct view_part *parts = pr_arena_array(view->arena, count, sizeof *parts);
+    if (parts == NULL)
+        return PR_NOMEM;
+    for (size_t i = 0; i < count; i++)
+        show_part(&view->tree, i, &parts[i]);
+    view->parts = parts;
+    return PR_OK;
+}
+
+pr_status view_parts(struct view *view, const struct view_part **ret_parts,
+                     size_t *ret_count)
+{
+    if (view->parts == NULL) {
+        pr_status status = make_parts(view);
+        if (status != PR_OK)
+            return status;
+    }
+    *ret_parts = view->parts;
+    *ret_count = tree_count(&view->tree);
+    return PR_OK;
+}
+
+/* ---- Content ------------------------------------------------------------- */
+
+struct job {
+    const struct pr_spool *spool;
+    const struct tree_part *part;
+    const char *charset;     /* NULL: octets, not text */
+    struct decoder *decoder; /* made if there is a charset */
+    GMimeFilter *filter;     /* NULL: not encoded */
+    struct pr_buffer *buffer;
+};
+
+static bool is_full(const struct pr_buffer *buffer)
+{
+    return buffer->size >= buffer->cap;
+}
+
+static pr_status add_octets(struct job *job, struct pr_bytes octets)
+{
+    struct pr_buffer *buffer = job->buffer;
+    if (octets.size == 0 || is_full(buffer))
+        return PR_OK;
+    if (job->decoder != NULL)
+        return decoder_add(job->decoder, octets, buffer);
+    if (octets.size > buffer->cap - buffer->size)
+        octets.size = buffer->cap - buffer->size;
+    return pr_buffer_add(buffer, octets.data, octets.size);
+}
+
+static pr_status add_encoded(struct job *job, char *data, size_t size,
+                             bool is_last)
+{
+    char *out = data;
+    size_t out_size = size, prespace = 0;
+    if (job->filter != NULL && !is_last)
+        g_mime_filter_filter(job->filter, data, size, 0, &out, &out_size,
+                             &prespace);
+    else if (job->filter != NULL)
+        g_mime_filter_complete(job->filter, data, size, 0, &out, &out_size,
+                               &prespace);
+    return add_octets(job, (struct pr_bytes){out, out_size});
+}
+
+static pr_status read_pieces(struct job *job, char *piece)
+{
+    uint64_t at = job->part->begin;
+    pr_status status = PR_OK;
+    while (status == PR_OK && at < job->part->end && !is_full(job->buffer)) {
+        uint64_t left = job->part->end - at;
+        size_t got = 0;
+        status = pr_spool_read(job->spool, at, piece,
+                               left < PIECE ? (size_t)left : PIECE, &got);
+        if (status == PR_OK && got == 0)
+            break;
+        at += got;
+        if (status == PR_OK)
+            status = add_encoded(job, piece, got, false);
+    }
+    if (status == PR_OK)
+        status = add_encoded(job, piece, 0, true);
+    if (status == PR_OK && job->decoder != NULL && !is_full(job->buffer))
+        status = decoder_end(job->decoder, job->buffer);
+    return status;
+}
+
+static bool is_encoded(const struct tree_part *part)
+{
+    return part->encoding == GMIME_CONTENT_ENCODING_BASE64 ||
+           part->encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE ||
+           part->encoding == GMIME_CONTENT_ENCODING_UUENCODE;
+}
+
+/* Offloaded. */
+static pr_status read_content(void *argument)
+{
+    struct job *job = argument;
+    char *piece = memory_alloc(PIECE);
+    pr_status status = PR_OK;
+
+    if (piece == NULL)
+        return pr_fail(PR_NOMEM, "out of memory for a part");
+    if (job->charset != NULL)
+        status = decoder_new(job->charset, &job->decoder);
+    if (is_encoded(job->part) && !job->part->is_multipart)
+        job->filter = g_mime_filter_basic_new(
+            (GMimeContentEncoding)job->part->encoding, FALSE);
+    if (status == PR_OK)
+        status = read_pieces(job, piece);
+    if (job->filter != NULL)
+        g_object_unref(job->filter);
+    decoder_free(job->decoder);
+    memory_free(piece);
+    return status;
+}
+
+static pr_status find_part(struct view *view, size_t part, struct job *ret,
+                           struct pr_buffer *buffer)
+{
+    if (view->parts == NULL) {
+        pr_status status = make_parts(view);
+        if (status != PR_OK)
+            return status;
+    }
+    if (part >= tree_count(&view->tree))
+        return pr_fail(PR_GONE, "the message has no part %zu", part + 1);
+    *ret = (struct job){.spool = view->spool,
+                        .part = tree_part(&view->tree, part),
+                        .buffer = buffer};
+    return PR_OK;
+}
+
+pr_status view_part_octets(struct view *view, size_t part,
+                           struct pr_buffer *buffer)
+{
+    struct job job;
+    pr_status status = find_part(view, part, &job, buffer);
+    return status != PR_OK ? status : pr_offload(read_content, &job);
+}
+
+pr_status view_part_text(struct view *view, size_t part,
+                         struct pr_buffer *buffer)
+{
+    struct job job;
+    pr_status status = find_part(view, part, &job, buffer);
+    if (status != PR_OK)
+        return status;
+    job.charset = tree_text(&view->tree, job.part->charset);
+    return pr_offload(read_content, &job);
+}

@@ -1,0 +1,28 @@
+/*
+ * What the files that make a view share.
+ */
+#ifndef MAIL_VIEW_PRIVATE_H
+#define MAIL_VIEW_PRIVATE_H
+
+#include "mail/fields.h"
+#include "mail/tree.h"
+#include "mail/view.h"
+
+struct address_list {
+    struct address_list *next;
+    const char *field;
+    const struct view_address *addresses;
+    size_t count;
+};
+
+struct view {
+    const struct pr_spool *spool; /* lent */
+    struct pr_arena *arena;       /* owned: what was asked for by name */
+    struct fields fields;
+    struct address_list *lists;
+    const char *message_id;
+    struct tree tree;
+    struct view_part *parts; /* NULL until they were asked for */
+};
+
+#endif
