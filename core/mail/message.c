@@ -1,0 +1,49 @@
+/*
+ * Makes and frees a message with all that belongs to it.
+ */
+#include "config.h"
+
+#include "mail/message.h"
+
+#include "mail/spool.h"
+
+pr_status message_new(const char *account, const char *folder,
+                      struct pr_item *item, struct message **ret)
+{
+    struct pr_arena *arena = pr_arena_new();
+    struct message *message =
+        arena != NULL ? pr_arena_alloc(arena, sizeof *message) : NULL;
+    if (message == NULL) {
+        pr_arena_free(arena);
+        return PR_NOMEM;
+    }
+    message->arena = arena;
+    message->account = account;
+    message->folder = folder;
+    message->item = item;
+    plan_init(&message->plan, arena);
+    *ret = message;
+    return PR_OK;
+}
+
+void message_free(struct message *message)
+{
+    if (message == NULL)
+        return;
+    view_free(message->view);
+    spool_free(message->spool);
+    pr_arena_free(message->arena);
+}
+
+pr_status message_view(struct message *message, struct view **ret)
+{
+    if (message->spool == NULL)
+        return pr_fail(PR_BUG, "a message was looked at before it was fetched");
+    if (message->view == NULL) {
+        pr_status status = view_new(message->spool, &message->view);
+        if (status != PR_OK)
+            return status;
+    }
+    *ret = message->view;
+    return PR_OK;
+}
