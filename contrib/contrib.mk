@@ -1,6 +1,11 @@
 # Manual pages, completion, and `make lint`.
-EXTRA_DIST += .clang-format .clang-tidy %D%/lint \
+EXTRA_DIST += docs .ci .clang-format .clang-tidy %D%/lint \
 	%D%/demo/run %D%/demo/demo.py %D%/demo/config.lua.in
+
+dist_man_MANS += %D%/man/postrider.1
+
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = %D%/completions/postrider.bash
 
 # clang-tidy reads the sources with the flags that they are built with.
 lint: config.h

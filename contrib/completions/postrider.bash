@@ -1,0 +1,34 @@
+# Completion of postrider's commands, options, and names, for bash.
+
+_postrider_accounts() {
+	local file=${POSTRIDER_CONFIG:-${XDG_CONFIG_HOME:-$HOME/.config}/postrider/config.lua}
+	sed -n 's/^ *account *(\{0,1\} *"\([^"]*\)".*/\1/p' "$file" 2>/dev/null
+}
+
+_postrider_classes() {
+	postrider plugins 2>/dev/null | awk '/^  / { print $1 }'
+}
+
+_postrider() {
+	local word=$2 before=$3 command='' at words=''
+	for ((at = 1; at < COMP_CWORD; at++)); do
+		case ${COMP_WORDS[at]} in
+		fetch | check | why | plugins) command=${COMP_WORDS[at]} ;;
+		esac
+	done
+	if [[ $before == -c || $before == --config ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+	fi
+	case $command:$word in
+	:-*) words='--config --help --version' ;;
+	:*) words='fetch check why plugins' ;;
+	fetch:-*) words='--dry-run --json --verbose --config --help' ;;
+	fetch:*) words=$(_postrider_accounts) ;;
+	why:-*) words='--json --verbose --config --help' ;;
+	*:-*) words='--verbose --config --help' ;;
+	plugins:*) words=$(_postrider_classes) ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+}
+complete -F _postrider postrider
