@@ -132,6 +132,9 @@ pr_status pr_buffer_add_text(struct pr_buffer *buffer, const char *text)
 }
 
 static pr_status add_format(struct pr_buffer *buffer, size_t size,
+                            const char *format, va_list list) PR_PRINTF(3, 0);
+
+static pr_status add_format(struct pr_buffer *buffer, size_t size,
                             const char *format, va_list list)
 {
     pr_status status = make_room(buffer, size);

@@ -60,9 +60,12 @@ static size_t without_broken_end(const char *text, size_t size)
     return size;
 }
 
-/* Appends to `text`, an array of PR_FAILURE_MAX that holds `size` octets. */
+/* Both append to `text`, an array of PR_FAILURE_MAX that holds `size` octets,
+ * and return how many it holds then. */
 static size_t append(char *text, size_t size, const char *format, ...)
     PR_PRINTF(3, 4);
+static size_t append_list(char *text, size_t size, const char *format,
+                          va_list list) PR_PRINTF(3, 0);
 
 static size_t append_list(char *text, size_t size, const char *format,
                           va_list list)

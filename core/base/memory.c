@@ -8,15 +8,19 @@
 #include "base/memory.h"
 
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 static atomic_ulong countdown;
 
-static bool must_fail(void)
+/* No object is larger than PTRDIFF_MAX, whatever the allocator may think. */
+static bool must_fail(size_t size)
 {
     unsigned long left = atomic_load_explicit(&countdown, memory_order_relaxed);
 
+    if (size > PTRDIFF_MAX)
+        return true;
     while (left != 0)
         if (atomic_compare_exchange_weak(&countdown, &left, left - 1))
             return left == 1;
@@ -25,24 +29,26 @@ static bool must_fail(void)
 
 void *memory_alloc(size_t size)
 {
-    return must_fail() ? NULL : malloc(size != 0 ? size : 1);
+    return must_fail(size) ? NULL : malloc(size != 0 ? size : 1);
 }
 
 void *memory_zeroed(size_t count, size_t size)
 {
-    if (must_fail())
+    if (size != 0 && count > SIZE_MAX / size)
+        return NULL;
+    if (must_fail(count * size))
         return NULL;
     return count != 0 && size != 0 ? calloc(count, size) : calloc(1, 1);
 }
 
 void *memory_realloc(void *memory, size_t size)
 {
-    return must_fail() ? NULL : realloc(memory, size != 0 ? size : 1);
+    return must_fail(size) ? NULL : realloc(memory, size != 0 ? size : 1);
 }
 
 char *memory_text(const char *text)
 {
-    return must_fail() ? NULL : strdup(text);
+    return must_fail(0) ? NULL : strdup(text);
 }
 
 void memory_free(void *memory)

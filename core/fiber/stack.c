@@ -42,6 +42,7 @@ enum {
     GUARD = 64 * 1024,
     POOL_MAX = 64,
     POOLED_KEEPS = 32 * 1024,
+    FIRST_FRAMES = 2048,
 #ifdef CONTEXT_ASAN
     GROWTH = 4 /* red zones make frames larger */
 #else
@@ -134,8 +135,8 @@ struct stack *stack_take(size_t size)
 void stack_give(struct stack *stack)
 {
 #ifdef CONTEXT_ASAN
-    /* The frames left behind never returned. */
-    __asan_unpoison_memory_region(stack->memory, stack->size);
+    /* The frame left behind, the outermost, never returned. */
+    __asan_unpoison_memory_region((char *)stack - FIRST_FRAMES, FIRST_FRAMES);
 #endif
     if (pooled == POOL_MAX) {
         stack_unmap(stack);

@@ -1,1 +1,21 @@
 # Unit tests of base.
+check_PROGRAMS += tests/unit/base_failure
+TESTS += tests/unit/base_failure
+tests_unit_base_failure_SOURCES = %D%/base_failure.c
+tests_unit_base_failure_CFLAGS = $(unit_cflags)
+tests_unit_base_failure_LDADD = $(unit_ldadd)
+check_PROGRAMS += tests/unit/base_buffer
+TESTS += tests/unit/base_buffer
+tests_unit_base_buffer_SOURCES = %D%/base_buffer.c
+tests_unit_base_buffer_CFLAGS = $(unit_cflags)
+tests_unit_base_buffer_LDADD = $(unit_ldadd)
+check_PROGRAMS += tests/unit/base_text
+TESTS += tests/unit/base_text
+tests_unit_base_text_SOURCES = %D%/base_text.c
+tests_unit_base_text_CFLAGS = $(unit_cflags)
+tests_unit_base_text_LDADD = $(unit_ldadd)
+check_PROGRAMS += tests/unit/base_log
+TESTS += tests/unit/base_log
+tests_unit_base_log_SOURCES = %D%/base_log.c
+tests_unit_base_log_CFLAGS = $(unit_cflags)
+tests_unit_base_log_LDADD = $(unit_ldadd)
