@@ -17,12 +17,14 @@ struct program_run {
     size_t output_cap;     /* more output than this is PR_LIMIT */
     pr_time deadline;
     /* results */
-    struct pr_buffer output;    /* standard output; pr_buffer_done it */
+    struct pr_buffer output;    /* standard output; zeroed, or with memory kept
+                                   ready by pr_buffer_reserve */
     struct pr_buffer complaint; /* standard error, first 4 KiB */
     int exit_status;            /* 0..255, or 128 + signal */
 };
 
-/* Runs it to its end. Waits. PR_OK whatever its exit status; PR_IO if it cannot
+/* Runs it to the end of its first process. Waits. pr_buffer_done both results,
+ * also after a failure. PR_OK whatever its exit status; PR_IO if it cannot
  * be started, PR_TIMEOUT, PR_LIMIT, PR_CANCELLED (it is killed then). */
 PR_CHECKED pr_status program_run(struct program_run *run);
 

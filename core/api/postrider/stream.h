@@ -2,8 +2,9 @@
  * A connection as a protocol sees it: octets in, octets out, TLS or not.
  *
  * Every call that waits ends at the stream's timeout without progress, at its
- * deadline, or when the fiber is cancelled. After a failure other than
- * PR_LIMIT the stream is of no more use but for pr_stream_close.
+ * deadline, or when the fiber is cancelled. After a failure other than PR_LIMIT,
+ * or PR_TIMEOUT of a reading call (which lost nothing), the stream is of no more
+ * use but for pr_stream_close.
  */
 #ifndef POSTRIDER_STREAM_H
 #define POSTRIDER_STREAM_H
@@ -37,7 +38,7 @@ struct pr_net_options {
     const char *const *auth;
     const char *const *disable;
     const char *const *tunnel; /* argv of a program whose stdio is the line */
-    uint64_t timeout;          /* ms without progress */
+    uint64_t timeout;          /* ms without progress; 0: none */
 };
 
 PR_API extern const char *const pr_tls_choices[]; /* implicit starttls none */
@@ -105,8 +106,10 @@ PR_API PR_CHECKED pr_status pr_stream_connect(const struct pr_net_options *net,
 PR_API PR_CHECKED pr_status pr_stream_start_tls(struct pr_stream *stream);
 PR_API bool pr_stream_is_secure(const struct pr_stream *stream);
 
-/* Waits until at least one more octet than before is buffered. PR_EOF at the
- * end; PR_LIMIT if the buffer is full (256 KiB). */
+/* Sends what was written, then waits until at least one more octet than before
+ * is buffered. PR_EOF at the end, also one that was cut off: who is in the middle
+ * of something takes it for a failure. PR_LIMIT if the buffer is full (256 KiB).
+ */
 PR_API PR_CHECKED pr_status pr_stream_fill(struct pr_stream *stream);
 /* What is buffered and not yet consumed; lent until the next call. */
 PR_API struct pr_bytes pr_stream_peek(const struct pr_stream *stream);
@@ -128,6 +131,8 @@ PR_API PR_CHECKED pr_status pr_stream_flush(struct pr_stream *stream);
 /* No wait on this stream goes on beyond `deadline`; PR_NEVER: only the timeout
  * without progress counts. */
 PR_API void pr_stream_set_deadline(struct pr_stream *stream, pr_time deadline);
+/* In place of the options' timeout: ms without progress, 0: none. */
+PR_API void pr_stream_set_timeout(struct pr_stream *stream, uint64_t ms);
 
 PR_API uint64_t pr_stream_octets_in(const struct pr_stream *stream);
 PR_API uint64_t pr_stream_octets_out(const struct pr_stream *stream);

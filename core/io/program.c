@@ -1,0 +1,184 @@
+/*
+ * Programs run to their end, output and complaints gathered.
+ *
+ * A program has ended when its first process has: what it left running in the
+ * background does not hold us.
+ */
+#include "config.h"
+
+#include "io/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fiber/loop.h"
+#include "io/file.h"
+#include "io/process.h"
+#include "io/stream.h"
+
+#define COMPLAINT_SIZE 4096
+
+/* One of its outputs, as we read it. */
+struct outlet {
+    int fd; /* -1: at its end */
+    struct poller *poller;
+    struct pr_buffer *into;
+    bool is_cut; /* more than fits is dropped instead of PR_LIMIT */
+};
+
+static void outlet_close(struct outlet *outlet)
+{
+    poller_free(outlet->poller);
+    if (outlet->fd >= 0)
+        close(outlet->fd);
+    outlet->fd = -1;
+    outlet->poller = NULL;
+}
+
+/* Makes the pipe; *ret_fd is the program's end. */
+static pr_status outlet_open(struct outlet *outlet, int *ret_fd)
+{
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return pr_fail_errno(PR_IO, errno, "cannot make a pipe");
+    fcntl(fds[0], F_SETFL, O_NONBLOCK);
+    outlet->fd = fds[0];
+    *ret_fd = fds[1];
+    return poller_new(fds[0], &outlet->poller);
+}
+
+static pr_status outlet_keep(struct outlet *outlet, const char *data,
+                             size_t size)
+{
+    size_t room = outlet->into->cap - outlet->into->size;
+
+    if (size > room && !outlet->is_cut)
+        return pr_fail(PR_LIMIT, "it wrote more than %zu octets",
+                       outlet->into->cap);
+    return pr_buffer_add(outlet->into, data, size < room ? size : room);
+}
+
+/* Reads what is there. */
+static pr_status outlet_drain(struct outlet *outlet)
+{
+    char block[4096];
+    pr_status status = PR_OK;
+
+    while (outlet->fd >= 0 && status == PR_OK) {
+        ssize_t got = read(outlet->fd, block, sizeof(block));
+        if (got > 0)
+            status = outlet_keep(outlet, block, (size_t)got);
+        else if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            break;
+        else if (got == 0 || errno != EINTR)
+            outlet_close(outlet);
+    }
+    explicit_bzero(block, sizeof(block)); /* it may be a password */
+    return status;
+}
+
+static pr_status outlet_arm(struct outlet *outlet)
+{
+    return outlet->fd >= 0 ? poller_arm(outlet->poller, false) : PR_OK;
+}
+
+/* The whole input is there before the program starts: a crash of ours cannot
+ * hand it half, and it need not read what it does not want. */
+static pr_status open_input(struct pr_bytes input, int *ret_fd)
+{
+    int fd = memfd_create("input", MFD_CLOEXEC);
+
+    if (fd < 0)
+        return pr_fail_errno(PR_IO, errno, "cannot make a memory file");
+    pr_status status =
+        file_write_all(fd, input.data, input.size, "a memory file");
+    if (status == PR_OK && lseek(fd, 0, SEEK_SET) != 0)
+        status = pr_fail_errno(PR_IO, errno, "cannot rewind a memory file");
+    if (status != PR_OK) {
+        close(fd);
+        return status;
+    }
+    *ret_fd = fd;
+    return PR_OK;
+}
+
+static pr_status gather(struct program_run *run, struct process *process,
+                        struct outlet outlets[2])
+{
+    pr_status status = PR_OK;
+
+    while (status == PR_OK) {
+        bool has_ended = process_has_ended(process, &run->exit_status);
+        status = outlet_drain(&outlets[0]);
+        if (status == PR_OK)
+            status = outlet_drain(&outlets[1]);
+        if (status != PR_OK || has_ended)
+            break;
+        process_arm(process);
+        status = outlet_arm(&outlets[0]);
+        if (status == PR_OK)
+            status = outlet_arm(&outlets[1]);
+        if (status == PR_OK)
+            status = fiber_park(run->deadline);
+    }
+    return status;
+}
+
+static pr_status start(struct program_run *run, struct outlet outlets[2],
+                       struct process **ret)
+{
+    struct process_setup setup = {run->argv, run->env, {-1, -1, -1}};
+    int memory = -1;
+    pr_status status = PR_OK;
+
+    if (run->input_file < 0 && run->input.size > 0)
+        status = open_input(run->input, &memory);
+    setup.fds[0] = memory >= 0 ? memory : run->input_file;
+    for (int i = 0; i < 2 && status == PR_OK; i++)
+        status = outlet_open(&outlets[i], &setup.fds[i + 1]);
+    if (status == PR_OK)
+        status = process_start(&setup, ret);
+    if (memory >= 0)
+        close(memory);
+    for (int i = 1; i < 3; i++)
+        if (setup.fds[i] >= 0)
+            close(setup.fds[i]);
+    return status;
+}
+
+static pr_status in_words(const struct program_run *run, pr_status status)
+{
+    if (status == PR_TIMEOUT)
+        return pr_fail(PR_TIMEOUT, "%s did not end in time and was killed",
+                       run->argv[0]);
+    if (status == PR_CANCELLED)
+        return pr_fail(PR_CANCELLED, "%s was killed when asked to stop",
+                       run->argv[0]);
+    return pr_context(status, "%s", run->argv[0]);
+}
+
+pr_status program_run(struct program_run *run)
+{
+    struct outlet outlets[2] = {
+        {.fd = -1, .into = &run->output},
+        {.fd = -1, .into = &run->complaint, .is_cut = true},
+    };
+    struct process *process = NULL;
+
+    run->output.cap = run->output_cap;
+    pr_buffer_init(&run->complaint, COMPLAINT_SIZE);
+    pr_status status = start(run, outlets, &process);
+    if (status == PR_OK) {
+        status = gather(run, process, outlets);
+        if (status != PR_OK)
+            status = in_words(run, status);
+    }
+    process_free(process);
+    outlet_close(&outlets[0]);
+    outlet_close(&outlets[1]);
+    return status;
+}

@@ -1,0 +1,376 @@
+/*
+ * The buffers of a connection, and how one is opened.
+ *
+ * in[start, end) is what was read and not consumed; the first `scanned` octets
+ * of it hold no line end. Nothing crosses the start of TLS in either buffer.
+ */
+#include "config.h"
+
+#include "io/stream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+#define IN_SIZE_FIRST (32 * 1024)
+#define IN_SIZE_MOST (256 * 1024)
+#define IN_ROOM_LEAST (4 * 1024)
+#define OUT_SIZE (16 * 1024)
+/* Octets read after which the others get their turn: a fast server alone
+ * would never make this fiber wait. */
+#define FAIR_SHARE (256 * 1024)
+
+struct pr_stream {
+    struct transport *transport; /* NULL after a failed handshake */
+    const struct pr_net_options *net;
+    const struct pr_log *log;
+    char *in;
+    size_t start, end, in_size, scanned;
+    struct pr_buffer out;
+    pr_time deadline;
+    uint64_t timeout; /* ms; 0: none */
+    uint64_t octets_in, octets_out;
+    size_t unshared; /* octets since the others had their turn */
+    uint16_t port;
+    bool is_secure;
+    char name[280]; /* of the far side, for words */
+};
+
+const char *const pr_tls_choices[] = {"implicit", "starttls", "none", NULL};
+const char *const pr_min_tls_choices[] = {"1.2", "1.3", NULL};
+
+pr_status (*stream_connect_hook)(const struct pr_net_options *net,
+                                 uint16_t port, const struct pr_log *log,
+                                 struct transport **ret);
+
+static void name_stream(struct pr_stream *stream)
+{
+    const struct pr_net_options *net = stream->net;
+
+    if (net->tunnel != NULL && net->tunnel[0] != NULL)
+        snprintf(stream->name, sizeof(stream->name), "tunnel %s",
+                 net->tunnel[0]);
+    else
+        snprintf(stream->name, sizeof(stream->name), "%s:%u",
+                 net->host != NULL ? net->host : "?", (unsigned)stream->port);
+}
+
+pr_status stream_new(struct transport *transport,
+                     const struct pr_net_options *net, uint16_t port,
+                     const struct pr_log *log, struct pr_stream **ret)
+{
+    struct pr_stream *stream = memory_zeroed(1, sizeof(*stream));
+
+    if (stream == NULL || (stream->in = memory_alloc(IN_SIZE_FIRST)) == NULL)
+        goto no_memory;
+    /* All at once: growing would leave copies of passwords behind. */
+    pr_buffer_init(&stream->out, OUT_SIZE);
+    if (pr_buffer_reserve(&stream->out, OUT_SIZE) == NULL)
+        goto no_memory;
+    stream->transport = transport;
+    stream->net = net;
+    stream->port = net->port != 0 ? (uint16_t)net->port : port;
+    stream->log = log;
+    stream->in_size = IN_SIZE_FIRST;
+    stream->deadline = PR_NEVER;
+    stream->timeout = net->timeout;
+    name_stream(stream);
+    *ret = stream;
+    return PR_OK;
+
+no_memory:
+    transport->ops->close(transport);
+    if (stream != NULL)
+        memory_free(stream->in);
+    memory_free(stream);
+    return pr_fail(PR_NOMEM, "out of memory");
+}
+
+static pr_status open_transport(const struct pr_net_options *net, uint16_t port,
+                                const struct pr_log *log,
+                                struct transport **ret)
+{
+    pr_time deadline = net->timeout != 0 ? pr_in(net->timeout) : PR_NEVER;
+
+    if (net->port != 0)
+        port = (uint16_t)net->port;
+    if (stream_connect_hook != NULL)
+        return stream_connect_hook(net, port, log, ret);
+    if (net->tunnel != NULL && net->tunnel[0] != NULL)
+        return tunnel_open(net->tunnel, log, ret);
+    if (net->host == NULL)
+        return pr_fail(PR_CONFIG, "no host is given");
+    return tcp_connect(net->host, port, deadline, log, ret);
+}
+
+pr_status pr_stream_connect(const struct pr_net_options *net, uint16_t port,
+                            const struct pr_log *log, struct pr_stream **ret)
+{
+    struct transport *transport;
+    struct pr_stream *stream;
+
+    pr_status status = open_transport(net, port, log, &transport);
+    if (status != PR_OK)
+        return status;
+    status = stream_new(transport, net, port, log, &stream);
+    if (status != PR_OK)
+        return status;
+    if (net->tls == PR_TLS_IMPLICIT)
+        status = pr_stream_start_tls(stream);
+    if (status != PR_OK) {
+        pr_stream_close(stream);
+        return status;
+    }
+    *ret = stream;
+    return PR_OK;
+}
+
+/* Until when the next wait may last. */
+static pr_time wait_limit(const struct pr_stream *stream)
+{
+    pr_time limit = stream->timeout != 0 ? pr_in(stream->timeout) : PR_NEVER;
+
+    return limit < stream->deadline ? limit : stream->deadline;
+}
+
+/* Gives the failure of a transport the words of this stream. */
+static pr_status stream_failed(struct pr_stream *stream, pr_status status)
+{
+    if (status == PR_CANCELLED)
+        return pr_fail(PR_CANCELLED, "%s: stopped when asked to", stream->name);
+    if (status != PR_TIMEOUT)
+        return pr_context(status, "%s", stream->name);
+    if (pr_now() >= stream->deadline)
+        return pr_fail(PR_TIMEOUT, "%s: not done in the time allowed",
+                       stream->name);
+    return pr_fail(PR_TIMEOUT, "%s: no answer for %llu s", stream->name,
+                   (unsigned long long)(stream->timeout + 999) / 1000);
+}
+
+static pr_status stream_is_open(const struct pr_stream *stream)
+{
+    if (stream->transport == NULL)
+        return pr_fail(PR_NETWORK, "%s: the connection is closed",
+                       stream->name);
+    return PR_OK;
+}
+
+pr_status pr_stream_start_tls(struct pr_stream *stream)
+{
+    struct transport *transport = stream->transport;
+
+    pr_status status = stream_is_open(stream);
+    if (status != PR_OK)
+        return status;
+    if (stream->is_secure)
+        return pr_fail(PR_BUG, "%s: TLS is already on", stream->name);
+    if (stream->start != stream->end)
+        return pr_fail(PR_PROTOCOL,
+                       "%s: server sent data before the TLS handshake: "
+                       "possible attack",
+                       stream->name);
+    if (stream->out.size != 0)
+        return pr_fail(PR_BUG, "%s: unsent data before the TLS handshake",
+                       stream->name);
+    if (transport->ops->start_tls != NULL) {
+        status = transport->ops->start_tls(transport, wait_limit(stream));
+    } else {
+        stream->transport = NULL;
+        status =
+            tls_connect(transport, stream->net, stream->port,
+                        wait_limit(stream), stream->log, &stream->transport);
+    }
+    if (status == PR_TIMEOUT)
+        return pr_fail(PR_TIMEOUT, "%s: the TLS handshake did not end in time",
+                       stream->name);
+    if (status != PR_OK)
+        return stream_failed(stream, status);
+    stream->start = stream->end = stream->scanned = 0;
+    stream->is_secure = true;
+    return PR_OK;
+}
+
+bool pr_stream_is_secure(const struct pr_stream *stream)
+{
+    return stream->is_secure;
+}
+
+/* Makes room behind `end`, at least an octet of it. */
+static pr_status make_room(struct pr_stream *stream)
+{
+    size_t pending = stream->end - stream->start;
+
+    if (pending == 0)
+        stream->start = stream->end = 0;
+    if (stream->in_size - stream->end >= IN_ROOM_LEAST)
+        return PR_OK;
+    if (pending > stream->in_size / 2 && stream->in_size < IN_SIZE_MOST) {
+        char *larger = memory_realloc(stream->in, stream->in_size * 2);
+        if (larger == NULL)
+            return pr_fail(PR_NOMEM, "out of memory");
+        stream->in = larger;
+        stream->in_size *= 2;
+        return PR_OK;
+    }
+    if (stream->start > 0) {
+        memmove(stream->in, stream->in + stream->start, pending);
+        stream->start = 0;
+        stream->end = pending;
+    }
+    if (stream->end == stream->in_size)
+        return pr_fail(PR_LIMIT, "%s: more than %u octets in one piece",
+                       stream->name, (unsigned)IN_SIZE_MOST);
+    return PR_OK;
+}
+
+static pr_status share(struct pr_stream *stream, size_t octets)
+{
+    stream->unshared += octets;
+    if (stream->unshared < FAIR_SHARE)
+        return PR_OK;
+    stream->unshared = 0;
+    return pr_yield() == PR_OK ? PR_OK : stream_failed(stream, PR_CANCELLED);
+}
+
+pr_status pr_stream_fill(struct pr_stream *stream)
+{
+    struct transport *transport = stream->transport;
+    size_t got = 0;
+
+    pr_status status = pr_stream_flush(stream);
+    if (status == PR_OK)
+        status = make_room(stream);
+    if (status != PR_OK)
+        return status;
+    status = transport->ops->read(transport, stream->in + stream->end,
+                                  stream->in_size - stream->end,
+                                  wait_limit(stream), &got);
+    if (status != PR_OK)
+        return stream_failed(stream, status);
+    stream->end += got;
+    stream->octets_in += got;
+    return share(stream, got);
+}
+
+struct pr_bytes pr_stream_peek(const struct pr_stream *stream)
+{
+    return (struct pr_bytes){stream->in + stream->start,
+                             stream->end - stream->start};
+}
+
+void pr_stream_consume(struct pr_stream *stream, size_t size)
+{
+    stream->start += size;
+    stream->scanned = 0;
+}
+
+static pr_status line_too_long(const struct pr_stream *stream, size_t cap)
+{
+    return pr_fail(PR_LIMIT, "%s: a line of more than %zu octets", stream->name,
+                   cap);
+}
+
+pr_status pr_stream_read_line(struct pr_stream *stream, size_t cap,
+                              struct pr_bytes *ret)
+{
+    for (;;) {
+        const char *line = stream->in + stream->start;
+        size_t size = stream->end - stream->start;
+        const char *end =
+            memchr(line + stream->scanned, '\n', size - stream->scanned);
+        if (end != NULL) {
+            size = (size_t)(end - line);
+            size_t text = size > 0 && end[-1] == '\r' ? size - 1 : size;
+            if (text > cap)
+                return line_too_long(stream, cap);
+            *ret = (struct pr_bytes){line, text};
+            pr_stream_consume(stream, size + 1);
+            return PR_OK;
+        }
+        if (size > cap && size - cap > 1) /* one of them may be the CR */
+            return line_too_long(stream, cap);
+        stream->scanned = size;
+        pr_status status = pr_stream_fill(stream);
+        if (status == PR_EOF && size > 0)
+            return pr_context(status, "in the middle of a line");
+        if (status != PR_OK)
+            return status;
+    }
+}
+
+static pr_status send_all(struct pr_stream *stream, const char *data,
+                          size_t size)
+{
+    struct transport *transport = stream->transport;
+
+    while (size > 0) {
+        size_t put = 0;
+        pr_status status = transport->ops->write(transport, data, size,
+                                                 wait_limit(stream), &put);
+        if (status != PR_OK)
+            return stream_failed(stream, status);
+        data += put;
+        size -= put;
+        stream->octets_out += put;
+    }
+    return PR_OK;
+}
+
+pr_status pr_stream_write(struct pr_stream *stream, const void *data,
+                          size_t size)
+{
+    if (size <= OUT_SIZE - stream->out.size)
+        return pr_buffer_add(&stream->out, data, size);
+    pr_status status = pr_stream_flush(stream);
+    if (status != PR_OK)
+        return status;
+    if (size <= OUT_SIZE)
+        return pr_buffer_add(&stream->out, data, size);
+    return send_all(stream, data, size);
+}
+
+pr_status pr_stream_flush(struct pr_stream *stream)
+{
+    pr_status status = stream_is_open(stream);
+
+    if (status != PR_OK || stream->out.size == 0)
+        return status;
+    status = send_all(stream, stream->out.data, stream->out.size);
+    explicit_bzero(stream->out.data, stream->out.size); /* a password? */
+    pr_buffer_clear(&stream->out);
+    return status;
+}
+
+void pr_stream_set_deadline(struct pr_stream *stream, pr_time deadline)
+{
+    stream->deadline = deadline;
+}
+
+void pr_stream_set_timeout(struct pr_stream *stream, uint64_t ms)
+{
+    stream->timeout = ms;
+}
+
+uint64_t pr_stream_octets_in(const struct pr_stream *stream)
+{
+    return stream->octets_in;
+}
+
+uint64_t pr_stream_octets_out(const struct pr_stream *stream)
+{
+    return stream->octets_out;
+}
+
+void pr_stream_close(struct pr_stream *stream)
+{
+    if (stream == NULL)
+        return;
+    if (stream->transport != NULL)
+        stream->transport->ops->close(stream->transport);
+    explicit_bzero(stream->out.data, stream->out.size);
+    pr_buffer_done(&stream->out);
+    memory_free(stream->in);
+    memory_free(stream);
+}
