@@ -1,1 +1,1 @@
-libcore_la_SOURCES +=
+libcore_la_SOURCES += %D%/sasl.c %D%/sasl.h %D%/secret.c %D%/secret.h
