@@ -1,1 +1,20 @@
-# The IMAP plugin; see its README.md.
+# The IMAP plugin; see its README.md. The objects are in libimap.la, so that the
+# tests can link them too; the module is that and the descriptor.
+noinst_LTLIBRARIES += libimap.la
+libimap_la_SOURCES = %D%/auth.c %D%/batch.c %D%/capability.c %D%/capability.h \
+	%D%/command.c %D%/condition.c %D%/descriptor.h %D%/expunge.c \
+	%D%/fetch.c %D%/fetch.h %D%/flags.c %D%/flags.h %D%/folders.c \
+	%D%/imap.h %D%/list.c %D%/message.c %D%/name.c %D%/options.c \
+	%D%/parse.c %D%/parse.h %D%/quote.c %D%/quote.h %D%/reader.c \
+	%D%/reader.h %D%/response.c %D%/response.h %D%/select.c \
+	%D%/session.c %D%/settle.c %D%/settle.h %D%/source.c %D%/uidset.c \
+	%D%/uidset.h %D%/utf7.c %D%/utf7.h %D%/window.c
+libimap_la_CPPFLAGS = -I$(srcdir)/core/api -DIMAP_VERSION='"$(PACKAGE_VERSION)"'
+
+plugin_LTLIBRARIES += imap.la
+imap_la_SOURCES = %D%/imap.c
+imap_la_CPPFLAGS = $(libimap_la_CPPFLAGS)
+imap_la_LIBADD = libimap.la libpostrider.la
+imap_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -Wl,-z,defs
+
+EXTRA_DIST += %D%/README.md

@@ -1,0 +1,15 @@
+/*
+ * What the descriptor of the plugin is made of.
+ */
+#ifndef IMAP_DESCRIPTOR_H
+#define IMAP_DESCRIPTOR_H
+
+#include "imap.h"
+
+extern const struct pr_option imap_option_table[];
+/* What no single option shows. PR_CONFIG. */
+pr_status imap_options_check(const void *options);
+
+extern const struct pr_source_ops imap_source_ops;
+
+#endif

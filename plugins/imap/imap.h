@@ -1,0 +1,180 @@
+/*
+ * One IMAP session: its state, and the commands in flight.
+ *
+ * Whatever breaks the line (a failure of the stream, a breach of the protocol,
+ * a cancelled wait) makes the session broken: every later call fails with the
+ * same words, and only close is of use. What a server says no to breaks
+ * nothing.
+ */
+#ifndef IMAP_IMAP_H
+#define IMAP_IMAP_H
+
+#include <postrider/plugin.h>
+
+#include "capability.h"
+#include "response.h"
+#include "uidset.h"
+
+struct imap_options {
+    struct pr_net_options net;
+    bool id;
+    int64_t window;         /* messages asked for in one command */
+    uint64_t window_octets; /* and their octets */
+};
+
+/* A command in flight. Lives with its caller until it is done or the session is
+ * broken. */
+struct imap_command {
+    struct imap_command *next;
+    const char *name; /* for people */
+    char tag[12];
+    bool is_done;
+    enum imap_condition condition; /* OK, NO or BAD, once done */
+    enum imap_code code;
+    char text[200]; /* the server's words */
+};
+
+/* Gets every untagged response but bodies while an operation runs. What it
+ * returns breaks the session. */
+typedef pr_status imap_untagged(void *user, const struct imap_response *told);
+
+/* The selected folder. */
+struct imap_folder {
+    struct pr_arena *arena; /* what lasts as long as the selection; NULL: none
+                               is selected */
+    uint32_t uidvalidity, uidnext; /* 0: not known (any more) */
+    uint64_t modseq;
+    uint32_t exists;
+    bool read_only;
+};
+
+struct imap {
+    const struct pr_source *source;
+    const struct imap_options *options;
+    const struct pr_log *log;
+    struct pr_arena *arena; /* what lasts as long as the session */
+    struct pr_stream *stream;
+    struct imap_reader reader;
+    struct imap_response response;
+
+    unsigned capabilities; /* of enum imap_capability, without `disabled` */
+    unsigned disabled;
+    bool knows_capabilities;
+    bool is_preauthenticated;
+    bool utf8;          /* names are UTF-8 on the wire */
+    bool is_leaving;    /* LOGOUT was sent: BYE is no failure */
+    bool may_continue;  /* "+" is waited for */
+    bool was_continued; /* and came */
+    bool needs_flush;
+    bool warned_of_deleted;
+    struct pr_failure broken; /* PR_OK: the line stands */
+
+    unsigned last_tag;
+    struct imap_command *in_flight;
+    uint64_t responses;     /* since a command was last done */
+    struct pr_buffer trace; /* the command so far, for the log */
+    imap_untagged *untagged;
+    const struct imap_receiver *receiver;
+    void *user;
+
+    struct imap_command enable, id, namespaces; /* sent after login */
+    struct imap_raw_name *raw_names;
+    struct imap_folder folder;
+};
+
+/* ---- command.c: sending commands, reading answers. All may wait. -------- */
+
+/* Puts a command together: begin, then text, numbers and strings, then end.
+ * Nothing is sent before somebody waits for an answer. `name` is lent. */
+PR_CHECKED pr_status imap_begin(struct imap *imap, struct imap_command *command,
+                                const char *name);
+PR_CHECKED pr_status imap_put(struct imap *imap, const char *text);
+PR_CHECKED pr_status imap_put_bytes(struct imap *imap, struct pr_bytes text);
+/* As imap_put_bytes; never shown in the log. */
+PR_CHECKED pr_status imap_put_secret(struct imap *imap, struct pr_bytes text);
+/* A quoted string or a literal. `is_secret`: never shown in the log. When the
+ * server refuses the literal, the command is done and PR_REFUSED is returned;
+ * nothing more of it may be put. PR_CONFIG for what no command may carry. */
+PR_CHECKED pr_status imap_put_string(struct imap *imap,
+                                     struct imap_command *command,
+                                     struct pr_bytes text, bool is_secret);
+PR_CHECKED pr_status imap_end(struct imap *imap);
+
+/* begin, text, end. */
+PR_CHECKED pr_status imap_send(struct imap *imap, struct imap_command *command,
+                               const char *name, const char *text);
+
+/* Sends what was put and reads one response, which goes to its command, to the
+ * session's state and to the listener. */
+PR_CHECKED pr_status imap_step(struct imap *imap);
+/* Sends what was put. */
+PR_CHECKED pr_status imap_flush(struct imap *imap);
+/* Steps until `command` is done. PR_OK whatever the server thinks of it. */
+PR_CHECKED pr_status imap_await(struct imap *imap,
+                                const struct imap_command *command);
+/* Steps until the server asks for more of `command`, or is done with it. */
+PR_CHECKED pr_status imap_await_continue(struct imap *imap,
+                                         const struct imap_command *command);
+/* From now on untagged responses and bodies go there; NULLs: nowhere. */
+void imap_listen(struct imap *imap, imap_untagged *untagged,
+                 const struct imap_receiver *receiver, void *user);
+
+/* PR_OK for OK. Else the failure in words: by the response code, else `on_no`
+ * for NO and PR_PROTOCOL for BAD. */
+pr_status imap_verdict(const struct imap_command *command, pr_status on_no);
+
+/* Marks the session broken by the last failure, which was `status`; returns
+ * it. */
+pr_status imap_break(struct imap *imap, pr_status status);
+/* The failure that broke the session, or PR_OK. */
+PR_CHECKED pr_status imap_check(const struct imap *imap);
+
+/* ---- session.c, auth.c -------------------------------------------------- */
+
+/* A session without a line. */
+PR_CHECKED pr_status imap_new(const struct pr_source *source,
+                              struct imap **ret);
+/* Greets, protects the line, logs in. Takes `stream`, also on failure. */
+PR_CHECKED pr_status imap_start(struct imap *imap, struct pr_stream *stream);
+/* Asks for the capabilities if they are not known. */
+PR_CHECKED pr_status imap_learn_capabilities(struct imap *imap);
+bool imap_can(const struct imap *imap, enum imap_capability what);
+PR_CHECKED pr_status imap_authenticate(struct imap *imap);
+
+/* ---- name.c: folders' names --------------------------------------------- */
+
+/* A name from the wire to UTF-8, into the session's arena. Names that cannot be
+ * decoded are shown raw. *ret NULL: one that nobody may use (control
+ * characters, not UTF-8, over 1000 octets), already warned of. */
+PR_CHECKED pr_status imap_name_read(struct imap *imap, struct pr_bytes wire,
+                                    const char **ret);
+/* Puts a name (or pattern) from UTF-8 on the wire. As imap_put_string. */
+PR_CHECKED pr_status imap_put_name(struct imap *imap,
+                                   struct imap_command *command,
+                                   const char *name);
+/* "INBOX" in any case is one name (RFC 3501, 5.1). */
+bool imap_is_inbox(const char *name);
+/* Waits until it is known how `name` must be written; to be called before
+ * imap_begin. PR_CONFIG for a name that cannot be. */
+PR_CHECKED pr_status imap_name_prepare(struct imap *imap, const char *name);
+/* Does `name` match `pattern` ("*" any, "%" any but the separator)? */
+bool imap_name_matches(const char *pattern, const char *name, char separator);
+
+/* ---- the operations (plugin.h: struct pr_source_ops) -------------------- */
+
+pr_status imap_op_open(struct pr_source *source);
+pr_status imap_op_folders(struct pr_source *source, const char *const *patterns,
+                          pr_folder_found *found, void *user);
+pr_status imap_op_select(struct pr_source *source, const char *folder,
+                         struct pr_mailbox *ret);
+pr_status imap_op_list(struct pr_source *source, const struct pr_range *ranges,
+                       size_t count, pr_item_listed *listed, void *user);
+pr_status imap_op_fetch(struct pr_source *source, struct pr_feed *feed);
+pr_status imap_op_settle(struct pr_source *source, struct pr_deed *deeds,
+                         size_t count);
+void imap_op_close(struct pr_source *source);
+
+/* Forgets the selected folder. */
+void imap_unselect(struct imap *imap);
+
+#endif

@@ -1,0 +1,213 @@
+/*
+ * Listing messages: UID FETCH of what is known without the bodies.
+ *
+ * Answers are gathered until the command is done, for they may come in any
+ * order and a message may be told of more than once; the later word counts.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "imap.h"
+
+#define ITEMS_CAP (10u * 1000 * 1000)
+#define KEYWORDS_KEPT 64u /* sets of keywords that are looked up, not copied \
+                           */
+
+struct entry {
+    uint32_t uid;
+    uint32_t order; /* of arrival */
+    uint64_t size;
+    int64_t received;
+    const char *keywords;
+    unsigned system_flags;
+    bool has_flags;
+};
+
+struct gathering {
+    struct imap *imap;
+    const struct pr_range *ranges;
+    size_t count;
+    struct pr_buffer entries;
+    bool is_sorted;
+    const char *keywords[KEYWORDS_KEPT];
+    size_t keyword_sets;
+};
+
+/* The answer to n:* has the last message even if its UID is below n. */
+static bool is_in_ranges(const struct gathering *gathering, uint32_t uid)
+{
+    for (size_t i = 0; i < gathering->count; i++)
+        if (uid >= gathering->ranges[i].first &&
+            uid <= gathering->ranges[i].last)
+            return true;
+    return false;
+}
+
+/* Most messages share a few sets of keywords: one copy of each. */
+static pr_status keep_keywords(struct gathering *gathering, const char *text,
+                               const char **ret)
+{
+    for (size_t i = 0; i < gathering->keyword_sets; i++)
+        if (strcmp(gathering->keywords[i], text) == 0) {
+            *ret = gathering->keywords[i];
+            return PR_OK;
+        }
+    *ret = pr_arena_text(gathering->imap->folder.arena, text);
+    if (*ret == NULL)
+        return PR_NOMEM;
+    if (gathering->keyword_sets < KEYWORDS_KEPT)
+        gathering->keywords[gathering->keyword_sets++] = *ret;
+    return PR_OK;
+}
+
+static pr_status gather(void *user, const struct imap_response *told)
+{
+    const struct imap_message *message = &told->message;
+    struct gathering *gathering = user;
+    struct pr_buffer *entries = &gathering->entries;
+    struct entry entry = {.uid = message->uid,
+                          .order = (uint32_t)(entries->size / sizeof(entry)),
+                          .size = message->size,
+                          .received = message->received,
+                          .system_flags = message->system_flags,
+                          .has_flags = message->has_flags};
+    pr_status status = PR_OK;
+
+    if (told->kind != IMAP_FETCH || message->uid == 0 ||
+        !is_in_ranges(gathering, message->uid))
+        return PR_OK;
+    if (message->keywords.size > 0)
+        status = keep_keywords(gathering, imap_text(told, message->keywords),
+                               &entry.keywords);
+    if (entry.order > 0) {
+        const struct entry *before =
+            (const struct entry *)(void *)entries->data + entry.order - 1;
+        gathering->is_sorted &= before->uid < entry.uid;
+    }
+    if (status == PR_OK)
+        status = pr_buffer_add(entries, &entry, sizeof(entry));
+    return status == PR_LIMIT
+               ? pr_fail(PR_LIMIT, "the folder has over %u messages", ITEMS_CAP)
+               : status;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct entry *left = a, *right = b;
+
+    if (left->uid != right->uid)
+        return left->uid < right->uid ? -1 : 1;
+    return left->order < right->order ? -1 : left->order > right->order;
+}
+
+/* One entry of those from `first` on that are of one message. */
+static size_t merge_entries(const struct entry *entries, size_t first,
+                            size_t count, struct pr_item *ret)
+{
+    size_t i = first;
+
+    *ret = (struct pr_item){.uid = entries[first].uid};
+    for (; i < count && entries[i].uid == ret->uid; i++) {
+        if (entries[i].size != 0)
+            ret->size = entries[i].size;
+        if (entries[i].received != 0)
+            ret->received = entries[i].received;
+        if (entries[i].has_flags)
+            ret->flags =
+                (struct pr_flags){entries[i].system_flags, entries[i].keywords};
+    }
+    return i;
+}
+
+static pr_status tell(const struct gathering *gathering, pr_item_listed *listed,
+                      void *user)
+{
+    size_t count = gathering->entries.size / sizeof(struct entry);
+    struct entry *entries = (struct entry *)(void *)gathering->entries.data;
+    pr_status status = PR_OK;
+
+    if (!gathering->is_sorted)
+        qsort(entries, count, sizeof(*entries), compare_entries);
+    for (size_t i = 0; i < count && status == PR_OK;) {
+        struct pr_item item;
+        i = merge_entries(entries, i, count, &item);
+        status = listed(user, &item);
+    }
+    return status;
+}
+
+static pr_status ask(struct imap *imap, struct imap_uidset *set)
+{
+    struct imap_command command;
+    struct pr_bytes text;
+    pr_status status = imap_uidset_finish(set, &text);
+
+    if (status == PR_OK)
+        status = imap_begin(imap, &command, "FETCH");
+    if (status == PR_OK)
+        status = imap_put(imap, "UID FETCH ");
+    if (status == PR_OK)
+        status = imap_put_bytes(imap, text);
+    if (status == PR_OK)
+        status = imap_put(imap, " (UID FLAGS INTERNALDATE RFC822.SIZE)");
+    if (status == PR_OK)
+        status = imap_end(imap);
+    if (status == PR_OK)
+        status = imap_await(imap, &command);
+    imap_uidset_clear(set);
+    return status != PR_OK ? status : imap_verdict(&command, PR_REFUSED);
+}
+
+/* No message can be there, says UIDNEXT. */
+static bool is_empty(const struct imap *imap, const struct pr_range *range)
+{
+    return range->first == 0 || range->first > range->last ||
+           (imap->folder.uidnext != 0 && range->first >= imap->folder.uidnext);
+}
+
+static pr_status ask_all(struct imap *imap, const struct pr_range *ranges,
+                         size_t count)
+{
+    struct imap_uidset set;
+    pr_status status = PR_OK;
+
+    imap_uidset_init(&set);
+    for (size_t i = 0; i < count && status == PR_OK; i++) {
+        if (is_empty(imap, &ranges[i]))
+            continue;
+        status = imap_uidset_add(&set, ranges[i].first, ranges[i].last);
+        if (status == PR_LIMIT) {
+            status = ask(imap, &set);
+            i--;
+        }
+    }
+    if (status == PR_OK && !imap_uidset_is_empty(&set))
+        status = ask(imap, &set);
+    imap_uidset_done(&set);
+    return status;
+}
+
+pr_status imap_op_list(struct pr_source *source, const struct pr_range *ranges,
+                       size_t count, pr_item_listed *listed, void *user)
+{
+    struct imap *imap = source->state;
+    struct gathering gathering = {
+        .imap = imap, .ranges = ranges, .count = count, .is_sorted = true};
+    pr_status status = imap_check(imap);
+
+    if (status != PR_OK)
+        return status;
+    if (imap->folder.arena == NULL)
+        return pr_fail(PR_BUG, "no folder is selected");
+    if (imap->folder.exists == 0)
+        return PR_OK;
+    pr_buffer_init(&gathering.entries, ITEMS_CAP * sizeof(struct entry));
+    imap_listen(imap, gather, NULL, &gathering);
+    status = ask_all(imap, ranges, count);
+    imap_listen(imap, NULL, NULL, NULL);
+    if (status == PR_OK)
+        status = tell(&gathering, listed, user);
+    pr_buffer_done(&gathering.entries);
+    return status;
+}

@@ -1,0 +1,191 @@
+/*
+ * What FETCH answers about one message (RFC 3501, 7.4.2).
+ *
+ * Items that were not asked for are read and dropped: servers add what they
+ * like.
+ */
+#include "flags.h"
+#include "response.h"
+
+static pr_status read_number(struct imap_reader *reader, uint64_t most,
+                             uint64_t *ret)
+{
+    struct imap_token token;
+    pr_status status = imap_expect(reader, IMAP_ATOM, "a number", &token);
+
+    if (status == PR_OK && !imap_number(token.text, most, ret))
+        return pr_fail(PR_PROTOCOL, "the server sent a wrong number");
+    return status;
+}
+
+static pr_status read_uid(struct imap_reader *reader, struct imap_message *ret)
+{
+    uint64_t uid = 0;
+    pr_status status = read_number(reader, UINT32_MAX, &uid);
+
+    if (status == PR_OK && (uid == 0 || (ret->uid != 0 && ret->uid != uid)))
+        return pr_fail(PR_PROTOCOL, "the server sent a wrong UID");
+    if (status == PR_OK)
+        ret->uid = (uint32_t)uid;
+    return status;
+}
+
+static pr_status add_flag(struct imap_response *ret, struct pr_bytes name)
+{
+    unsigned bit = imap_flag(name);
+    pr_status status = PR_OK;
+
+    ret->message.system_flags |= bit;
+    if (bit != 0 || !imap_is_keyword(name))
+        return PR_OK; /* a system flag nobody knows here is dropped as well */
+    if (ret->octets.size > ret->message.keywords.at)
+        status = pr_buffer_add(&ret->octets, " ", 1);
+    return status != PR_OK ? status
+                           : pr_buffer_add(&ret->octets, name.data, name.size);
+}
+
+static pr_status read_flags(struct imap_reader *reader,
+                            struct imap_response *ret)
+{
+    struct imap_token token;
+    pr_status status =
+        imap_expect(reader, IMAP_OPEN, "the list of flags", &token);
+
+    ret->message.has_flags = true;
+    ret->message.system_flags = 0;
+    ret->message.keywords.at = ret->octets.size;
+    while (status == PR_OK) {
+        status = imap_read(reader, &token);
+        if (status != PR_OK || token.kind == IMAP_CLOSE)
+            break;
+        if (token.kind != IMAP_ATOM)
+            return pr_fail(PR_PROTOCOL, "the server sent flags that are none");
+        status = add_flag(ret, token.text);
+    }
+    if (status != PR_OK)
+        return status;
+    return imap_span_end(ret, ret->message.keywords.at, &ret->message.keywords);
+}
+
+static pr_status read_date(struct imap_reader *reader,
+                           struct imap_response *ret)
+{
+    struct imap_token token;
+    pr_status status = imap_read(reader, &token);
+
+    if (status != PR_OK)
+        return status;
+    if (token.kind != IMAP_QUOTED) { /* NIL, or a literal: not told */
+        imap_unread(reader, &token);
+        return imap_skip_value(reader);
+    }
+    ret->message.received = imap_date_parse(token.text);
+    ret->message.has_date = true;
+    return PR_OK;
+}
+
+static pr_status pass_literal(struct imap_reader *reader,
+                              const struct imap_receiver *receiver,
+                              struct imap_response *ret, uint64_t left)
+{
+    if (receiver == NULL)
+        return imap_skip_literal(reader, left);
+    reader->lexer.is_streamed = true;
+    pr_status status = receiver->begin(receiver->user, ret, left);
+    while (status == PR_OK && left > 0) {
+        struct imap_token token;
+        status = imap_read(reader, &token);
+        if (status != PR_OK)
+            break;
+        left -= token.text.size;
+        status = receiver->chunk(receiver->user, token.text);
+    }
+    return status;
+}
+
+static pr_status pass_quoted(const struct imap_receiver *receiver,
+                             struct imap_response *ret, struct pr_bytes text)
+{
+    if (receiver == NULL)
+        return PR_OK;
+    pr_status status = receiver->begin(receiver->user, ret, text.size);
+    if (status == PR_OK && text.size > 0)
+        status = receiver->chunk(receiver->user, text);
+    return status;
+}
+
+static pr_status read_body(struct imap_reader *reader,
+                           const struct imap_receiver *receiver,
+                           enum pr_want section, struct imap_response *ret)
+{
+    struct imap_token token;
+    pr_status status = imap_read(reader, &token);
+
+    if (status != PR_OK)
+        return status;
+    if (ret->message.body == IMAP_BODY_GIVEN)
+        return pr_fail(PR_PROTOCOL, "the server sent a message twice in one "
+                                    "answer");
+    ret->message.section = section;
+    ret->message.octets = 0;
+    ret->message.body = IMAP_BODY_GIVEN;
+    switch (token.kind) {
+    case IMAP_LITERAL:
+        ret->message.octets = token.size;
+        return pass_literal(reader, receiver, ret, token.size);
+    case IMAP_QUOTED:
+        ret->message.octets = token.text.size;
+        return pass_quoted(receiver, ret, token.text);
+    case IMAP_ATOM:
+        if (pr_bytes_equal_nocase(token.text, PR_BYTES("NIL"))) {
+            ret->message.body = IMAP_BODY_NIL;
+            return PR_OK;
+        }
+        break;
+    default:
+        break;
+    }
+    return pr_fail(PR_PROTOCOL, "the server sent a message that is no string");
+}
+
+static pr_status read_item(struct imap_reader *reader,
+                           const struct imap_receiver *receiver,
+                           struct pr_bytes name, struct imap_response *ret)
+{
+    struct imap_message *message = &ret->message;
+
+    if (pr_bytes_equal_nocase(name, PR_BYTES("UID")))
+        return read_uid(reader, message);
+    if (pr_bytes_equal_nocase(name, PR_BYTES("FLAGS")))
+        return read_flags(reader, ret);
+    if (pr_bytes_equal_nocase(name, PR_BYTES("INTERNALDATE")))
+        return read_date(reader, ret);
+    if (pr_bytes_equal_nocase(name, PR_BYTES("RFC822.SIZE"))) {
+        message->has_size = true;
+        return read_number(reader, INT64_MAX, &message->size);
+    }
+    if (pr_bytes_equal_nocase(name, PR_BYTES("BODY[]")))
+        return read_body(reader, receiver, PR_WANT_ALL, ret);
+    if (pr_bytes_equal_nocase(name, PR_BYTES("BODY[HEADER]")))
+        return read_body(reader, receiver, PR_WANT_HEADER, ret);
+    return imap_skip_value(reader);
+}
+
+pr_status imap_message_read(struct imap_reader *reader,
+                            const struct imap_receiver *receiver,
+                            struct imap_response *ret)
+{
+    struct imap_token token;
+    pr_status status =
+        imap_expect(reader, IMAP_OPEN, "the list of a FETCH", &token);
+
+    while (status == PR_OK) {
+        status = imap_read(reader, &token);
+        if (status != PR_OK || token.kind == IMAP_CLOSE)
+            return status;
+        if (token.kind != IMAP_ATOM)
+            return pr_fail(PR_PROTOCOL, "the server's FETCH lacks a name");
+        status = read_item(reader, receiver, token.text, ret);
+    }
+    return status;
+}

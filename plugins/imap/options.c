@@ -1,0 +1,54 @@
+/*
+ * The options of imap {...}, as a table.
+ */
+#include "descriptor.h"
+#include "quote.h"
+
+const struct pr_option imap_option_table[] = {
+    PR_NET_OPTIONS(struct imap_options, net, "implicit"),
+    {.name = "id",
+     .kind = PR_OPTION_BOOLEAN,
+     .offset = offsetof(struct imap_options, id),
+     .fallback = "true",
+     .help = "tell the server this program's name and version"},
+    {.name = "window",
+     .kind = PR_OPTION_NUMBER,
+     .offset = offsetof(struct imap_options, window),
+     .fallback = "200",
+     .least = 1,
+     .most = 500,
+     .help = "messages to ask for in one command"},
+    {.name = "window_octets",
+     .kind = PR_OPTION_SIZE,
+     .offset = offsetof(struct imap_options, window_octets),
+     .fallback = "4M",
+     .help = "octets to ask for in one command"},
+    {.name = NULL},
+};
+
+static bool is_known_mechanism(const char *name)
+{
+    return pr_bytes_equal_nocase(pr_bytes_of(name), PR_BYTES("PLAIN")) ||
+           pr_bytes_equal_nocase(pr_bytes_of(name), PR_BYTES("LOGIN"));
+}
+
+pr_status imap_options_check(const void *options)
+{
+    const struct pr_net_options *net =
+        &((const struct imap_options *)options)->net;
+    bool has_tunnel = net->tunnel != NULL && *net->tunnel != NULL;
+
+    if (!has_tunnel && (net->host == NULL || *net->host == '\0'))
+        return pr_fail(PR_CONFIG, "imap needs a host");
+    if (!has_tunnel && net->user == NULL)
+        return pr_fail(PR_CONFIG, "imap needs a user");
+    if (imap_form_of(pr_bytes_of(net->user), true) == IMAP_FORM_NONE)
+        return pr_fail(PR_CONFIG, "a line end in the user's name");
+    for (const char *const *name = net->auth; name != NULL && *name != NULL;
+         name++)
+        if (!is_known_mechanism(*name))
+            return pr_fail(PR_CONFIG,
+                           "auth: \"%s\" is not known; PLAIN and LOGIN are",
+                           *name);
+    return PR_OK;
+}
