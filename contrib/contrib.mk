@@ -10,5 +10,6 @@ dist_bashcompletion_DATA = %D%/completions/postrider.bash
 # clang-tidy reads the sources with the flags that they are built with.
 lint: config.h
 	@$(srcdir)/contrib/lint/run '$(srcdir)' $(DEFS) $(DEFAULT_INCLUDES) \
-		$(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+		-I$(srcdir)/tests $(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS) \
+		$(CMOCKA_CFLAGS)
 .PHONY: lint

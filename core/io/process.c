@@ -23,8 +23,6 @@
 #include "base/memory.h"
 #include "fiber/loop.h"
 
-extern char **environ;
-
 struct process {
     uv_process_t handle;
     uv_work_t reaping;
@@ -74,7 +72,7 @@ static void close_rest_on_exec(void)
     if (list == NULL)
         return;
     for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
-        int fd = atoi(entry->d_name);
+        int fd = (int)strtol(entry->d_name, NULL, 10);
         if (fd > 2)
             fcntl(fd, F_SETFD, FD_CLOEXEC);
     }

@@ -65,7 +65,7 @@ static bool find_colon(struct pr_bytes header, size_t at,
 
 bool fields_begins(struct pr_bytes line)
 {
-    struct field_place place;
+    struct field_place place = {0};
     return find_colon(line, 0, &place);
 }
 
@@ -92,7 +92,7 @@ bool fields_next(struct pr_bytes header, size_t *offset,
 
 static size_t count_fields(struct pr_bytes header, size_t most)
 {
-    struct field_place place;
+    struct field_place place = {0};
     size_t count = 0, offset = 0;
     while (count < most && fields_next(header, &offset, &place))
         count++;
@@ -120,7 +120,7 @@ static pr_status add_value(struct pr_bytes raw, struct fields *fields,
 static pr_status add_values(struct pr_bytes header, size_t base,
                             struct fields *fields)
 {
-    struct field_place place;
+    struct field_place place = {0};
     size_t offset = 0;
     for (size_t i = 0; i < fields_count(fields); i++) {
         uint32_t value = 0;

@@ -184,7 +184,7 @@ static pr_status find_part(struct view *view, size_t part, struct job *ret,
 pr_status view_part_octets(struct view *view, size_t part,
                            struct pr_buffer *buffer)
 {
-    struct job job;
+    struct job job = {0};
     pr_status status = find_part(view, part, &job, buffer);
     return status != PR_OK ? status : pr_offload(read_content, &job);
 }
@@ -192,7 +192,7 @@ pr_status view_part_octets(struct view *view, size_t part,
 pr_status view_part_text(struct view *view, size_t part,
                          struct pr_buffer *buffer)
 {
-    struct job job;
+    struct job job = {0};
     pr_status status = find_part(view, part, &job, buffer);
     if (status != PR_OK)
         return status;

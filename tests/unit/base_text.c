@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -191,7 +192,7 @@ static const char *json(struct pr_bytes bytes)
     static char out[201];
 
     assert_int_equal(text_add_json(&buffer, bytes), PR_OK);
-    strcpy(out, pr_buffer_text(&buffer));
+    snprintf(out, sizeof(out), "%s", pr_buffer_text(&buffer));
     pr_buffer_done(&buffer);
     return out;
 }

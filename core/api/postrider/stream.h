@@ -2,9 +2,9 @@
  * A connection as a protocol sees it: octets in, octets out, TLS or not.
  *
  * Every call that waits ends at the stream's timeout without progress, at its
- * deadline, or when the fiber is cancelled. After a failure other than PR_LIMIT,
- * or PR_TIMEOUT of a reading call (which lost nothing), the stream is of no more
- * use but for pr_stream_close.
+ * deadline, or when the fiber is cancelled. After a failure other than
+ * PR_LIMIT, or PR_TIMEOUT of a reading call (which lost nothing), the stream is
+ * of no more use but for pr_stream_close.
  */
 #ifndef POSTRIDER_STREAM_H
 #define POSTRIDER_STREAM_H
@@ -107,8 +107,9 @@ PR_API PR_CHECKED pr_status pr_stream_start_tls(struct pr_stream *stream);
 PR_API bool pr_stream_is_secure(const struct pr_stream *stream);
 
 /* Sends what was written, then waits until at least one more octet than before
- * is buffered. PR_EOF at the end, also one that was cut off: who is in the middle
- * of something takes it for a failure. PR_LIMIT if the buffer is full (256 KiB).
+ * is buffered. PR_EOF at the end, also one that was cut off: who is in the
+ * middle of something takes it for a failure. PR_LIMIT if the buffer is full
+ * (256 KiB).
  */
 PR_API PR_CHECKED pr_status pr_stream_fill(struct pr_stream *stream);
 /* What is buffered and not yet consumed; lent until the next call. */
