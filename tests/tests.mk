@@ -19,3 +19,10 @@ include tests/fuzz/fuzz.mk
 
 EXTRA_DIST += %D%/run %D%/lib/packages %D%/lib/build %D%/lib/dovecot.py \
 	%D%/lib/messages.py %D%/lib/valgrind.supp
+EXTRA_DIST += %D%/lib/proxy.py %D%/lib/maildir.py
+check_PROGRAMS += tests/lib/delay_proxy tests/lib/measure
+tests_lib_measure_SOURCES = %D%/lib/measure.c
+tests_lib_delay_proxy_SOURCES = %D%/lib/delay_proxy.c
+tests_lib_delay_proxy_CFLAGS = $(AM_CFLAGS)
+EXTRA_DIST += %D%/bench/run %D%/bench/bench.py %D%/bench/contenders.py \
+	%D%/bench/limits.py
