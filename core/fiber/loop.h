@@ -11,12 +11,12 @@
 
 struct uv_loop_s;
 
-/* Sets the loop up, runs `main_fiber(argument)` in a first fiber (stack: 256
- * KiB), drives the loop until it returns, tears all down and returns its
- * status. `threads`: size of the thread pool, unless $UV_THREADPOOL_SIZE says
- * it or the pool was used before. SIGPIPE is ignored from then on. Whatever was
- * opened on the loop must be closed when main_fiber returns (uv_close()
- * called). May be called again later. */
+/* Sets the loop up, runs `main_fiber(argument)` in a first fiber
+ * (PR_STACK_RULE), drives the loop until it returns, tears all down and returns
+ * its status. `threads`: size of the thread pool, unless $UV_THREADPOOL_SIZE
+ * says it or the pool was used before. SIGPIPE is ignored from then on.
+ * Whatever was opened on the loop must be closed when main_fiber returns
+ * (uv_close() called). May be called again later. */
 pr_status loop_run(unsigned threads, pr_fiber_fn *main_fiber, void *argument);
 
 /* The libuv loop, NULL when none runs; only core/fiber and core/io may ask. */

@@ -1,6 +1,21 @@
 # Unit tests of fiber.
 check_PROGRAMS += tests/unit/fiber
 TESTS += tests/unit/fiber
-tests_unit_fiber_SOURCES = %D%/fiber.c
+tests_unit_fiber_SOURCES = %D%/fiber.c %D%/trail.h
 tests_unit_fiber_CFLAGS = $(unit_cflags)
 tests_unit_fiber_LDADD = $(unit_ldadd)
+check_PROGRAMS += tests/unit/fiber_wait
+TESTS += tests/unit/fiber_wait
+tests_unit_fiber_wait_SOURCES = %D%/fiber_wait.c %D%/trail.h
+tests_unit_fiber_wait_CFLAGS = $(unit_cflags)
+tests_unit_fiber_wait_LDADD = $(unit_ldadd)
+check_PROGRAMS += tests/unit/fiber_loop
+TESTS += tests/unit/fiber_loop
+tests_unit_fiber_loop_SOURCES = %D%/fiber_loop.c %D%/trail.h
+tests_unit_fiber_loop_CFLAGS = $(unit_cflags)
+tests_unit_fiber_loop_LDADD = $(unit_ldadd)
+check_PROGRAMS += tests/unit/fiber_lua
+TESTS += tests/unit/fiber_lua
+tests_unit_fiber_lua_SOURCES = %D%/fiber_lua.c %D%/trail.h
+tests_unit_fiber_lua_CFLAGS = $(unit_cflags)
+tests_unit_fiber_lua_LDADD = $(unit_ldadd)

@@ -33,13 +33,13 @@ PR_API pr_time pr_in(uint64_t ms);
 
 typedef pr_status pr_fiber_fn(void *argument);
 
-/* Stack sizes, in octets: what the deepest call of a session (a TLS handshake)
- * and of a rule (Lua's deepest recursion through C) uses, with room to spare.
- * Only touched pages take memory. Running over the end of a stack ends the
- * process: put large arrays elsewhere, and bound recursion over what the
- * network sends. */
+/* Stack sizes, in octets, for sessions (a TLS handshake takes 12 KiB) and for
+ * rules (Lua's own limit on recursion through C lets it take 404 KiB; a C
+ * function that calls back into Lua keeps its frame below 2 KiB). Only touched
+ * pages take memory. Running over the end of a stack ends the process: put
+ * large arrays elsewhere, and bound recursion over what the network sends. */
 #define PR_STACK_SESSION (64 * 1024)
-#define PR_STACK_RULE (256 * 1024)
+#define PR_STACK_RULE (1024 * 1024)
 
 /* A family of fibers. Initialise with pr_scope_init, end with pr_scope_join.
  * Lives on the stack or inside the object of the fiber that made it. */
