@@ -294,7 +294,9 @@ pr_status pr_stream_read_line(struct pr_stream *stream, size_t cap,
         stream->scanned = size;
         pr_status status = pr_stream_fill(stream);
         if (status == PR_EOF && size > 0)
-            return pr_context(status, "in the middle of a line");
+            return pr_fail(PR_EOF,
+                           "%s: the connection ended in the middle of a line",
+                           stream->name);
         if (status != PR_OK)
             return status;
     }
