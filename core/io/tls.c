@@ -25,6 +25,7 @@ struct tls {
     SSL *ssl;
     int error;      /* errno of the socket, 0: none */
     bool is_at_end; /* the socket is */
+    bool is_up;     /* the handshake is done */
     bool is_broken; /* no close_notify any more */
     struct tls_peer peer;
 };
@@ -126,8 +127,6 @@ static bool is_cut_off(unsigned long code)
 /* What a failed call means; `code` is the oldest of the error queue. */
 static pr_status tls_failed(struct tls *tls, int error, unsigned long code)
 {
-    bool in_handshake = !SSL_is_init_finished(tls->ssl);
-
     if (error == SSL_ERROR_ZERO_RETURN)
         return pr_fail(PR_EOF, "the far side closed the connection");
     tls->is_broken = true;
@@ -136,12 +135,12 @@ static pr_status tls_failed(struct tls *tls, int error, unsigned long code)
     if (tls->error != 0)
         return pr_fail_errno(PR_NETWORK, tls->error, "the connection broke");
     if (tls->is_at_end || is_cut_off(code)) {
-        if (in_handshake)
+        if (!tls->is_up)
             return pr_fail(PR_NETWORK, "the far side closed the connection in "
                                        "the TLS handshake");
         return pr_fail(PR_EOF, "the far side dropped the connection");
     }
-    if (in_handshake)
+    if (!tls->is_up)
         return handshake_reason(code);
     const char *reason = ERR_reason_error_string(code);
     return pr_fail(PR_TLS, "TLS: %s", reason != NULL ? reason : "failed");
@@ -200,7 +199,7 @@ static void tls_close(struct transport *transport)
 {
     struct tls *tls = (struct tls *)transport;
 
-    if (tls->ssl != NULL && !tls->is_broken && SSL_is_init_finished(tls->ssl)) {
+    if (tls->is_up && !tls->is_broken) {
         ERR_clear_error();
         SSL_shutdown(tls->ssl);
     }
@@ -287,10 +286,10 @@ pr_status tls_connect(struct transport *below, const struct pr_net_options *net,
     if (status == PR_OK)
         status = shake_hands(tls, deadline);
     if (status != PR_OK) {
-        tls->is_broken = true;
         tls_close(&tls->base);
         return status;
     }
+    tls->is_up = true;
     pr_log(log, PR_LOG_DEBUG, "%s, %s%s", SSL_get_version(tls->ssl),
            SSL_get_cipher_name(tls->ssl),
            SSL_session_reused(tls->ssl) ? ", resumed" : "");

@@ -12,3 +12,9 @@ TESTS += tests/unit/stream
 tests_unit_stream_SOURCES = %D%/stream.c
 tests_unit_stream_CFLAGS = $(io_cflags)
 tests_unit_stream_LDADD = $(io_ldadd)
+
+check_PROGRAMS += tests/unit/tls
+TESTS += tests/unit/tls
+tests_unit_tls_SOURCES = %D%/tls.c
+tests_unit_tls_CFLAGS = $(io_cflags)
+tests_unit_tls_LDADD = $(io_ldadd)
