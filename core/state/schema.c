@@ -1,0 +1,175 @@
+/*
+ * The tables, and the steps that bring an older database up to them.
+ *
+ * `PRAGMA user_version` counts the steps that a database has seen. A step is
+ * never changed after its release: what is to be different gets a new one. All
+ * missing steps are one transaction, so a database is always of one version.
+ *
+ * Tables without rowid lie in the order of their keys: what a folder knows from
+ * its watermark on is one stretch of the file.
+ */
+#include "config.h"
+
+#include "state/private.h"
+
+/* "prid" */
+#define APPLICATION_ID 1886546276
+
+static const char step_1[] =
+    "CREATE TABLE folder ("
+    "  id INTEGER PRIMARY KEY,"
+    "  account TEXT NOT NULL,"
+    "  name TEXT NOT NULL,"
+    "  uidvalidity INTEGER NOT NULL DEFAULT 0,"
+    "  watermark INTEGER NOT NULL DEFAULT 1,"
+    "  modseq INTEGER NOT NULL DEFAULT 0,"
+    "  since INTEGER NOT NULL,"
+    "  UNIQUE (account, name)"
+    ");"
+    /* What most rows leave empty stands last; empty costs an octet. */
+    "CREATE TABLE message ("
+    "  folder INTEGER NOT NULL,"
+    "  uid INTEGER NOT NULL,"
+    "  stage INTEGER NOT NULL," /* enum state_stage */
+    "  size INTEGER NOT NULL,"
+    "  received INTEGER NOT NULL,"
+    "  print BLOB,"
+    "  uidl TEXT,"
+    "  tries INTEGER,"
+    "  due INTEGER,"
+    "  reason TEXT,"
+    "  set_flags INTEGER,"
+    "  set_keywords TEXT,"
+    "  clear_flags INTEGER,"
+    "  clear_keywords TEXT,"
+    "  copy_to TEXT,"
+    "  move_to TEXT,"
+    "  remove INTEGER,"
+    "  debt_due INTEGER,"
+    "  PRIMARY KEY (folder, uid)"
+    ") WITHOUT ROWID;"
+    /* 3: STAGE_SETTLED. Few rows are in any other stage. */
+    "CREATE INDEX message_open ON message (folder, uid) WHERE stage <> 3;"
+    "CREATE TABLE delivery ("
+    "  folder INTEGER NOT NULL,"
+    "  uid INTEGER NOT NULL,"
+    "  sink TEXT NOT NULL,"
+    "  sink_folder TEXT NOT NULL,"
+    "  key TEXT NOT NULL,"
+    "  receipt TEXT NOT NULL,"
+    "  done INTEGER NOT NULL DEFAULT 0,"
+    "  PRIMARY KEY (folder, uid, sink, sink_folder)"
+    ") WITHOUT ROWID;"
+    /* Message-IDs are found by a hash of them: an index of the texts would be
+     * many times as large, and every insertion lands on a page of its own. */
+    "CREATE TABLE history ("
+    "  id INTEGER PRIMARY KEY,"
+    "  time INTEGER NOT NULL,"
+    "  account TEXT,"
+    "  folder TEXT,"
+    "  uid INTEGER NOT NULL,"
+    "  message_hash INTEGER,"
+    "  message_id TEXT,"
+    "  sender TEXT,"
+    "  subject TEXT,"
+    "  action TEXT,"
+    "  target TEXT,"
+    "  rule TEXT,"
+    "  file TEXT,"
+    "  line INTEGER,"
+    "  outcome TEXT,"
+    "  reason TEXT"
+    ");"
+    "CREATE INDEX history_message ON history (message_hash)"
+    "  WHERE message_hash IS NOT NULL;"
+    "CREATE INDEX history_uid ON history (uid);"
+    "PRAGMA application_id = 1886546276;"
+    "PRAGMA user_version = 1;";
+
+const char *const schema_steps[] = {step_1};
+const int schema_version = sizeof(schema_steps) / sizeof(schema_steps[0]);
+
+static pr_status execute(struct state *state, const char *sql)
+{
+    int error = sqlite3_exec(state->db, sql, NULL, NULL, NULL);
+    return error == SQLITE_OK ? PR_OK : state_fail(state, error);
+}
+
+/* The one number that a PRAGMA or a count(*) answers. */
+static pr_status number(struct state *state, const char *sql, int *ret)
+{
+    sqlite3_stmt *statement;
+    int error = sqlite3_prepare_v2(state->db, sql, -1, &statement, NULL);
+
+    if (error != SQLITE_OK)
+        return state_fail(state, error);
+    error = sqlite3_step(statement);
+    if (error == SQLITE_ROW)
+        *ret = sqlite3_column_int(statement, 0);
+    pr_status status = error == SQLITE_ROW ? PR_OK : state_fail(state, error);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+/* Is it ours to change? A database of another program is left alone. */
+static pr_status check_owner(struct state *state, int version)
+{
+    int id = 0, tables = 0;
+    pr_status status = number(state, "PRAGMA application_id", &id);
+
+    if (status == PR_OK)
+        status = number(state, "SELECT count(*) FROM sqlite_schema", &tables);
+    if (status != PR_OK)
+        return status;
+    if (id == APPLICATION_ID || (id == 0 && version == 0 && tables == 0))
+        return PR_OK;
+    return pr_fail(PR_CONFIG,
+                   "%s is a database of another program; nothing in it was "
+                   "changed",
+                   state->path);
+}
+
+pr_status schema_check(struct state *state, int newest, int *ret_version)
+{
+    int version = 0;
+    pr_status status = number(state, "PRAGMA user_version", &version);
+
+    if (status == PR_OK)
+        status = check_owner(state, version);
+    if (status != PR_OK)
+        return status;
+    if (version > newest)
+        return pr_fail(PR_CONFIG,
+                       "%s was made by a newer version of postrider (schema "
+                       "%d, this one knows up to %d); nothing in it was "
+                       "changed: use that version",
+                       state->path, version, newest);
+    *ret_version = version;
+    return PR_OK;
+}
+
+static pr_status run_steps(struct state *state, const char *const *steps,
+                           int count)
+{
+    int version = 0;
+    /* Again, now that no other process can change it. */
+    pr_status status = schema_check(state, count, &version);
+
+    for (int step = version; status == PR_OK && step < count; step++)
+        status = execute(state, steps[step]);
+    return status;
+}
+
+pr_status schema_migrate(struct state *state, const char *const *steps,
+                         int count)
+{
+    int version = 0;
+    pr_status status = schema_check(state, count, &version);
+
+    if (status != PR_OK || version == count)
+        return status;
+    status = transaction_begin(state);
+    if (status != PR_OK)
+        return status;
+    return transaction_end(state, run_steps(state, steps, count));
+}

@@ -1,0 +1,215 @@
+/*
+ * Every statement of the state, prepared once; parameters in, columns out.
+ *
+ * All SQL that runs after opening stands here. Values go in as parameters, in
+ * the order of the question marks.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "state/private.h"
+
+#define MESSAGE_COLUMNS                                               \
+    "uid, stage, size, received, print, uidl, tries, due, reason, "   \
+    "set_flags, set_keywords, clear_flags, clear_keywords, copy_to, " \
+    "move_to, remove, debt_due"
+#define HISTORY_COLUMNS                                                 \
+    "time, account, folder, uid, message_id, sender, subject, action, " \
+    "target, rule, file, line, outcome, reason"
+
+static const char *const texts[SQL_COUNT] = {
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+
+    [SQL_FOLDER_FIND] = "SELECT id, uidvalidity, watermark, modseq, since "
+                        "FROM folder WHERE account = ? AND name = ?",
+    [SQL_FOLDER_MAKE] = "INSERT OR IGNORE INTO folder (account, name, since) "
+                        "VALUES (?, ?, ?)",
+    [SQL_FOLDER_WATERMARK] = "UPDATE folder SET watermark = ? WHERE id = ?",
+    [SQL_FOLDER_VALIDITY] = "UPDATE folder SET uidvalidity = ?, watermark = 1, "
+                            "modseq = 0 WHERE id = ?",
+
+    [SQL_MESSAGE_PUT] = "REPLACE INTO message (folder, " MESSAGE_COLUMNS ") "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                        "?, ?, ?)",
+    [SQL_MESSAGE_SETTLE] =
+        "UPDATE message SET stage = 3, tries = NULL, due = NULL, "
+        "reason = NULL, set_flags = NULL, set_keywords = NULL, "
+        "clear_flags = NULL, clear_keywords = NULL, copy_to = NULL, "
+        "move_to = NULL, remove = NULL, debt_due = NULL "
+        "WHERE folder = ? AND uid = ?",
+    [SQL_MESSAGE_DELETE] = "DELETE FROM message WHERE folder = ? AND uid = ?",
+    [SQL_MESSAGES_DELETE] = "DELETE FROM message WHERE folder = ?",
+
+    [SQL_DELIVERIES_DELETE_UNDONE] = "DELETE FROM delivery WHERE folder = ? "
+                                     "AND uid = ? AND done = 0",
+    [SQL_DELIVERY_PUT] =
+        "INSERT INTO delivery (folder, uid, sink, sink_folder, key, receipt, "
+        "done) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    [SQL_DELIVERY_DONE] = "UPDATE delivery SET done = 1 WHERE folder = ? AND "
+                          "uid = ? AND sink = ? AND sink_folder = ?",
+    [SQL_DELIVERIES_DELETE] =
+        "DELETE FROM delivery WHERE folder = ? AND uid = ?",
+    [SQL_DELIVERIES_DELETE_ALL] = "DELETE FROM delivery WHERE folder = ?",
+
+    [SQL_HISTORY_ADD] =
+        "INSERT INTO history (message_hash, " HISTORY_COLUMNS ") "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    /* Events lie in the order of time, so that the search for the first one to
+     * stay ends there. */
+    [SQL_HISTORY_PRUNE] =
+        "DELETE FROM history WHERE id IN (SELECT id FROM history WHERE id < "
+        "ifnull((SELECT id FROM history WHERE time >= ? ORDER BY id LIMIT 1), "
+        "9223372036854775807) ORDER BY id LIMIT 5000)",
+
+    [SQL_ROWS] = "SELECT " MESSAGE_COLUMNS " FROM message "
+                 "WHERE folder = ? AND uid >= ? ORDER BY uid",
+    [SQL_OPEN_ROWS] =
+        "SELECT " MESSAGE_COLUMNS " FROM message INDEXED BY message_open "
+        "WHERE folder = ? AND uid < ? AND stage <> 3 ORDER BY uid",
+    [SQL_DELIVERIES] = "SELECT sink, sink_folder, key, receipt, done "
+                       "FROM delivery WHERE folder = ? AND uid = ?",
+
+    [SQL_WHY] = "SELECT " HISTORY_COLUMNS " FROM history "
+                "WHERE message_hash = ? AND message_id = ? ORDER BY id",
+    [SQL_WHY_PLACE] =
+        "SELECT " HISTORY_COLUMNS " FROM history "
+        "WHERE uid = ? AND folder = ? AND account = ? ORDER BY id",
+};
+
+struct statement statement_for(struct state *state, enum statement_id id)
+{
+    struct statement statement = {.state = state, .next = 1};
+
+    if (state->statements[id] == NULL)
+        statement.error = sqlite3_prepare_v3(state->db, texts[id], -1,
+                                             SQLITE_PREPARE_PERSISTENT,
+                                             &state->statements[id], NULL);
+    statement.sql = state->statements[id];
+    return statement;
+}
+
+void bind_int(struct statement *statement, int64_t value)
+{
+    if (statement->error == SQLITE_OK)
+        statement->error =
+            sqlite3_bind_int64(statement->sql, statement->next++, value);
+}
+
+/* The texts outlive the statement's run, so SQLite need not copy them. */
+void bind_text(struct statement *statement, const char *text)
+{
+    if (statement->error == SQLITE_OK)
+        statement->error = sqlite3_bind_text(statement->sql, statement->next++,
+                                             text, -1, SQLITE_STATIC);
+}
+
+void bind_octets(struct statement *statement, const void *data, size_t size)
+{
+    if (statement->error == SQLITE_OK)
+        statement->error = sqlite3_bind_blob64(
+            statement->sql, statement->next++, data, size, SQLITE_STATIC);
+}
+
+void statement_end(struct statement *statement)
+{
+    if (statement->sql == NULL)
+        return;
+    sqlite3_reset(statement->sql);
+    sqlite3_clear_bindings(statement->sql); /* they point at lent memory */
+}
+
+pr_status statement_step(struct statement *statement)
+{
+    if (statement->error == SQLITE_OK) {
+        statement->error = sqlite3_step(statement->sql);
+        if (statement->error == SQLITE_ROW) {
+            statement->error = SQLITE_OK;
+            return PR_OK;
+        }
+    }
+    pr_status status = statement->error == SQLITE_DONE
+                           ? PR_EOF
+                           : state_fail(statement->state, statement->error);
+    statement_end(statement);
+    return status;
+}
+
+pr_status statement_run(struct statement *statement)
+{
+    pr_status status = statement_step(statement);
+
+    if (status == PR_OK)
+        statement_end(statement);
+    return status == PR_EOF ? PR_OK : status;
+}
+
+int64_t column_int(const struct statement *statement, int column)
+{
+    return sqlite3_column_int64(statement->sql, column);
+}
+
+pr_status column_text(const struct statement *statement, int column,
+                      struct pr_arena *arena, const char **ret)
+{
+    const char *text =
+        (const char *)sqlite3_column_text(statement->sql, column);
+
+    if (text == NULL) {
+        *ret = NULL;
+        return PR_OK;
+    }
+    *ret = pr_arena_text(arena, text);
+    return *ret != NULL ? PR_OK : PR_NOMEM;
+}
+
+void statements_done(struct state *state)
+{
+    for (int id = 0; id < SQL_COUNT; id++)
+        sqlite3_finalize(state->statements[id]);
+}
+
+static pr_status fail_damaged(struct state *state, const char *words)
+{
+    return pr_fail(PR_IO,
+                   "the state %s is damaged (%s). Nothing in it was deleted. "
+                   "Keep a copy of it, then try `sqlite3 %s .recover` into a "
+                   "new file, or move it away: postrider then begins anew, "
+                   "and what is still on the servers is fetched again",
+                   state->path, words, state->path);
+}
+
+pr_status state_fail(struct state *state, int error)
+{
+    const char *words = sqlite3_errmsg(state->db);
+    int system = sqlite3_system_errno(state->db);
+
+    switch (error & 0xff) {
+    case SQLITE_NOMEM:
+        return pr_fail(PR_NOMEM, "out of memory");
+    case SQLITE_FULL:
+        return pr_fail(PR_FULL, "no room left for the state %s", state->path);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return pr_fail(PR_BUSY, "another process holds the state %s",
+                       state->path);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return fail_damaged(state, words);
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+        if (system != 0)
+            return pr_fail_errno(PR_IO, system, "the state %s: %s", state->path,
+                                 words);
+        return pr_fail(PR_IO, "the state %s: %s", state->path, words);
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return pr_fail(PR_IO, "the state %s: %s", state->path, words);
+    default:
+        return pr_fail(PR_BUG, "the state %s: %s", state->path, words);
+    }
+}
