@@ -8,13 +8,18 @@
 
 #include <string.h>
 
+#include <postrider/fiber.h>
+
 #include "mail/decode.h"
 #include "mail/view_private.h"
 
 /* Octets looked at in one field. */
-#define TEXT_MAX (512 * 1024)
-/* Groups in groups are against the grammar, but GMime reads them. */
-#define GROUPS_MAX 8
+#define TEXT_MAX (256 * 1024)
+/* A longer text is read in the pool. */
+#define SHORT_TEXT (16 * 1024)
+/* Each colon may open a group. Groups in groups are against the grammar, but
+ * GMime reads them, by recursion: 200 octets of stack for each. */
+#define COLONS_MAX 100
 
 struct collection {
     struct pr_arena *arena;
@@ -76,8 +81,7 @@ static void add_address(struct collection *all, const char *name,
     };
 }
 
-static void collect(InternetAddressList *list, unsigned depth,
-                    struct collection *all)
+static void collect(InternetAddressList *list, struct collection *all)
 {
     int count = list != NULL ? internet_address_list_length(list) : 0;
     for (int i = 0; i < count && all->count < VIEW_ADDRESSES_MAX; i++) {
@@ -86,27 +90,54 @@ static void collect(InternetAddressList *list, unsigned depth,
             add_address(all, internet_address_get_name(one),
                         internet_address_mailbox_get_addr(
                             INTERNET_ADDRESS_MAILBOX(one)));
-        else if (INTERNET_ADDRESS_IS_GROUP(one) && depth < GROUPS_MAX)
+        else if (INTERNET_ADDRESS_IS_GROUP(one))
             collect(
                 internet_address_group_get_members(INTERNET_ADDRESS_GROUP(one)),
-                depth + 1, all);
+                all);
     }
 }
 
-static void read_addresses(struct pr_bytes raw, struct collection *all)
+static void cut_at_colons(char *text)
+{
+    for (unsigned colons = 0; *text != '\0'; text++)
+        if (*text == ':' && ++colons > COLONS_MAX)
+            *text = '\0';
+}
+
+struct job {
+    const char *text;
+    InternetAddressList *list; /* NULL if there is none in it */
+};
+
+/* Offloaded if the text is long. */
+static pr_status parse(void *argument)
+{
+    struct job *job = argument;
+    job->list = internet_address_list_parse(decode_options(), job->text);
+    return PR_OK;
+}
+
+static pr_status read_addresses(struct pr_bytes raw, struct collection *all)
 {
     struct pr_buffer text = {.cap = TEXT_MAX * 3};
+    struct job job = {.list = NULL};
+
     if (raw.size > TEXT_MAX)
         raw.size = TEXT_MAX;
-    if (decode_unfold(raw, &text) == PR_OK && text.size != 0) {
+    pr_status status = decode_unfold(raw, &text);
+    if (status == PR_OK && text.size != 0) {
         decode_ready();
-        InternetAddressList *list =
-            internet_address_list_parse(decode_options(), text.data);
-        collect(list, 0, all);
-        if (list != NULL)
-            g_object_unref(list);
+        cut_at_colons(text.data);
+        job.text = text.data;
+        status =
+            text.size <= SHORT_TEXT ? parse(&job) : pr_offload(parse, &job);
+    }
+    if (job.list != NULL) {
+        collect(job.list, all);
+        g_object_unref(job.list);
     }
     pr_buffer_done(&text);
+    return status;
 }
 
 static struct address_list *make_list(struct view *view, const char *name)
@@ -116,7 +147,8 @@ static struct address_list *make_list(struct view *view, const char *name)
     size_t index = 0;
 
     while (view_find_field(view, name, &index, &field))
-        read_addresses(field.raw, &all);
+        if (read_addresses(field.raw, &all) != PR_OK)
+            return NULL;
     struct address_list *list = pr_arena_alloc(view->arena, sizeof *list);
     char *kept_name = pr_arena_text(view->arena, name);
     if (list == NULL || kept_name == NULL)

@@ -15,29 +15,58 @@
 
 /* Longer than RFC 2046 allows (70), no longer than a line always is. */
 #define BOUNDARY_MAX 250
-/* Octets of one field that GMime is given. */
-#define FIELD_MAX (64 * 1024)
 
-/* The first field `name`, unfolded; NULL if there is none. Free it. */
-static char *find_value(struct pr_bytes header, const char *name)
+/* The values of the fields, unfolded; empty if there is no such field. */
+struct values {
+    struct pr_buffer type, encoding, disposition, id;
+};
+
+static struct pr_buffer *value_named(struct values *values,
+                                     struct pr_bytes name)
+{
+    const struct {
+        struct pr_bytes name;
+        struct pr_buffer *value;
+    } known[] = {
+        {PR_BYTES("Content-Type"), &values->type},
+        {PR_BYTES("Content-Transfer-Encoding"), &values->encoding},
+        {PR_BYTES("Content-Disposition"), &values->disposition},
+        {PR_BYTES("Content-ID"), &values->id},
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (pr_bytes_equal_nocase(known[i].name, name))
+            return known[i].value;
+    return NULL;
+}
+
+/* The first of each name counts, as for IMAP servers. */
+static pr_status find_values(struct pr_bytes header, struct values *values)
 {
     struct field_place place;
-    struct pr_buffer value = {.cap = FIELD_MAX};
     size_t offset = 0;
 
     while (fields_next(header, &offset, &place)) {
-        struct pr_bytes field = {header.data + place.begin, place.name_size};
+        struct pr_bytes name = {header.data + place.begin, place.name_size};
         struct pr_bytes raw = {header.data + place.value,
                                place.value_end - place.value};
-        if (!pr_bytes_equal_nocase(field, pr_bytes_of(name)))
+        struct pr_buffer *value = value_named(values, name);
+        if (value == NULL || value->size != 0)
             continue;
-        char *copy = NULL;
-        if (decode_unfold(raw, &value) == PR_OK && value.size != 0)
-            copy = g_strdup(value.data);
-        pr_buffer_done(&value);
-        return copy;
+        value->cap = 3 * raw.size; /* each NUL becomes U+FFFD */
+        pr_status status = decode_unfold(raw, value);
+        if (status != PR_OK)
+            return status;
     }
-    return NULL;
+    return PR_OK;
+}
+
+static void values_done(struct values *values)
+{
+    pr_buffer_done(&values->type);
+    pr_buffer_done(&values->encoding);
+    pr_buffer_done(&values->disposition);
+    pr_buffer_done(&values->id);
 }
 
 static char *lower_copy(const char *text)
@@ -60,14 +89,18 @@ static void read_boundary(GMimeContentType *type, struct content *ret)
                         size != 0 && size <= BOUNDARY_MAX;
 }
 
-static void read_type(struct pr_bytes header, bool is_in_digest,
-                      struct content *ret)
+/* "Content-Type: text" was written by old programs and means plain text. */
+static const char *repair_type(const char *value, bool is_in_digest)
 {
-    char *value = find_value(header, "Content-Type");
+    if (*value == '\0')
+        return is_in_digest ? "message/rfc822" : "text/plain";
+    return g_ascii_strcasecmp(value, "text") == 0 ? "text/plain" : value;
+}
+
+static void read_type(const char *value, bool is_in_digest, struct content *ret)
+{
     GMimeContentType *type = g_mime_content_type_parse(
-        decode_options(), value != NULL  ? value
-                          : is_in_digest ? "message/rfc822"
-                                         : "text/plain");
+        decode_options(), repair_type(value, is_in_digest));
     char *name = g_mime_content_type_get_mime_type(type);
     ret->type = lower_copy(name);
     ret->charset =
@@ -75,19 +108,14 @@ static void read_type(struct pr_bytes header, bool is_in_digest,
     ret->filename = text_copy(g_mime_content_type_get_parameter(type, "name"));
     read_boundary(type, ret);
     g_free(name);
-    g_free(value);
     g_object_unref(type);
 }
 
-static void read_encoding(struct pr_bytes header, struct content *ret)
+static void read_encoding(const char *value, struct content *ret)
 {
-    char *value = find_value(header, "Content-Transfer-Encoding");
-    ret->encoding = GMIME_CONTENT_ENCODING_DEFAULT;
-    if (value != NULL) {
-        value[strcspn(value, " \t;(")] = '\0';
-        ret->encoding = g_mime_content_encoding_from_string(value);
-    }
-    g_free(value);
+    char *token = g_strndup(value, strcspn(value, " \t;("));
+    ret->encoding = g_mime_content_encoding_from_string(token);
+    g_free(token);
     bool is_plain = ret->encoding == GMIME_CONTENT_ENCODING_DEFAULT ||
                     ret->encoding == GMIME_CONTENT_ENCODING_7BIT ||
                     ret->encoding == GMIME_CONTENT_ENCODING_8BIT ||
@@ -97,50 +125,49 @@ static void read_encoding(struct pr_bytes header, struct content *ret)
                                    strcmp(ret->type, "message/global") == 0);
 }
 
-static void read_disposition(struct pr_bytes header, struct content *ret)
+/* RFC 2183, 2.8: what is not known is an attachment. */
+static void read_disposition(const char *value, struct content *ret)
 {
-    char *value = find_value(header, "Content-Disposition");
-    const char *kind = "";
-    if (value != NULL) {
-        GMimeContentDisposition *disposition =
-            g_mime_content_disposition_parse(decode_options(), value);
-        const char *filename =
-            g_mime_content_disposition_get_parameter(disposition, "filename");
-        if (filename != NULL && *filename != '\0') {
-            g_free(ret->filename);
-            ret->filename = g_strdup(filename);
-        }
-        /* RFC 2183, 2.8: what is not known is an attachment. */
-        kind = g_ascii_strcasecmp(
-                   g_mime_content_disposition_get_disposition(disposition),
-                   "inline") == 0
-                   ? "inline"
-                   : "attachment";
-        g_object_unref(disposition);
+    GMimeContentDisposition *disposition =
+        g_mime_content_disposition_parse(decode_options(), value);
+    const char *filename =
+        g_mime_content_disposition_get_parameter(disposition, "filename");
+    const char *kind = g_mime_content_disposition_get_disposition(disposition);
+
+    if (filename != NULL && *filename != '\0') {
+        g_free(ret->filename);
+        ret->filename = g_strdup(filename);
     }
-    ret->disposition = g_strdup(kind);
-    g_free(value);
+    ret->disposition = g_strdup(
+        g_ascii_strcasecmp(kind, "inline") == 0 ? "inline" : "attachment");
+    g_object_unref(disposition);
 }
 
-static void read_id(struct pr_bytes header, struct content *ret)
+static void read_id(const char *value, struct content *ret)
 {
-    char *value = find_value(header, "Content-ID");
-    char *begin = value != NULL ? strchr(value, '<') : NULL;
+    const char *begin = strchr(value, '<');
     begin = begin != NULL ? begin + 1 : value;
-    if (begin != NULL)
-        begin[strcspn(begin, ">")] = '\0';
-    ret->id = text_copy(begin);
-    g_free(value);
+    ret->id = g_strndup(begin, strcspn(begin, ">"));
 }
 
-void content_read(struct pr_bytes header, bool is_in_digest,
-                  struct content *ret)
+pr_status content_read(struct pr_bytes header, bool is_in_digest,
+                       struct content *ret)
 {
+    struct values values = {.type = {.cap = 0}};
+    pr_status status = find_values(header, &values);
+
     *ret = (struct content){.encoding = GMIME_CONTENT_ENCODING_DEFAULT};
-    read_type(header, is_in_digest, ret);
-    read_encoding(header, ret);
-    read_disposition(header, ret);
-    read_id(header, ret);
+    if (status == PR_OK) {
+        read_type(pr_buffer_text(&values.type), is_in_digest, ret);
+        read_encoding(pr_buffer_text(&values.encoding), ret);
+        if (values.disposition.size != 0)
+            read_disposition(values.disposition.data, ret);
+        else
+            ret->disposition = g_strdup("");
+        read_id(pr_buffer_text(&values.id), ret);
+    }
+    values_done(&values);
+    return status;
 }
 
 void content_done(struct content *content)

@@ -18,9 +18,10 @@ struct content {
 };
 
 /* Reads them from the octets of a part's header. Without a type that can be
- * read it is text/plain, in a digest message/rfc822 (RFC 2046, 5.1.5). */
-void content_read(struct pr_bytes header, bool is_in_digest,
-                  struct content *ret);
+ * read it is text/plain, in a digest message/rfc822 (RFC 2046, 5.1.5).
+ * PR_NOMEM. */
+PR_CHECKED pr_status content_read(struct pr_bytes header, bool is_in_digest,
+                                  struct content *ret);
 void content_done(struct content *content);
 
 #endif

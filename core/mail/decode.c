@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* A field of more octets is shown as it is: no honest one is so long, and
- * GMime's work on it would hold up everyone. */
+ * GMime's work on it would take long. */
 #define DECODED_MAX (64 * 1024)
 
 static GMimeParserOptions *options;
@@ -133,19 +133,23 @@ static pr_status decode_words(const struct pr_buffer *unfolded,
     return status;
 }
 
+static pr_status decode_unfolded(const struct pr_buffer *unfolded,
+                                 struct pr_buffer *buffer)
+{
+    struct pr_bytes text = {pr_buffer_text(unfolded), unfolded->size};
+    if (is_plain(text))
+        return add_valid(text.data, text.size, buffer);
+    if (text.size <= DECODED_MAX)
+        return decode_words(unfolded, buffer);
+    return decode_utf8(text, buffer);
+}
+
 pr_status decode_header(struct pr_bytes raw, struct pr_buffer *buffer)
 {
     struct pr_buffer unfolded = {.cap = 3 * raw.size};
     pr_status status = decode_unfold(raw, &unfolded);
-    struct pr_bytes text = {pr_buffer_text(&unfolded), unfolded.size};
-    if (status != PR_OK)
-        return status;
-    if (is_plain(text))
-        status = add_valid(text.data, text.size, buffer);
-    else if (text.size <= DECODED_MAX)
-        status = decode_words(&unfolded, buffer);
-    else
-        status = decode_utf8(text, buffer);
+    if (status == PR_OK)
+        status = decode_unfolded(&unfolded, buffer);
     pr_buffer_done(&unfolded);
     return status;
 }

@@ -11,6 +11,10 @@
 
 #define LINE_MAX_OCTETS 78 /* RFC 5322, 2.1.1 */
 
+/* Octets of addresses read at once: a group in a group costs GMime 200 octets
+ * of stack, and a group two octets of text. */
+#define ADDRESSES_MAX 1024
+
 static bool is_ascii(const char *text)
 {
     for (; *text != '\0'; text++)
@@ -37,7 +41,7 @@ static char *encode(const char *name, const char *value)
     InternetAddressList *list = NULL;
     char *encoded = NULL;
 
-    if (is_address_field(name))
+    if (is_address_field(name) && strlen(value) <= ADDRESSES_MAX)
         list = internet_address_list_parse(decode_options(), value);
     if (list != NULL) {
         encoded = internet_address_list_to_string(list, NULL, TRUE);
@@ -93,6 +97,19 @@ static pr_status write_plain(const char *name, const char *value,
     return fold(value, strlen(name) + 2, buffer);
 }
 
+static pr_status write_encoded(const char *name, const char *value,
+                               struct pr_buffer *buffer)
+{
+    decode_ready();
+    char *encoded = encode(name, value);
+    /* GMime may have folded it already. */
+    for (char *end = encoded; (end = strchr(end, '\n')) != NULL;)
+        memmove(end, end + 1, strlen(end));
+    pr_status status = write_plain(name, encoded, buffer);
+    g_free(encoded);
+    return status;
+}
+
 pr_status fold_field(const char *name, const char *value,
                      struct pr_buffer *buffer)
 {
@@ -100,15 +117,8 @@ pr_status fold_field(const char *name, const char *value,
     if (is_ascii(value))
         return write_plain(name, value, buffer);
     pr_status status = decode_utf8(pr_bytes_of(value), &valid);
-    if (status != PR_OK)
-        return status;
-    decode_ready();
-    char *encoded = encode(name, valid.data);
-    /* GMime may have folded it already. */
-    for (char *end = encoded; (end = strchr(end, '\n')) != NULL;)
-        memmove(end, end + 1, strlen(end));
-    status = write_plain(name, encoded, buffer);
-    g_free(encoded);
+    if (status == PR_OK)
+        status = write_encoded(name, valid.data, buffer);
     pr_buffer_done(&valid);
     return status;
 }

@@ -6,6 +6,8 @@
  */
 #include "config.h"
 
+#include <string.h>
+
 #include <postrider/fiber.h>
 
 #include "base/memory.h"
@@ -113,6 +115,15 @@ static pr_status add_encoded(struct job *job, char *data, size_t size,
     return add_octets(job, (struct pr_bytes){out, out_size});
 }
 
+/* Some programs leave out the padding of base64; too much of it does no harm.
+ */
+static pr_status add_last(struct job *job, char *piece)
+{
+    bool is_base64 = job->part->encoding == GMIME_CONTENT_ENCODING_BASE64;
+    memcpy(piece, "==", 2);
+    return add_encoded(job, piece, is_base64 ? 2 : 0, true);
+}
+
 static pr_status read_pieces(struct job *job, char *piece)
 {
     uint64_t at = job->part->begin;
@@ -129,7 +140,7 @@ static pr_status read_pieces(struct job *job, char *piece)
             status = add_encoded(job, piece, got, false);
     }
     if (status == PR_OK)
-        status = add_encoded(job, piece, 0, true);
+        status = add_last(job, piece);
     if (status == PR_OK && job->decoder != NULL && !is_full(job->buffer))
         status = decoder_end(job->decoder, job->buffer);
     return status;

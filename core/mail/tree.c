@@ -172,12 +172,13 @@ static pr_status end_header(struct scan *scan, uint64_t begin)
     uint32_t prefix = 0;
 
     scan->is_in_header = false;
-    content_read(
-        (struct pr_bytes){pr_buffer_text(&scan->header), scan->header.size},
-        is_in_digest(scan), &content);
+    struct pr_bytes header = {pr_buffer_text(&scan->header), scan->header.size};
+    pr_status status = content_read(header, is_in_digest(scan), &content);
+    if (status != PR_OK)
+        return status;
     if (scan->open_count >= VIEW_DEPTH_MAX)
         content.is_multipart = content.is_message = false;
-    pr_status status = add_part(scan, &content, begin, &prefix);
+    status = add_part(scan, &content, begin, &prefix);
     if (status == PR_OK && content.is_multipart)
         status = open_multipart(scan, &content, prefix);
     if (status == PR_OK && content.is_message) {

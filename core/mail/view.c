@@ -10,13 +10,31 @@
 
 #include <string.h>
 
+#include <postrider/fiber.h>
+
 #include "mail/decode.h"
 #include "mail/spool.h"
 #include "mail/view_private.h"
 
+/* A longer header is read in the pool. */
+#define SHORT_HEADER (32 * 1024)
+
+/* Offloaded if the header is long. */
+static pr_status read_header(void *argument)
+{
+    struct view *view = argument;
+    struct pr_buffer header = {.cap = VIEW_HEADER_MAX};
+    pr_status status = spool_read_header(view->spool, VIEW_HEADER_MAX, &header);
+    if (status == PR_OK)
+        status =
+            fields_read((struct pr_bytes){pr_buffer_text(&header), header.size},
+                        VIEW_FIELDS_MAX, &view->fields);
+    pr_buffer_done(&header);
+    return status;
+}
+
 pr_status view_new(const struct pr_spool *spool, struct view **ret)
 {
-    struct pr_buffer header = {.cap = VIEW_HEADER_MAX};
     struct pr_arena *arena = pr_arena_new();
     struct view *view =
         arena != NULL ? pr_arena_alloc(arena, sizeof *view) : NULL;
@@ -26,15 +44,15 @@ pr_status view_new(const struct pr_spool *spool, struct view **ret)
         goto out;
     view->spool = spool;
     view->arena = arena;
-    status = spool_read_header(spool, VIEW_HEADER_MAX, &header);
-    if (status == PR_OK)
-        status =
-            fields_read((struct pr_bytes){pr_buffer_text(&header), header.size},
-                        VIEW_FIELDS_MAX, &view->fields);
+    if (spool_header_size(spool) <= SHORT_HEADER) {
+        status = read_header(view);
+    } else {
+        decode_ready();
+        status = pr_offload(read_header, view);
+    }
     if (status == PR_OK)
         *ret = view;
 out:
-    pr_buffer_done(&header);
     if (status != PR_OK)
         pr_arena_free(arena);
     return status;

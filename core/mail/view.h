@@ -21,8 +21,8 @@ struct view;
 #define VIEW_PARTS_MAX 10000
 #define VIEW_DEPTH_MAX 100
 
-/* Reads the header of a sealed spool, which is lent for the view's life. May
- * take the time to read it; does not wait. PR_NOMEM, PR_IO. */
+/* Reads the header of a sealed spool, which is lent for the view's life. Waits
+ * only for a header of more than 32 KiB. PR_NOMEM, PR_IO. */
 PR_CHECKED pr_status view_new(const struct pr_spool *spool, struct view **ret);
 void view_free(struct view *view); /* NULL is fine */
 /* Frees what the MIME library holds, once, when no view is left. */
@@ -48,7 +48,8 @@ struct view_address {
     const char *domain; /* lower case, "" if none */
 };
 /* The addresses of all fields named `name`, groups opened up (RFC 5322, 3.4).
- * Lent for the view's life. Never fails: no memory gives none. */
+ * Lent for the view's life. Waits only for a field of more than 16 KiB. Never
+ * fails: no memory gives none. */
 const struct view_address *view_addresses(struct view *view, const char *name,
                                           size_t *ret_count);
 
