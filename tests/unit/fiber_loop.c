@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -108,14 +109,14 @@ static void switches_are_timed(void **state)
 static size_t resident_octets(void)
 {
     FILE *file = fopen("/proc/self/statm", "r");
-    unsigned long size, resident = 0;
+    char line[128] = "", *resident = line;
 
     if (file == NULL)
         return 0;
-    if (fscanf(file, "%lu %lu", &size, &resident) != 2)
-        resident = 0;
+    if (fgets(line, sizeof line, file) != NULL)
+        strtoul(line, &resident, 10); /* the first number is the whole size */
     fclose(file);
-    return resident * (size_t)sysconf(_SC_PAGESIZE);
+    return strtoul(resident, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 static pr_status wait_for_all(void *argument)
