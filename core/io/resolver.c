@@ -151,7 +151,7 @@ static void interleave(const struct addrinfo *found, struct addresses *ret)
 pr_status resolve(const char *host, uint16_t port, pr_time deadline,
                   struct addresses *ret)
 {
-    struct lookup *lookup;
+    struct lookup *lookup = NULL;
 
     pr_status status = check_host(host);
     if (status == PR_OK)
