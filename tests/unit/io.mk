@@ -18,3 +18,21 @@ TESTS += tests/unit/tls
 tests_unit_tls_SOURCES = %D%/tls.c
 tests_unit_tls_CFLAGS = $(io_cflags)
 tests_unit_tls_LDADD = $(io_ldadd)
+
+check_PROGRAMS += tests/unit/program
+TESTS += tests/unit/program
+tests_unit_program_SOURCES = %D%/program.c
+tests_unit_program_CFLAGS = $(io_cflags)
+tests_unit_program_LDADD = $(io_ldadd)
+
+check_PROGRAMS += tests/unit/file
+TESTS += tests/unit/file
+tests_unit_file_SOURCES = %D%/file.c
+tests_unit_file_CFLAGS = $(io_cflags)
+tests_unit_file_LDADD = $(io_ldadd)
+
+check_PROGRAMS += tests/unit/auth
+TESTS += tests/unit/auth
+tests_unit_auth_SOURCES = %D%/auth.c
+tests_unit_auth_CFLAGS = $(io_cflags)
+tests_unit_auth_LDADD = $(io_ldadd)
