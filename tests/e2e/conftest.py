@@ -1,0 +1,98 @@
+"""What every end-to-end test stands on: servers, homes, the built program.
+
+$POSTRIDER_PREFIX names the installed program to test (with sanitizers) and
+$POSTRIDER_PLAIN_PREFIX the one whose memory is measured; what is not named is
+built first.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+LIB = pathlib.Path(__file__).resolve().parent.parent / "lib"
+sys.path.insert(0, str(LIB))
+
+import dovecot as dovecot_module  # noqa: E402
+import postrider  # noqa: E402
+import proxy as proxy_module  # noqa: E402
+
+
+def built(variable, variant):
+    if os.environ.get(variable):
+        return pathlib.Path(os.environ[variable])
+    done = subprocess.run([str(LIB / "build"), variant], check=True,
+                          stdout=subprocess.PIPE, text=True)
+    return pathlib.Path(done.stdout.strip())
+
+
+@pytest.fixture(scope="session")
+def prefix():
+    return built("POSTRIDER_PREFIX", "asan")
+
+
+@pytest.fixture(scope="session")
+def plain_prefix():
+    return built("POSTRIDER_PLAIN_PREFIX", "crash")
+
+
+@pytest.fixture(scope="session")
+def measure(plain_prefix):
+    """The program that tells what another one cost."""
+    build = plain_prefix.parent
+    subprocess.run(["make", "-s", "-C", str(build), "tests/lib/measure"],
+                   check=True, stdout=subprocess.DEVNULL)
+    return build / "tests" / "lib" / "measure"
+
+
+@pytest.fixture
+def make_server():
+    """Starts servers that end with the test."""
+    servers = []
+
+    def make(**options):
+        server = dovecot_module.Dovecot(**options)
+        servers.append(server)
+        return server.start()
+
+    yield make
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def server(make_server):
+    return make_server()
+
+
+@pytest.fixture
+def make_home(prefix):
+    homes = []
+
+    def make(which=None):
+        homes.append(postrider.Home(which or prefix))
+        return homes[-1]
+
+    yield make
+    for home in homes:
+        home.close()
+
+
+@pytest.fixture
+def home(make_home):
+    return make_home()
+
+
+@pytest.fixture
+def make_proxy():
+    proxies = []
+
+    def make(port):
+        proxies.append(proxy_module.Proxy(port))
+        return proxies[-1]
+
+    yield make
+    for one in proxies:
+        one.close()
