@@ -2,7 +2,8 @@
 EXTRA_DIST += docs .ci .clang-format .clang-tidy %D%/lint \
 	%D%/demo/run %D%/demo/demo.py %D%/demo/config.lua.in
 
-dist_man_MANS += %D%/man/postrider.1
+dist_man_MANS += %D%/man/postrider.1 %D%/man/postrider-config.5 \
+	%D%/man/postrider-rules.5
 
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = %D%/completions/postrider.bash
