@@ -176,8 +176,9 @@ static pr_status defaults(void *unused)
 {
     (void)unused;
     /* SIGPIPE is ignored here, and must not be there. */
-    assert_int_equal(run_shell("grep -E 'Sig(Blk|Ign)' /proc/$$/status"),
-                     PR_OK);
+    (void)!start((const char *const[]){"grep", "-E", "Sig(Blk|Ign)",
+                                       "/proc/self/status", NULL});
+    assert_int_equal(program_run(&job), PR_OK);
     assert_output("SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
     return PR_OK;
 }
