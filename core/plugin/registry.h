@@ -6,6 +6,11 @@
 
 #include <postrider/plugin.h>
 
+/* Does the table, of a plugin that may be older, have this slot at all? */
+#define REGISTRY_COVERS(table, slot) \
+    ((table)->size >=                \
+     offsetof(__typeof__(*(table)), slot) + sizeof((table)->slot))
+
 /* Loads every NAME.so of $POSTRIDER_PLUGIN_DIR (folders separated by ":") or
  * the installed folder. A file that is no plugin, has another ABI, or cannot be
  * linked is noted with a reason and left out; the program goes on without it.
@@ -41,7 +46,8 @@ struct option_value {
         OPTION_VALUE_NUMBER,
         OPTION_VALUE_BOOLEAN,
         OPTION_VALUE_LIST,
-        OPTION_VALUE_SECRET
+        OPTION_VALUE_SECRET,
+        OPTION_VALUE_OTHER /* nothing an option takes; `text` says what */
     } type;
 
     const char *text;
