@@ -1,0 +1,310 @@
+/*
+ * What a rule can decide about its message: each method notes an entry in the
+ * plan, with the rule and the line that asked for it. Nothing here acts.
+ */
+#include <config.h>
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+#include "lua/script.h"
+
+#define FLAG_MOST 200 /* octets of a keyword */
+
+/* Notes an entry; raises if the plan refuses it. */
+static int note(lua_State *L, struct plan_entry entry)
+{
+    struct message *message = check_message(L, 1);
+    struct place place = script_outer_place(L);
+    pr_status status;
+
+    entry.rule = script_of(L)->running->rule->name;
+    entry.file = place.file;
+    entry.line = place.line;
+    status = plan_add(&message->plan, &entry);
+    return status == PR_OK ? 0 : script_raise(L, status);
+}
+
+static const char *check_folder(lua_State *L, int arg)
+{
+    const char *folder = check_text(L, arg);
+
+    luaL_argcheck(L, folder[0] != '\0', arg, "the folder has no name");
+    return folder;
+}
+
+/* A text that may stand in one line of the log; raises otherwise. */
+static const char *check_line(lua_State *L, int arg)
+{
+    const char *text = check_text(L, arg);
+
+    luaL_argcheck(L, strpbrk(text, "\r\n") == NULL, arg,
+                  "the text has more than one line");
+    return text;
+}
+
+/* ---- Final ones ---------------------------------------------------------- */
+
+static void note_target(lua_State *L, enum plan_action action, int index)
+{
+    struct plan_entry entry = {.action = action};
+
+    if (!to_target(L, index, &entry.target) || entry.target.sink == NULL)
+        luaL_error(L, "m:%s expects sinks such as mail / \"folder\", got %s",
+                   plan_action_name(action), type_words(L, index));
+    note(L, entry);
+}
+
+/* One entry for each sink among the arguments, and in lists among them. */
+static int note_targets(lua_State *L, enum plan_action action)
+{
+    int count = lua_gettop(L);
+
+    check_message(L, 1);
+    if (count < 2)
+        return luaL_error(L, "m:%s expects where to", plan_action_name(action));
+    for (int i = 2; i <= count; i++) {
+        lua_Integer length;
+
+        if (!lua_istable(L, i)) {
+            note_target(L, action, i);
+            continue;
+        }
+        length = (lua_Integer)lua_rawlen(L, i);
+        for (lua_Integer j = 1; j <= length; j++) {
+            lua_rawgeti(L, i, j);
+            note_target(L, action, lua_gettop(L));
+            lua_pop(L, 1);
+        }
+    }
+    return 0;
+}
+
+/* m:deliver(sink, ...): into all of these; final */
+static int deliver(lua_State *L)
+{
+    return note_targets(L, PLAN_DELIVER);
+}
+
+/* m:move(folder): on the server, not delivered here; final */
+static int move(lua_State *L)
+{
+    return note(L, (struct plan_entry){.action = PLAN_MOVE,
+                                       .text = check_folder(L, 2)});
+}
+
+/* m:delete(): on the server, not delivered here; final */
+static int delete (lua_State *L)
+{
+    return note(L, (struct plan_entry){.action = PLAN_DELETE});
+}
+
+/* m:leave(): neither fetched nor asked about again; final */
+static int leave(lua_State *L)
+{
+    return note(L, (struct plan_entry){.action = PLAN_LEAVE});
+}
+
+/* m:discard(reason): dropped on purpose, settled as delivered; final */
+static int discard(lua_State *L)
+{
+    return note(L, (struct plan_entry){.action = PLAN_DISCARD,
+                                       .text = check_line(L, 2)});
+}
+
+/* m:defer(time): asked again after so long; final */
+static int defer(lua_State *L)
+{
+    return note(L, (struct plan_entry){.action = PLAN_DEFER,
+                                       .delay = check_duration(L, 2)});
+}
+
+/* m:stop(): no further rules, the account's own delivery; final */
+static int stop(lua_State *L)
+{
+    return note(L, (struct plan_entry){.action = PLAN_STOP});
+}
+
+/* ---- The others ---------------------------------------------------------- */
+
+/* m:copy(sink, ...): an extra copy */
+static int copy(lua_State *L)
+{
+    return note_targets(L, PLAN_COPY);
+}
+
+/* m:copy_to(folder): a copy on the server */
+static int copy_to(lua_State *L)
+{
+    return note(L, (struct plan_entry){.action = PLAN_COPY_TO,
+                                       .text = check_folder(L, 2)});
+}
+
+/* Is it an atom that can be a keyword (RFC 3501, 9: flag-keyword)? */
+static bool is_keyword(const char *text)
+{
+    if (text[0] == '\0' || strlen(text) > FLAG_MOST)
+        return false;
+    for (; *text != '\0'; text++)
+        if (*text <= ' ' || *text >= 0x7f ||
+            strchr("(){%*\"\\]", *text) != NULL)
+            return false;
+    return true;
+}
+
+/* The system flag of that name, with or without the backslash, as RFC 3501,
+ * 2.3.2 writes it; or the keyword. */
+static const char *check_flag(lua_State *L, int arg)
+{
+    static const char *const names[] = {"\\Seen",    "\\Answered", "\\Flagged",
+                                        "\\Deleted", "\\Draft",    NULL};
+    const char *text = check_text(L, arg);
+    char near[100];
+
+    for (size_t i = 0; names[i] != NULL; i++)
+        if (strcasecmp(names[i], text) == 0)
+            return names[i];
+    if (text[0] == '\\')
+        luaL_error(L, "there is no flag \"%s\"%s", text,
+                   near_text(text, names, near, sizeof near));
+    if (!is_keyword(text))
+        luaL_error(L,
+                   "\"%s\" cannot be a flag: a keyword is of ASCII letters, "
+                   "digits and most signs, without spaces",
+                   text);
+    return text;
+}
+
+/* m:flag(name): a flag such as "\\Flagged" or a keyword, on the server and on
+ * the delivered copy */
+static int flag(lua_State *L)
+{
+    return note(
+        L, (struct plan_entry){.action = PLAN_FLAG, .text = check_flag(L, 2)});
+}
+
+/* m:unflag(name): the same taken away */
+static int unflag(lua_State *L)
+{
+    return note(L, (struct plan_entry){.action = PLAN_UNFLAG,
+                                       .text = check_flag(L, 2)});
+}
+
+/* m:label(name): a keyword */
+static int label(lua_State *L)
+{
+    const char *text = check_flag(L, 2);
+
+    luaL_argcheck(L, text[0] != '\\', 2, "a label is no system flag");
+    return note(L, (struct plan_entry){.action = PLAN_FLAG, .text = text});
+}
+
+/* The name of a header field (RFC 5322, 2.2). */
+static const char *check_field_name(lua_State *L, int arg)
+{
+    const char *name = check_text(L, arg);
+
+    for (const char *at = name; *at != '\0'; at++)
+        luaL_argcheck(L, *at > ' ' && *at < 0x7f && *at != ':', arg,
+                      "this cannot be the name of a header field");
+    luaL_argcheck(L, name[0] != '\0', arg, "the header field has no name");
+    return name;
+}
+
+/* Its content: one line of UTF-8. */
+static const char *check_field_value(lua_State *L, int arg)
+{
+    const char *value = check_line(L, arg);
+
+    luaL_argcheck(L, text_is_utf8(pr_bytes_of(value)), arg,
+                  "the content of a header field must be UTF-8");
+    return value;
+}
+
+/* m:set_header(name, value): on delivered copies, in place of all others */
+static int set_header(lua_State *L)
+{
+    return note(L, (struct plan_entry){.action = PLAN_SET_HEADER,
+                                       .text = check_field_name(L, 2),
+                                       .value = check_field_value(L, 3)});
+}
+
+/* m:add_header(name, value): on delivered copies, one more */
+static int add_header(lua_State *L)
+{
+    return note(L, (struct plan_entry){.action = PLAN_ADD_HEADER,
+                                       .text = check_field_name(L, 2),
+                                       .value = check_field_value(L, 3)});
+}
+
+/* m:remove_header(name): from delivered copies, all of that name */
+static int remove_header(lua_State *L)
+{
+    return note(L, (struct plan_entry){.action = PLAN_REMOVE_HEADER,
+                                       .text = check_field_name(L, 2)});
+}
+
+/* m:tag(key, value): for later rules (m.tags.key) and `why` */
+static int tag(lua_State *L)
+{
+    const char *key = check_line(L, 2);
+
+    luaL_argcheck(L, key[0] != '\0', 2, "the tag has no name");
+    luaL_checkany(L, 3);
+    luaL_tolstring(L, 3, NULL);
+    return note(L, (struct plan_entry){.action = PLAN_TAG,
+                                       .text = key,
+                                       .value = check_line(L, lua_gettop(L))});
+}
+
+/* m:score(n, why): points, summed up in m.points */
+static int score(lua_State *L)
+{
+    lua_Number points = luaL_checknumber(L, 2);
+
+    luaL_argcheck(L, points == points && points < 1e9 && points > -1e9, 2,
+                  "the number is out of range");
+    return note(L, (struct plan_entry){
+                       .action = PLAN_SCORE,
+                       .score = points,
+                       .text = lua_isnoneornil(L, 3) ? "" : check_line(L, 3)});
+}
+
+/* m:note(text): for the log and `why` */
+static int note_text(lua_State *L)
+{
+    return note(
+        L, (struct plan_entry){.action = PLAN_NOTE, .text = check_line(L, 2)});
+}
+
+/* m:redirect(address, ...) needs a sink for SMTP. */
+static int redirect(lua_State *L)
+{
+    check_message(L, 1);
+    return luaL_error(L, "m:redirect needs smtp, which is not in this version "
+                         "yet");
+}
+
+const luaL_Reg message_actions[] = {
+    {"deliver", deliver},
+    {"move", move},
+    {"delete", delete},
+    {"leave", leave},
+    {"discard", discard},
+    {"defer", defer},
+    {"stop", stop},
+    {"copy", copy},
+    {"copy_to", copy_to},
+    {"redirect", redirect},
+    {"flag", flag},
+    {"unflag", unflag},
+    {"label", label},
+    {"set_header", set_header},
+    {"add_header", add_header},
+    {"remove_header", remove_header},
+    {"tag", tag},
+    {"score", score},
+    {"note", note_text},
+    {NULL, NULL},
+};

@@ -1,0 +1,210 @@
+/*
+ * Programs that rules run, and other waits.
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "io/program.h"
+#include "lua/script.h"
+
+#define TYPE_PROGRAM "postrider.program"
+#define TYPE_BUFFER "postrider.buffer"
+#define OUTPUT_MOST (1024 * 1024)
+#define TIMEOUT (30 * 1000) /* ms, unless the rule says otherwise */
+
+/* ---- Buffers that Lua frees ---------------------------------------------- */
+
+static int buffer_free(lua_State *L)
+{
+    pr_buffer_done(luaL_checkudata(L, 1, TYPE_BUFFER));
+    return 0;
+}
+
+struct pr_buffer *push_buffer(lua_State *L, size_t cap)
+{
+    struct pr_buffer *buffer = lua_newuserdatauv(L, sizeof *buffer, 0);
+
+    pr_buffer_init(buffer, cap);
+    luaL_setmetatable(L, TYPE_BUFFER);
+    return buffer;
+}
+
+/* ---- exec ---------------------------------------------------------------- */
+
+/* A program being run, with what must be given back whatever happens. */
+struct program {
+    struct program_run run;
+    int input; /* a descriptor of ours, -1: none */
+};
+
+static int program_free(lua_State *L)
+{
+    struct program *program = luaL_checkudata(L, 1, TYPE_PROGRAM);
+
+    pr_buffer_done(&program->run.output);
+    pr_buffer_done(&program->run.complaint);
+    if (program->input >= 0)
+        close(program->input);
+    program->input = -1;
+    return 0;
+}
+
+/* The message as standard input. A file is opened anew: the child must not move
+ * the place where others read. */
+static void input_message(lua_State *L, struct program *program,
+                          const struct message *message)
+{
+    char path[40];
+
+    if (message->spool == NULL)
+        luaL_error(L, "exec: the message has not been fetched");
+    program->run.input = pr_spool_memory(message->spool);
+    if (program->run.input.data != NULL || pr_spool_file(message->spool) < 0)
+        return;
+    snprintf(path, sizeof path, "/proc/self/fd/%d",
+             pr_spool_file(message->spool));
+    program->input = open(path, O_RDONLY | O_CLOEXEC);
+    if (program->input < 0) {
+        pr_fail_errno(PR_IO, errno, "exec: reading the message");
+        script_raise(L, PR_IO);
+    }
+    program->run.input_file = program->input;
+}
+
+/* The value of `input` is on top of the stack. */
+static void take_input(lua_State *L, struct program *program)
+{
+    if (lua_isnil(L, -1))
+        return;
+    if (lua_type(L, -1) == LUA_TSTRING)
+        program->run.input.data =
+            lua_tolstring(L, -1, &program->run.input.size);
+    else if (luaL_testudata(L, -1, TYPE_MESSAGE) != NULL)
+        input_message(L, program, check_message(L, -1));
+    else
+        luaL_error(L, "exec: input: expects the message or a text, got %s",
+                   type_words(L, -1));
+}
+
+static void check_names(lua_State *L)
+{
+    static const char *const names[] = {"input", "timeout", NULL};
+
+    for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            continue;
+        if (strcmp(lua_tostring(L, -2), "input") != 0 &&
+            strcmp(lua_tostring(L, -2), "timeout") != 0)
+            raise_unknown(L, "exec: unknown option", lua_tostring(L, -2),
+                          names);
+    }
+}
+
+/* The argv at 1, as an array that Lua keeps; pushed. */
+static const char *const *push_argv(lua_State *L)
+{
+    size_t count = lua_rawlen(L, 1);
+    const char **argv;
+
+    luaL_argcheck(L, count > 0 && count < 1000, 1,
+                  "expects a program and its arguments");
+    argv = lua_newuserdatauv(L, (count + 1) * sizeof *argv, 0);
+    for (size_t i = 0; i < count; i++) {
+        if (lua_rawgeti(L, 1, (lua_Integer)i + 1) != LUA_TSTRING)
+            luaL_error(L, "exec: argument %d: expects a text, got %s", (int)i,
+                       type_words(L, -1));
+        argv[i] = check_text(L, lua_gettop(L));
+        lua_pop(L, 1); /* the table keeps it */
+    }
+    argv[count] = NULL;
+    return argv;
+}
+
+static int push_outcome(lua_State *L, const struct program_run *run)
+{
+    lua_createtable(L, 0, 3);
+    lua_pushinteger(L, run->exit_status);
+    lua_setfield(L, -2, "status");
+    lua_pushlstring(L, pr_buffer_text(&run->output), run->output.size);
+    lua_setfield(L, -2, "output");
+    lua_pushlstring(L, pr_buffer_text(&run->complaint), run->complaint.size);
+    lua_setfield(L, -2, "complaint");
+    return 1;
+}
+
+static pr_time check_deadline(lua_State *L)
+{
+    pr_time deadline = pr_in(TIMEOUT);
+    pr_time total = script_of(L)->running->deadline;
+
+    if (lua_getfield(L, 1, "timeout") != LUA_TNIL)
+        deadline = pr_in(check_duration(L, lua_gettop(L)));
+    lua_pop(L, 1);
+    return deadline < total ? deadline : total;
+}
+
+/* exec { program, argument, ..., input = m or text, timeout = "5s" }: a table
+ * with status (0 to 255, or 128 + signal), output and complaint (what it wrote
+ * to standard error); or nil and a text if it could not be run or took too
+ * long. No shell is involved. Waits. */
+int rule_exec(lua_State *L)
+{
+    struct program *program;
+    struct run *run;
+    pr_status status;
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    check_names(L);
+    program = lua_newuserdatauv(L, sizeof *program, 0);
+    *program = (struct program){.input = -1};
+    luaL_setmetatable(L, TYPE_PROGRAM);
+    program->run.input_file = -1;
+    program->run.output_cap = OUTPUT_MOST;
+    program->run.argv = push_argv(L);
+    program->run.deadline = check_deadline(L);
+    lua_getfield(L, 1, "input");
+    take_input(L, program);
+    run = script_pause(L);
+    status = program_run(&program->run);
+    script_resume(run);
+    if (status == PR_OK)
+        return push_outcome(L, &program->run);
+    if (status == PR_CANCELLED)
+        return script_raise(L, status);
+    lua_pushnil(L);
+    lua_pushstring(L, pr_last_failure()->text);
+    return 2;
+}
+
+/* sleep(time): waits; other messages go on meanwhile */
+static int sleep_for(lua_State *L)
+{
+    uint64_t ms = check_duration(L, 1);
+    struct run *run = script_of(L)->running;
+    pr_status status;
+
+    if (run->message == NULL)
+        return luaL_error(L, "sleep: only in a rule");
+    run = script_pause(L);
+    status = pr_sleep(ms < TIMEOUT * 2 ? ms : TIMEOUT * 2);
+    script_resume(run);
+    script_nudge(L); /* the time for all may be over */
+    return status == PR_OK ? 0 : script_raise(L, status);
+}
+
+void open_exec(lua_State *L)
+{
+    static const luaL_Reg buffer[] = {{"__gc", buffer_free}, {NULL, NULL}};
+    static const luaL_Reg program[] = {{"__gc", program_free}, {NULL, NULL}};
+
+    new_type(L, TYPE_BUFFER, buffer);
+    new_type(L, TYPE_PROGRAM, program);
+    lua_pushcfunction(L, sleep_for);
+    lua_setglobal(L, "sleep");
+}

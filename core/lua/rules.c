@@ -1,0 +1,267 @@
+/*
+ * rule("name", selector, function(m) ... end), and running them over a message.
+ *
+ * Each message has a Lua thread of its own, so that rules of many messages can
+ * wait at the same time.
+ */
+#include <config.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+#include "lua/script.h"
+
+/* ---- Noting them --------------------------------------------------------- */
+
+struct selector {
+    const char *const *account, *const *folder;
+};
+
+#define OPTION(field, words)                                      \
+    {                                                             \
+        .name = #field, .kind = PR_OPTION_LIST,                   \
+        .offset = offsetof(struct selector, field), .help = words \
+    }
+
+static const struct pr_class selector_class = {
+    .size = sizeof(struct pr_class),
+    .name = "rule",
+    .options =
+        (const struct pr_option[]){
+            OPTION(account, "accounts whose mail the rule sees"),
+            OPTION(folder, "folders whose mail the rule sees"),
+            {.name = NULL},
+        },
+    .options_size = sizeof(struct selector),
+};
+
+/* A bare text stands for a list of one. */
+static void wrap_texts(lua_State *L, int table)
+{
+    static const char *const names[] = {"account", "folder"};
+
+    lua_newtable(L);
+    for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1)) {
+        lua_pushvalue(L, -2);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, -5);
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (lua_getfield(L, -1, names[i]) == LUA_TSTRING) {
+            lua_createtable(L, 1, 0);
+            lua_insert(L, -2);
+            lua_rawseti(L, -2, 1);
+            lua_setfield(L, -2, names[i]);
+        } else {
+            lua_pop(L, 1);
+        }
+    }
+}
+
+static void read_selector(lua_State *L, struct rule *rule, int table)
+{
+    struct selector *selector =
+        script_alloc(L, script_of(L)->arena, sizeof *selector);
+    struct reader reader = {
+        .what = lua_pushfstring(L, "rule \"%s\"", rule->name),
+        .opener = "rule",
+        .class = &selector_class,
+        .options = selector,
+        .place = {rule->file, rule->line},
+    };
+
+    wrap_texts(L, table);
+    reader_read(L, &reader, lua_gettop(L));
+    rule->accounts = selector->account;
+    rule->folders = selector->folder;
+}
+
+static struct rule *add_rule(lua_State *L, const char *name)
+{
+    struct script *script = script_of(L);
+    struct place place = script_place(L, 1);
+    struct rule *rule;
+
+    script->rules = script_grow(L, script->rules, script->rule_count,
+                                &script->rules_allocated, sizeof *rule);
+    rule = &script->rules[script->rule_count];
+    *rule = (struct rule){
+        .name = script_copy(L, script->arena, name),
+        .file = script_copy(L, script->arena, place.file),
+        .line = place.line,
+        .function = LUA_NOREF,
+    };
+    script->rule_count++;
+    return rule;
+}
+
+/* rule(name, [{ account = ..., folder = ... },] function(m) ... end) */
+static int rule(lua_State *L)
+{
+    struct rule *added;
+    int function = lua_istable(L, 2) ? 3 : 2;
+
+    if (script_of(L)->running->message != NULL)
+        return luaL_error(L, "rule: not in a rule");
+    if (lua_type(L, 1) != LUA_TSTRING)
+        return luaL_error(L,
+                          "rule: expects rule(\"name\", function(m) ... "
+                          "end), got %s for the name",
+                          type_words(L, 1));
+    lua_settop(L, 3);
+    added = add_rule(L, check_text(L, 1));
+    for (const struct rule *other = script_of(L)->rules; other < added; other++)
+        if (strcmp(other->name, added->name) == 0)
+            problem_add(L, script_place(L, 1),
+                        "rule \"%s\" stands at line %d already", added->name,
+                        other->line);
+    if (!lua_isfunction(L, function)) {
+        problem_add(L, script_place(L, 1),
+                    "rule \"%s\": expects a function(m), got %s", added->name,
+                    type_words(L, function));
+        return 0;
+    }
+    lua_pushvalue(L, function);
+    added->function = luaL_ref(L, LUA_REGISTRYINDEX);
+    if (lua_istable(L, 2))
+        read_selector(L, added, 2);
+    return 0;
+}
+
+void open_rules(lua_State *L)
+{
+    lua_pushcfunction(L, rule);
+    lua_setglobal(L, "rule");
+}
+
+/* ---- Which rules take a message ------------------------------------------ */
+
+static bool is_inbox(const char *name)
+{
+    return strcasecmp(name, "INBOX") == 0; /* RFC 3501, 5.1 */
+}
+
+static bool name_matches(const char *pattern, const char *name)
+{
+    return text_matches(pattern, name) || (is_inbox(pattern) && is_inbox(name));
+}
+
+/* NULL takes all; a pattern with "!" before it leaves out. */
+static bool takes(const char *const *patterns, const char *name)
+{
+    bool is_taken = false, only_leaves_out = true;
+
+    if (patterns == NULL)
+        return true;
+    for (size_t i = 0; patterns[i] != NULL; i++) {
+        if (patterns[i][0] != '!') {
+            only_leaves_out = false;
+            is_taken = is_taken || name_matches(patterns[i], name);
+        } else if (name_matches(patterns[i] + 1, name)) {
+            return false;
+        }
+    }
+    return is_taken || only_leaves_out;
+}
+
+static bool rule_takes(const struct rule *rule, const struct message *message)
+{
+    return takes(rule->accounts, message->account) &&
+           takes(rule->folders, message->folder);
+}
+
+/* ---- Running them -------------------------------------------------------- */
+
+/* Leaves a thread with the message on its stack, kept by the registry. */
+static int make_thread(lua_State *L)
+{
+    struct run *run = lua_touserdata(L, 1);
+
+    run->thread = lua_newthread(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, run);
+    lua_pushcfunction(run->thread, traceback);
+    run->cell = push_message(run->thread, run);
+    return 0;
+}
+
+/* What ended a rule, as a failure. */
+static pr_status rule_failure(struct run *run, int status)
+{
+    const struct rule *rule = run->rule;
+    const char *words = lua_tostring(run->thread, -1);
+    char text[200];
+
+    if (status == LUA_ERRMEM && run->stop == STOP_NONE)
+        run->stop = STOP_MEMORY;
+    if (run->stop == STOP_CANCELLED)
+        return pr_fail(PR_CANCELLED, "asked to stop");
+    if (run->stop != STOP_NONE)
+        return pr_fail(PR_SCRIPT, "%s:%d: rule \"%s\" %s", rule->file,
+                       rule->line, rule->name,
+                       script_stop_text(run, text, sizeof text));
+    return pr_fail(PR_SCRIPT, "rule \"%s\": %s", rule->name,
+                   words != NULL ? words : "an error without words");
+}
+
+static pr_status run_rule(struct run *run, const struct rule *rule)
+{
+    lua_State *thread = run->thread;
+    int status;
+
+    run->rule = rule;
+    lua_settop(thread, 2);
+    lua_rawgeti(thread, LUA_REGISTRYINDEX, rule->function);
+    lua_pushvalue(thread, 2);
+    status = lua_pcall(thread, 1, 0, 1);
+    return status == LUA_OK ? PR_OK : rule_failure(run, status);
+}
+
+static pr_status run_all(struct run *run)
+{
+    struct script *script = run->script;
+    struct message *message = run->message;
+
+    for (size_t i = 0; i < script->rule_count && !message->plan.is_final; i++) {
+        pr_status status = PR_OK;
+
+        if (rule_takes(&script->rules[i], message))
+            status = run_rule(run, &script->rules[i]);
+        if (status != PR_OK)
+            return status;
+    }
+    return PR_OK;
+}
+
+/* Only what cannot raise: this is outside of any protected call. */
+static void end_thread(struct run *run)
+{
+    lua_State *L = run->script->L;
+
+    run->cell->message = NULL;
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, run);
+}
+
+pr_status rules_run(struct config *config, struct message *message)
+{
+    struct script *script = config->script;
+    struct run run = {.script = script, .message = message};
+    lua_State *L = script->L;
+    pr_status status;
+
+    if (script->rule_count == 0)
+        return PR_OK;
+    lua_pushcfunction(L, make_thread);
+    lua_pushlightuserdata(L, &run);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        lua_pop(L, 1);
+        return pr_fail(PR_NOMEM, "out of memory for the rules");
+    }
+    script_begin(&run, script, run.thread);
+    status = run_all(&run);
+    script_end(&run);
+    end_thread(&run);
+    return status;
+}

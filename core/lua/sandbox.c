@@ -1,0 +1,370 @@
+/*
+ * What a script can reach: the pure parts of Lua's library, made safe for one
+ * state that serves many messages.
+ *
+ * There is no load, no bytecode, no debug, io, os or package. Coroutines are
+ * left out because fibers do the waiting: a rule that waits just waits. What
+ * would loop in C for longer than its arguments suggest is bounded, a pcall
+ * cannot catch the end of a run, and no finalizer is written in Lua, because
+ * one would run in the middle of somebody else's rule.
+ */
+#include <config.h>
+
+#include <string.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+#include "lua/script.h"
+
+#define ELEMENTS_MOST 10000000 /* of a table, for functions that loop in C */
+#define LINES_MOST 100         /* printed in one run */
+
+/* ---- Base functions ------------------------------------------------------ */
+
+/* After a protected call: what may not be caught goes on upwards. */
+static void pass_on_stops(lua_State *L, int status)
+{
+    struct run *run = script_of(L)->running;
+
+    if (status == LUA_ERRMEM && run != NULL && run->stop == STOP_NONE) {
+        char text[200];
+
+        run->stop = STOP_MEMORY;
+        lua_pushstring(L, script_stop_text(run, text, sizeof text));
+    }
+    script_check_stop(L);
+}
+
+/* pcall(f, ...) as in Lua, but a run that is over stays over. */
+static int safe_pcall(lua_State *L)
+{
+    int status;
+
+    luaL_checkany(L, 1);
+    script_check_stack(L);
+    status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+    if (status != LUA_OK)
+        pass_on_stops(L, status);
+    lua_pushboolean(L, status == LUA_OK);
+    lua_insert(L, 1);
+    return lua_gettop(L);
+}
+
+/* xpcall(f, handler, ...), likewise. */
+static int safe_xpcall(lua_State *L)
+{
+    int arguments = lua_gettop(L) - 2;
+    int status;
+
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    script_check_stack(L);
+    lua_pushvalue(L, 1);
+    lua_rotate(L, 3, 1); /* f handler f ... */
+    status = lua_pcall(L, arguments, LUA_MULTRET, 2);
+    if (status != LUA_OK)
+        pass_on_stops(L, status);
+    lua_pushboolean(L, status == LUA_OK);
+    lua_replace(L, 2);
+    return lua_gettop(L) - 1;
+}
+
+/* setmetatable(table, metatable) as in Lua, without finalizers. */
+static int safe_setmetatable(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_argexpected(L, lua_isnil(L, 2) || lua_istable(L, 2), 2,
+                     "nil or table");
+    if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
+        return luaL_error(L, "setmetatable: this table is protected");
+    if (lua_istable(L, 2)) {
+        lua_pushliteral(L, "__gc");
+        if (lua_rawget(L, 2) != LUA_TNIL)
+            return luaL_error(L, "setmetatable: finalizers (__gc) cannot be "
+                                 "used here");
+    }
+    lua_settop(L, 2);
+    lua_setmetatable(L, 1);
+    return 1;
+}
+
+/* collectgarbage("count"): kilobytes that Lua holds; nothing else. */
+static int safe_collectgarbage(lua_State *L)
+{
+    static const char *const options[] = {"count", NULL};
+
+    luaL_checkoption(L, 1, "count", options);
+    lua_pushnumber(L, (lua_Number)script_of(L)->memory / 1024);
+    return 1;
+}
+
+/* print(...): a line in the log. */
+static int print(lua_State *L)
+{
+    struct run *run = script_of(L)->running;
+    struct pr_log log = {.name = "print"};
+    luaL_Buffer line;
+    int count = lua_gettop(L);
+
+    if (run == NULL || ++run->lines > LINES_MOST)
+        return 0;
+    luaL_buffinit(L, &line);
+    for (int i = 1; i <= count; i++) {
+        luaL_tolstring(L, i, NULL);
+        if (i > 1)
+            luaL_addchar(&line, ' ');
+        luaL_addvalue(&line);
+    }
+    luaL_pushresult(&line);
+    if (run->message != NULL)
+        log.name = run->message->account;
+    pr_log(&log, PR_LOG_INFO, "%s", lua_tostring(L, -1));
+    if (run->lines == LINES_MOST)
+        pr_log(&log, PR_LOG_WARNING,
+               "%d lines were printed: further ones are left out", LINES_MOST);
+    return 0;
+}
+
+/* ---- Functions that loop in C -------------------------------------------- */
+
+static int call_guarded(lua_State *L)
+{
+    script_nudge(L);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+/* table.insert, remove, sort, concat, unpack: `#t` may claim anything. */
+static int guarded_by_length(lua_State *L)
+{
+    script_check_stack(L);
+    if (lua_istable(L, 1) && luaL_getmetafield(L, 1, "__len") != LUA_TNIL) {
+        lua_pop(L, 1);
+        if (luaL_len(L, 1) > ELEMENTS_MOST)
+            return luaL_error(L, "the table claims too many elements");
+    }
+    return call_guarded(L);
+}
+
+/* table.move(a, from, to, ...) */
+static int guarded_move(lua_State *L)
+{
+    lua_Integer from = luaL_checkinteger(L, 2), to = luaL_checkinteger(L, 3);
+
+    if (to >= from && (lua_Unsigned)to - (lua_Unsigned)from > ELEMENTS_MOST)
+        return luaL_error(L, "table.move: too many elements");
+    return call_guarded(L);
+}
+
+/* table.concat(t, between, from, to) */
+static int guarded_concat(lua_State *L)
+{
+    lua_Integer from = luaL_optinteger(L, 3, 1), to = luaL_optinteger(L, 4, 1);
+
+    if (to >= from && (lua_Unsigned)to - (lua_Unsigned)from > ELEMENTS_MOST)
+        return luaL_error(L, "table.concat: too many elements");
+    return guarded_by_length(L);
+}
+
+/* string.rep(s, n, between): Lua's own loops n times over nothing. */
+static int guarded_rep(lua_State *L)
+{
+    size_t size, between;
+
+    luaL_checklstring(L, 1, &size);
+    luaL_optlstring(L, 3, "", &between);
+    if (size == 0 && between == 0) {
+        lua_pushliteral(L, "");
+        return 1;
+    }
+    return call_guarded(L);
+}
+
+/* Puts `guard` before the function `name` of the library on the stack. */
+static void guard(lua_State *L, const char *name, lua_CFunction by)
+{
+    lua_getfield(L, -1, name);
+    lua_pushcclosure(L, by, 1);
+    lua_setfield(L, -2, name);
+}
+
+/* ---- Names --------------------------------------------------------------- */
+
+/* Names of the users' manual that this version does not have yet. */
+static const char *const later[] = {
+    "pop3",        "smtp",
+    "lmtp",        "mbox",
+    "pipe",        "append",
+    "sink",        "maildir_source",
+    "mbox_source", "oauth2",
+    "secret",      "netrc",
+    "keyring",     "systemd_credential",
+    "ask",         "sweep",
+    "re",          "map",
+    "store",       "ratelimit",
+    "all",         "http",
+    "dns",         "spamd",
+    "rspamd",      "clamd",
+    "ldap",        NULL,
+};
+
+static bool is_later(const char *name)
+{
+    for (size_t i = 0; later[i] != NULL; i++)
+        if (strcmp(later[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* The names of the table on top of the stack, as an array ended by NULL: a
+ * userdata, pushed. */
+static const char *const *push_names(lua_State *L)
+{
+    int table = lua_gettop(L);
+    size_t count = 0;
+    const char **names;
+
+    for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1))
+        count++;
+    names = lua_newuserdatauv(L, (count + 1) * sizeof *names, 0);
+    count = 0;
+    for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1))
+        if (lua_type(L, -2) == LUA_TSTRING)
+            names[count++] = lua_tostring(L, -2);
+    names[count] = NULL;
+    return names;
+}
+
+/* Reading a global that is not there. */
+static int no_such_global(lua_State *L)
+{
+    const char *name = lua_tostring(L, 2);
+
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return luaL_error(L, "a global name is a text, not %s",
+                          type_words(L, 2));
+    if (is_later(name))
+        return luaL_error(L, "\"%s\" is not in this version yet", name);
+    lua_settop(L, 1);
+    return raise_unknown(L, "no such name", name, push_names(L));
+}
+
+/* Reading a field that a library does not have. */
+static int no_such_field(lua_State *L)
+{
+    const char *name = luaL_tolstring(L, 2, NULL);
+    const char *what;
+    const char *const *names;
+
+    what =
+        lua_pushfstring(L, "%s has no", lua_tostring(L, lua_upvalueindex(1)));
+    lua_pushvalue(L, 1);
+    names = push_names(L);
+    return raise_unknown(L, what, name, names);
+}
+
+/* Makes a mistyped name in the library at the top an error. */
+static void make_strict(lua_State *L, const char *library)
+{
+    lua_createtable(L, 0, 2);
+    if (library != NULL) {
+        lua_pushstring(L, library);
+        lua_pushcclosure(L, no_such_field, 1);
+    } else {
+        lua_pushcfunction(L, no_such_global);
+    }
+    lua_setfield(L, -2, "__index");
+    lock_metatable(L, -1);
+    lua_setmetatable(L, -2);
+}
+
+void lock_metatable(lua_State *L, int index)
+{
+    index = lua_absindex(L, index);
+    lua_pushboolean(L, false);
+    lua_setfield(L, index, "__metatable");
+}
+
+void new_type(lua_State *L, const char *name, const luaL_Reg *functions)
+{
+    luaL_newmetatable(L, name);
+    luaL_setfuncs(L, functions, 0);
+    lock_metatable(L, -1);
+    lua_pop(L, 1);
+}
+
+/* ---- Opening ------------------------------------------------------------- */
+
+static void drop(lua_State *L, const char *const *names)
+{
+    for (; *names != NULL; names++) {
+        lua_pushnil(L);
+        lua_setfield(L, -2, *names);
+    }
+}
+
+static void open_base(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"pcall", safe_pcall},
+        {"xpcall", safe_xpcall},
+        {"setmetatable", safe_setmetatable},
+        {"collectgarbage", safe_collectgarbage},
+        {"print", print},
+        {NULL, NULL},
+    };
+    static const char *const dropped[] = {"load", "loadfile", "dofile", "warn",
+                                          NULL};
+
+    luaL_requiref(L, LUA_GNAME, luaopen_base, 0);
+    drop(L, dropped);
+    luaL_setfuncs(L, functions, 0);
+    make_strict(L, NULL);
+    lua_pop(L, 1);
+}
+
+static void open_table(lua_State *L)
+{
+    static const char *const guarded[] = {"insert", "remove", "sort", "unpack",
+                                          NULL};
+
+    luaL_requiref(L, LUA_TABLIBNAME, luaopen_table, 1);
+    for (size_t i = 0; guarded[i] != NULL; i++)
+        guard(L, guarded[i], guarded_by_length);
+    guard(L, "move", guarded_move);
+    guard(L, "concat", guarded_concat);
+    make_strict(L, LUA_TABLIBNAME);
+    lua_pop(L, 1);
+}
+
+static void open_string(lua_State *L)
+{
+    static const char *const dropped[] = {"dump", NULL};
+
+    luaL_requiref(L, LUA_STRLIBNAME, luaopen_string, 1);
+    drop(L, dropped);
+    guard(L, "rep", guarded_rep);
+    lua_pop(L, 1);
+    open_strings(L);
+    lua_getglobal(L, LUA_STRLIBNAME);
+    make_strict(L, LUA_STRLIBNAME);
+    lua_pushliteral(L, "");
+    lua_getmetatable(L, -1);
+    lock_metatable(L, -1);
+    lua_pop(L, 3);
+}
+
+void open_sandbox(lua_State *L)
+{
+    open_base(L);
+    open_table(L);
+    open_string(L);
+    luaL_requiref(L, LUA_MATHLIBNAME, luaopen_math, 1);
+    make_strict(L, LUA_MATHLIBNAME);
+    luaL_requiref(L, LUA_UTF8LIBNAME, luaopen_utf8, 1);
+    make_strict(L, LUA_UTF8LIBNAME);
+    lua_settop(L, 0);
+}

@@ -1,0 +1,283 @@
+/*
+ * The Lua side of a configuration: one lua_State, the rules in it, and what
+ * bounds them.
+ *
+ * Fibers share the state: each runs its rules on a Lua thread of its own and
+ * changes over only inside a binding that waits. Such a binding calls
+ * script_pause() before it waits and script_resume() after, so that `running`
+ * always names the run whose Lua code is being executed.
+ *
+ * Bindings leave by longjmp when they raise an error: what they hold then is
+ * memory of an arena or a Lua value, never a bare allocation.
+ */
+#ifndef LUA_SCRIPT_H
+#define LUA_SCRIPT_H
+
+#include <time.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "lua/config.h"
+
+/* Why a run was ended from outside. Nothing a script does can hold it up. */
+enum run_stop { STOP_NONE, STOP_TIME, STOP_TOTAL, STOP_MEMORY, STOP_CANCELLED };
+
+/* One turn of Lua code with its own limits: loading, or the rules over one
+ * message. */
+struct run {
+    struct script *script;
+    lua_State *thread;
+    struct message *message; /* NULL while the configuration is loaded */
+    struct cell *cell;       /* of the message */
+    const struct rule *rule; /* the one that runs */
+    const char *stack_base;  /* where the C stack stood at the start */
+    uint64_t time_limit;     /* ns of processor time between waits */
+    uint64_t time_start;     /* the clock when the last wait ended */
+    uint64_t time_used;      /* until the wait it is in */
+    pr_time deadline;
+    int64_t memory; /* octets it took more than it gave back */
+    unsigned lines; /* printed */
+    enum run_stop stop;
+};
+
+struct problem {
+    const char *file;
+    int line;
+    const char *text;
+};
+
+struct rule {
+    const char *name;
+    const char *file;
+    int line;
+    const char *const *accounts; /* patterns, ended by NULL; NULL: all */
+    const char *const *folders;
+    int function; /* in the registry */
+};
+
+struct limits {
+    uint64_t time, memory, total;
+};
+
+/* The text of a file that was loaded, to find lines in. */
+struct source {
+    const char *name;
+    const char *path;
+    const char *text;
+    struct source *next;
+};
+
+struct script {
+    lua_State *L;
+    struct config *config;
+    struct pr_arena *arena; /* the configuration's */
+    const char *directory;  /* of the configuration file */
+    struct run *running;    /* NULL while no Lua code runs */
+    unsigned runs;          /* that have begun and not ended */
+    size_t memory;          /* octets Lua holds */
+    size_t memory_base;     /* of these, the loaded configuration's */
+    struct limits limits;
+    const char *const *trusted_authserv_ids; /* ended by NULL, or NULL */
+    bool has_settings;
+    struct rule *rules;
+    size_t rule_count;
+    size_t rules_allocated;
+    size_t accounts_allocated, sinks_allocated;
+    struct problem *problems;
+    size_t problem_count, problems_allocated;
+    struct source *sources;
+};
+
+/* A place in a script. */
+struct place {
+    const char *file;
+    int line;
+};
+
+/* ---- state.c: the state and its limits ----------------------------------- */
+
+PR_CHECKED pr_status script_new(struct config *config, struct script **ret);
+void script_free(struct script *script); /* NULL is fine */
+struct script *script_of(lua_State *L);
+
+/* Begins a turn on `thread`; script_end ends it. */
+void script_begin(struct run *run, struct script *script, lua_State *thread);
+void script_end(struct run *run);
+/* Around a wait. The message's fields and other runs may change meanwhile. */
+struct run *script_pause(lua_State *L);
+void script_resume(struct run *run);
+/* The same, but `octets` of work were done for the run meanwhile, which counts
+ * as its own: else a loop around such work would never be at its limit. */
+void script_resume_working(struct run *run, size_t octets);
+/* For C code that works long at the cost of few instructions: lets the hook
+ * look at the clock at the next instruction. */
+void script_nudge(lua_State *L);
+/* Raises an error if the C stack has no room left for more nested calls. */
+void script_check_stack(lua_State *L);
+/* Raises the end of the run if it has been ordered: what a pcall caught then is
+ * not its business. */
+void script_check_stop(lua_State *L);
+/* The words for a stop. */
+const char *script_stop_text(const struct run *run, char *out, size_t size);
+/* Raises the last failure, or the end of the run when it was cancelled. */
+int script_raise(lua_State *L, pr_status status);
+/* As pr_arena_*, but raises when out of memory. */
+void *script_alloc(lua_State *L, struct pr_arena *arena, size_t size);
+const char *script_copy(lua_State *L, struct pr_arena *arena, const char *text);
+/* Makes room for one more element; raises when out of memory. */
+void *script_grow(lua_State *L, void *array, size_t count, size_t *allocated,
+                  size_t size);
+
+/* ---- errors.c: problems with their places -------------------------------- */
+
+/* Where the running function was called from: `level` as in lua_getstack. */
+struct place script_place(lua_State *L, int level);
+/* The outermost function that is Lua: where a rule's own text stands. */
+struct place script_outer_place(lua_State *L);
+/* Notes a problem of the configuration; loading goes on. */
+void problem_add(lua_State *L, struct place place, const char *format, ...)
+    PR_PRINTF(3, 4);
+/* `; did you mean "every"?` or "". */
+const char *near_text(const char *name, const char *const *names, char *out,
+                      size_t size);
+/* Raises `what "name" is not known; did you mean ...`. */
+int raise_unknown(lua_State *L, const char *what, const char *name,
+                  const char *const *names);
+/* "a table", "text", "a sink": what stands at `index`, for words. */
+const char *type_words(lua_State *L, int index);
+/* The message handler of every protected call from C: logs the traceback,
+ * leaves the words. */
+int traceback(lua_State *L);
+
+/* ---- source.c: chunks ---------------------------------------------------- */
+
+/* Loads a text file as a chunk called `name` and leaves it on the stack. */
+PR_CHECKED pr_status source_load(struct script *script, lua_State *L,
+                                 const char *path, const char *name);
+/* The file that places call `name`; NULL: none. */
+const struct source *source_find(const struct script *script, const char *name);
+/* The line of `field =` in the table that follows the word `opener` at or after
+ * `place`; the place's own line if it is not found. */
+struct place source_field(struct script *script, struct place place,
+                          const char *opener, const char *field);
+void open_require(lua_State *L);
+
+/* ---- sandbox.c ----------------------------------------------------------- */
+
+void open_sandbox(lua_State *L);
+/* Hides the metatable at `index` from scripts. */
+void lock_metatable(lua_State *L, int index);
+/* Makes a userdata type: methods by `index`. Leaves nothing. */
+void new_type(lua_State *L, const char *name, const luaL_Reg *functions);
+
+/* ---- reader.c: tables of options ----------------------------------------- */
+
+/* A table (or one bare value) being read into a struct. */
+struct reader {
+    const char *what;             /* before each problem: `account "work"` */
+    const char *opener;           /* the word before the table */
+    const struct pr_class *class; /* its options */
+    const char *const *others;    /* further names, ended by NULL, or NULL */
+    /* Takes the value on top of the stack for one of `others`. */
+    void (*take)(lua_State *L, struct reader *reader, const char *name,
+                 struct place place);
+    void *user;
+    void *options;
+    bool *given;
+    struct place place;
+};
+
+/* Reads what stands at `index`, notes every problem. False if there was one.
+ * Fallbacks must be in `options` before. */
+bool reader_read(lua_State *L, struct reader *reader, int index);
+/* Texts of the list (or of the one text) at `index`, ended by NULL; NULL if it
+ * is something else. Into the arena. */
+const char *const *read_texts(lua_State *L, int index, struct pr_arena *arena);
+
+/* ---- Types that the configuration is written with ------------------------ */
+
+#define TYPE_SOURCE "postrider.source"
+#define TYPE_SINK "postrider.sink"
+#define TYPE_SECRET "postrider.secret"
+#define TYPE_AFTER "postrider.after"
+#define TYPE_MESSAGE "postrider.message"
+#define TYPE_ADDRESSES "postrider.addresses"
+#define TYPE_PART "postrider.part"
+#define TYPE_GLOB "postrider.glob"
+
+/* classes.c: one constructor for each class of a plugin */
+void open_classes(lua_State *L);
+
+struct source_value {
+    const struct pr_class *class; /* NULL: it had a problem */
+    const void *options;
+};
+
+/* The place that the value at `index` names; false if it is no sink. A sink
+ * with a problem gives one without `sink`. */
+bool to_target(lua_State *L, int index, struct target *ret);
+
+/* values.c: secrets, after, durations */
+void open_values(lua_State *L);
+
+struct after_value {
+    enum after after;
+    uint64_t delay;
+    const char *folder;
+};
+
+/* Milliseconds of a number of seconds or of "10m"; raises otherwise. */
+uint64_t check_duration(lua_State *L, int arg);
+/* A text without NUL; raises otherwise. */
+const char *check_text(lua_State *L, int arg);
+
+/* account.c, settings.c */
+void open_accounts(lua_State *L);
+void open_settings(lua_State *L);
+/* What is left to say when all is loaded. */
+void finish_accounts(lua_State *L);
+
+/* rules.c */
+void open_rules(lua_State *L);
+
+/* message.c, actions.c, address.c, part.c */
+struct cell {
+    struct message *message; /* NULL once it has left */
+    struct run *run;
+};
+
+void open_message(lua_State *L);
+/* The message at `arg`, in the house and in this run; raises otherwise. */
+struct message *check_message(lua_State *L, int arg);
+/* Pushes a message userdata. */
+struct cell *push_message(lua_State *L, struct run *run);
+/* Raises unless the cell's message can be used by the running rule. */
+struct message *check_cell(lua_State *L, const struct cell *cell);
+/* The view of the message; raises if it cannot be made. */
+struct view *check_view(lua_State *L, struct message *message);
+extern const luaL_Reg message_actions[];
+
+void open_addresses(lua_State *L);
+/* Pushes the addresses of all fields of these names (ended by NULL) of the
+ * message at `arg`. */
+void push_addresses(lua_State *L, int arg, const char *const *fields);
+
+void open_parts(lua_State *L);
+/* Push a list of parts; the text of the first part of that type. */
+void push_parts(lua_State *L, int arg);
+void push_attachments(lua_State *L, int arg);
+void push_first_text(lua_State *L, int arg, const char *type);
+/* results.c: pushes what trusted servers found (RFC 8601), nil if none did. */
+void push_auth(lua_State *L, int arg);
+
+/* strings.c, exec.c */
+void open_strings(lua_State *L);
+int rule_exec(lua_State *L);
+void open_exec(lua_State *L);
+/* A buffer that Lua frees; pushes it. */
+struct pr_buffer *push_buffer(lua_State *L, size_t cap);
+/* Pushes the text folded for comparing without case (NFKC, case folded). */
+void push_folded(lua_State *L, const char *text, size_t size);
+
+#endif

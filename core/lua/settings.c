@@ -1,0 +1,114 @@
+/*
+ * options { ... }: what holds for the whole program.
+ */
+#include <config.h>
+
+#include <string.h>
+
+#include "lua/script.h"
+
+struct settings {
+    const char *state;
+    int64_t connections_per_host;
+    const char *const *trust_auth;
+    uint64_t time, memory, total;
+};
+
+#define OPTION(field, option_kind, ...)                         \
+    {                                                           \
+        .name = #field, .kind = PR_OPTION_##option_kind,        \
+        .offset = offsetof(struct settings, field), __VA_ARGS__ \
+    }
+
+static const struct pr_option settings_table[] = {
+    OPTION(state, PATH, .help = "folder of what is remembered"),
+    OPTION(connections_per_host, NUMBER, .least = 1, .most = 1000,
+           .help = "connections to one server at the same time"),
+    OPTION(trust_auth, LIST,
+           .help = "authserv-ids whose Authentication-Results are believed"),
+    {.name = NULL},
+};
+
+static const struct pr_option limits_table[] = {
+    OPTION(time, DURATION, .help = "processor time of a rule between waits"),
+    OPTION(memory, SIZE, .help = "memory of the rules over one message"),
+    OPTION(total, DURATION, .help = "time of all rules over one message"),
+    {.name = NULL},
+};
+
+static const struct pr_class settings_class = {
+    .size = sizeof(struct pr_class),
+    .name = "options",
+    .options = settings_table,
+    .options_size = sizeof(struct settings),
+};
+
+static const struct pr_class limits_class = {
+    .size = sizeof(struct pr_class),
+    .name = "limits",
+    .options = limits_table,
+    .options_size = sizeof(struct settings),
+};
+
+static void take_limits(lua_State *L, struct reader *reader, const char *name,
+                        struct place place)
+{
+    const struct settings *settings = reader->options;
+    struct limits *limits = &script_of(L)->limits;
+    struct reader inner = {
+        .what = "options: limits",
+        .opener = "limits",
+        .class = &limits_class,
+        .options = reader->options,
+        .place = place,
+    };
+
+    (void)name;
+    reader_read(L, &inner, -1);
+    if (settings->time != 0)
+        limits->time = settings->time;
+    if (settings->memory != 0)
+        limits->memory = settings->memory;
+    if (settings->total != 0)
+        limits->total = settings->total;
+}
+
+/* options { state = "...", connections_per_host = n, trust_auth = { ... },
+ * limits = { time = "50ms", memory = "32M", total = "60s" } } */
+static int options(lua_State *L)
+{
+    static const char *const others[] = {"limits", NULL};
+    struct script *script = script_of(L);
+    struct settings *settings =
+        script_alloc(L, script->arena, sizeof *settings);
+    struct reader reader = {
+        .what = "options",
+        .opener = "options",
+        .class = &settings_class,
+        .others = others,
+        .take = take_limits,
+        .options = settings,
+        .place = script_place(L, 1),
+    };
+
+    if (script->running->message != NULL)
+        return luaL_error(L, "options: not in a rule");
+    if (script->has_settings)
+        problem_add(L, reader.place, "options stand there twice");
+    script->has_settings = true;
+    lua_settop(L, 1);
+    reader_read(L, &reader, 1);
+    if (settings->state != NULL)
+        script->config->state_dir = settings->state;
+    if (settings->connections_per_host != 0)
+        script->config->connections_per_host =
+            (unsigned)settings->connections_per_host;
+    script->trusted_authserv_ids = settings->trust_auth;
+    return 0;
+}
+
+void open_settings(lua_State *L)
+{
+    lua_pushcfunction(L, options);
+    lua_setglobal(L, "options");
+}
