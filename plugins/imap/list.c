@@ -11,8 +11,9 @@
 #include "imap.h"
 
 #define ITEMS_CAP (10u * 1000 * 1000)
-#define KEYWORDS_KEPT 64u /* sets of keywords that are looked up, not copied \
-                           */
+#define KEYWORDS_KEPT                                      \
+    64u /* sets of keywords that are looked up, not copied \
+         */
 
 struct entry {
     uint32_t uid;

@@ -96,7 +96,7 @@ static bool is_plain(const char *name)
 
 pr_status imap_name_prepare(struct imap *imap, const char *name)
 {
-    if (is_plain(name))
+    if (is_plain(name) && *name != '\0')
         return PR_OK;
     if (!is_fit(pr_bytes_of(name)) && !is_raw(imap, name))
         return pr_fail(PR_CONFIG, "\"%s\" cannot be a folder's name", name);

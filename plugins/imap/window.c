@@ -22,6 +22,14 @@ static struct window *window_new(size_t capacity)
     return window;
 }
 
+static void append(struct window **list, struct window *window)
+{
+    while (*list != NULL)
+        list = &(*list)->next;
+    window->next = NULL;
+    *list = window;
+}
+
 void window_free(struct window *window)
 {
     free(window);
@@ -130,8 +138,7 @@ pr_status fetch_ask_again(struct fetch *fetch, struct wanted *wanted)
         return PR_NOMEM;
     window_add(window, (struct pr_request){wanted->item, wanted->want},
                wanted->owed);
-    window->next = fetch->again;
-    fetch->again = window;
+    append(&fetch->again, window);
     wanted->is_ended = true; /* here; it lives on over there */
     wanted->window->left--;
     return PR_OK;
@@ -174,17 +181,6 @@ static pr_status send_window(struct fetch *fetch, struct window *window)
     return status != PR_OK ? status : imap_end(fetch->imap);
 }
 
-static void append_window(struct fetch *fetch, struct window *window)
-{
-    struct window **at = &fetch->oldest;
-
-    while (*at != NULL)
-        at = &(*at)->next;
-    window->next = NULL;
-    *at = window;
-    fetch->windows++;
-}
-
 static bool may_send_again(const struct fetch *fetch)
 {
     return fetch->again != NULL && fetch->windows < WINDOWS_CAP &&
@@ -206,7 +202,8 @@ pr_status fetch_top_up(struct fetch *fetch)
         if (window == NULL)
             break;
         window->is_alone = window->count == 1 && fetch->windows == 0;
-        append_window(fetch, window);
+        append(&fetch->oldest, window);
+        fetch->windows++;
         status = send_window(fetch, window);
     }
     return status;

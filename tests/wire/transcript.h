@@ -1,0 +1,46 @@
+/*
+ * Transcripts of IMAP sessions: what is run, what must come of it, and what
+ * goes over the line meanwhile.
+ *
+ *     # a comment
+ *     option window=2            an option of imap {...}
+ *     > select INBOX             an operation (see operations.c)
+ *     = select ok                a line that it must report
+ *     ~ words                    what the failure just reported must say
+ *     --
+ *     S: * OK ready              the server sends this line and CRLF
+ *     C: A1 LOGOUT               the client must write this line and CRLF
+ *     S^ \x00\n                  octets as in a C string, no CRLF
+ *     S# 70000 x                 an octet, so many times
+ *     C^ ...
+ *     W                          all above is read before more is written
+ *     T                          TLS is started here
+ *     S!                         the server closes the line
+ *     S~                         the server says nothing more
+ */
+#ifndef WIRE_TRANSCRIPT_H
+#define WIRE_TRANSCRIPT_H
+
+#include "lib/scripted.h"
+
+#define TRANSCRIPT_LINES 400
+
+struct transcript {
+    char *text; /* of the file; lines are cut in place */
+    const char *options[32];
+    const char *doings[TRANSCRIPT_LINES]; /* lines with > = or ~ */
+    struct script_step steps[TRANSCRIPT_LINES];
+    size_t option_count, doing_count, step_count;
+    struct pr_arena *arena;
+};
+
+/* Reads a transcript; ends the test with words if it is not one. */
+void transcript_read(const char *path, struct transcript *ret);
+void transcript_done(struct transcript *transcript);
+
+/* Runs the doings of `transcript` against its steps, cut in one way. Must be
+ * called in a fiber. NULL, or what went wrong. */
+const char *transcript_run(const struct transcript *transcript,
+                           enum script_cut cut, uint32_t seed);
+
+#endif
