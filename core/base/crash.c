@@ -8,6 +8,13 @@
 
 #include "base/crash.h"
 
+#include <postrider/crash.h>
+
+void pr_crash_point(const char *name)
+{
+    crash_point(name);
+}
+
 #ifdef ENABLE_CRASH_POINTS
 
 #include <fcntl.h>

@@ -1,0 +1,18 @@
+/*
+ * The descriptor of the Maildir plugin.
+ */
+#include "config.h"
+
+#include "maildir.h"
+
+static const struct pr_class *const classes[] = {&maildir_class, NULL};
+
+PR_PLUGIN(maildir) = {
+    .abi = PR_ABI,
+    .size = sizeof(struct pr_plugin),
+    .name = "maildir",
+    .version = MAILDIR_VERSION,
+    .license = "MIT",
+    .summary = "deliver into Maildirs",
+    .classes = classes,
+};
