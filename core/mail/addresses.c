@@ -119,12 +119,12 @@ static pr_status parse(void *argument)
 
 static pr_status read_addresses(struct pr_bytes raw, struct collection *all)
 {
-    struct pr_buffer text = {.cap = TEXT_MAX * 3};
+    struct pr_buffer text = {.cap = SIZE_MAX - 1}; /* TEXT_MAX binds it */
     struct job job = {.list = NULL};
 
     if (raw.size > TEXT_MAX)
         raw.size = TEXT_MAX;
-    pr_status status = decode_unfold(raw, &text);
+    pr_status status = decode_structured(raw, &text);
     if (status == PR_OK && text.size != 0) {
         decode_ready();
         cut_at_colons(text.data);

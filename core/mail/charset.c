@@ -96,6 +96,7 @@ static void open_iconv(struct decoder *decoder, const char *charset)
     decoder->reading = READ_ASCII;
     if (!is_charset_name(charset))
         return;
+    decode_ready();
     decoder->iconv = g_mime_iconv_open("utf-8", charset);
     if (decoder->iconv != (iconv_t)-1)
         decoder->reading = READ_ICONV;

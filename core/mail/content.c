@@ -53,8 +53,8 @@ static pr_status find_values(struct pr_bytes header, struct values *values)
         struct pr_buffer *value = value_named(values, name);
         if (value == NULL || value->size != 0)
             continue;
-        value->cap = 3 * raw.size; /* each NUL becomes U+FFFD */
-        pr_status status = decode_unfold(raw, value);
+        value->cap = SIZE_MAX - 1; /* the header has one */
+        pr_status status = decode_structured(raw, value);
         if (status != PR_OK)
             return status;
     }

@@ -1,8 +1,8 @@
 /*
- * Header text to UTF-8, by GMime where there is something to decode.
+ * Header text to UTF-8.
  *
- * Most fields are plain ASCII without an encoded word: they are only unfolded,
- * and GMime is not even made ready for them.
+ * Most fields are plain ASCII without an encoded word and only unfolded. GMime
+ * is made ready by the first that asks for what it knows.
  */
 #include "config.h"
 
@@ -10,9 +10,7 @@
 
 #include <string.h>
 
-/* A field of more octets is shown as it is: no honest one is so long, and
- * GMime's work on it would take long. */
-#define DECODED_MAX (64 * 1024)
+#include "mail/words.h"
 
 static GMimeParserOptions *options;
 
@@ -92,7 +90,7 @@ static struct pr_bytes trim(struct pr_bytes bytes)
 
 /* Takes out the line ends (RFC 5322, 2.2.3) and the CR before them; other CR
  * become a space, NUL U+FFFD. */
-pr_status decode_unfold(struct pr_bytes raw, struct pr_buffer *buffer)
+static pr_status unfold(struct pr_bytes raw, struct pr_buffer *buffer)
 {
     pr_status status = PR_OK;
     raw = trim(raw);
@@ -123,33 +121,33 @@ static bool is_plain(struct pr_bytes text)
     return true;
 }
 
-static pr_status decode_words(const struct pr_buffer *unfolded,
-                              struct pr_buffer *buffer)
-{
-    decode_ready();
-    char *text = g_mime_utils_header_decode_text(options, unfolded->data);
-    pr_status status = decode_utf8(pr_bytes_of(text), buffer);
-    g_free(text);
-    return status;
-}
-
 static pr_status decode_unfolded(const struct pr_buffer *unfolded,
                                  struct pr_buffer *buffer)
 {
     struct pr_bytes text = {pr_buffer_text(unfolded), unfolded->size};
     if (is_plain(text))
         return add_valid(text.data, text.size, buffer);
-    if (text.size <= DECODED_MAX)
-        return decode_words(unfolded, buffer);
-    return decode_utf8(text, buffer);
+    return words_decode(text, buffer);
 }
 
 pr_status decode_header(struct pr_bytes raw, struct pr_buffer *buffer)
 {
     struct pr_buffer unfolded = {.cap = 3 * raw.size};
-    pr_status status = decode_unfold(raw, &unfolded);
+    pr_status status = unfold(raw, &unfolded);
     if (status == PR_OK)
         status = decode_unfolded(&unfolded, buffer);
+    pr_buffer_done(&unfolded);
+    return status;
+}
+
+pr_status decode_structured(struct pr_bytes raw, struct pr_buffer *buffer)
+{
+    struct pr_buffer unfolded = {.cap = 3 * raw.size};
+    pr_status status = unfold(raw, &unfolded);
+    if (status == PR_OK)
+        status = words_join(
+            (struct pr_bytes){pr_buffer_text(&unfolded), unfolded.size},
+            buffer);
     pr_buffer_done(&unfolded);
     return status;
 }

@@ -27,9 +27,10 @@ PR_CHECKED pr_status decode_utf8(struct pr_bytes bytes,
  * encoded words (RFC 2047) decoded. PR_NOMEM. */
 PR_CHECKED pr_status decode_header(struct pr_bytes raw,
                                    struct pr_buffer *buffer);
-/* Only unfolds. */
-PR_CHECKED pr_status decode_unfold(struct pr_bytes raw,
-                                   struct pr_buffer *buffer);
+/* Appends a field's value unfolded, its encoded words in a form that GMime
+ * reads rightly. PR_NOMEM. */
+PR_CHECKED pr_status decode_structured(struct pr_bytes raw,
+                                       struct pr_buffer *buffer);
 
 /* Text in some charset on its way to UTF-8, in pieces. */
 struct decoder;

@@ -1,16 +1,27 @@
 # Unit tests of mail.
 EXTRA_DIST += %D%/mail_help.h
-check_PROGRAMS += tests/unit/spool tests/unit/view tests/unit/parts
-TESTS += tests/unit/spool tests/unit/view tests/unit/parts
+mail_tests = tests/unit/spool tests/unit/edits tests/unit/view \
+	tests/unit/parts tests/unit/plan tests/unit/print
+check_PROGRAMS += $(mail_tests)
+TESTS += $(mail_tests)
 tests_unit_spool_SOURCES = %D%/spool.c
 tests_unit_spool_CFLAGS = $(unit_cflags)
 tests_unit_spool_LDADD = $(unit_ldadd)
+tests_unit_edits_SOURCES = %D%/edits.c
+tests_unit_edits_CFLAGS = $(unit_cflags)
+tests_unit_edits_LDADD = $(unit_ldadd)
 tests_unit_view_SOURCES = %D%/view.c
 tests_unit_view_CFLAGS = $(unit_cflags)
 tests_unit_view_LDADD = $(unit_ldadd)
 tests_unit_parts_SOURCES = %D%/parts.c
 tests_unit_parts_CFLAGS = $(unit_cflags)
 tests_unit_parts_LDADD = $(unit_ldadd)
+tests_unit_plan_SOURCES = %D%/plan.c
+tests_unit_plan_CFLAGS = $(unit_cflags)
+tests_unit_plan_LDADD = $(unit_ldadd)
+tests_unit_print_SOURCES = %D%/print.c
+tests_unit_print_CFLAGS = $(unit_cflags)
+tests_unit_print_LDADD = $(unit_ldadd)
 
 # Odd mail, one fault each.
 EXTRA_DIST += tests/data/odd/8bit-header.eml tests/data/odd/addresses.eml \

@@ -78,6 +78,18 @@ static void view_decodes_encoded_words(void **state)
     assert_decoded("=?iso-8859-1?q?caf=e9?= ol\xc3\xa9", "caf\u00e9 ol\u00e9");
     assert_decoded("=?windows-1251?B?yOLg7Q==?=", "\u0418\u0432\u0430\u043d");
     assert_decoded("=?iso-2022-jp?B?GyRCJUYlOSVIGyhC?=", "\u30c6\u30b9\u30c8");
+    assert_decoded("=?utf-8?B?4pw=?= =?UTF-8?q?=93?= =?utf-8?b?4pyT?=",
+                   "\u2713\u2713");
+    assert_decoded("=?utf-8?B?w6Q=?=\n =?utf-8?B?w7Y=?=", "\u00e4\u00f6");
+    assert_decoded("=?utf-8*de?q?a_b=?=c =?iso-8859-1?q?=e4?=", "a b=c \u00e4");
+    assert_decoded("=?no-such?q?caf=e9?= =?utf-8?x?a?= =?&?a?=",
+                   "caf\ufffd =?utf-8?x?a?= =?&?a?=");
+    assert_decoded("=?utf-8?q?a?==?utf-8?q?b?= =?utf-8?q?"
+                   "?=",
+                   "ab");
+    assert_decoded("=?utf-8?q?=00=ff?=", "\ufffd\ufffd");
+    assert_decoded("=?utf-8?q?x =?utf-8?q?y?= =?utf-8?q?z=?=",
+                   "=?utf-8?q?x yz=");
     assert_decoded("=?utf-8?Q?never ended", "=?utf-8?Q?never ended");
     assert_decoded("a = b ?", "a = b ?");
 }
@@ -196,6 +208,19 @@ static void view_reads_addresses_of_all_fields_of_a_name(void **state)
     look_away(&mail);
 }
 
+static void view_reads_names_in_several_words(void **state)
+{
+    struct looked_at mail = look_at(
+        spool_of("To: =?utf-8?B?w6Q=?= =?utf-8?B?w7Y=?= <a@example.org>,\n"
+                 " \"=?utf-8?q?=C3=A4?= =?utf-8?q?=C3=B6?=\" <b@c>,\n"
+                 " =?utf-8?q?x?= =?iso-8859-1?q?=e4?= y <d@e>\n\n"));
+    (void)state;
+    assert_address(&mail, "To", 0, "\u00e4\u00f6", "a", "example.org");
+    assert_address(&mail, "To", 1, "\u00e4\u00f6", "b", "c");
+    assert_address(&mail, "To", 2, "x\u00e4 y", "d", "e");
+    look_away(&mail);
+}
+
 static void view_reads_addresses_that_are_not_ascii(void **state)
 {
     struct looked_at mail = look_at(spool_of_odd("8bit-header"));
@@ -259,7 +284,10 @@ static void view_of_a_hostile_header_takes_bounded_time(void **state)
         "x\nTo: y@z, ",
         "\nTo:",
         "<a@b>,\r",
-        "=?x?b?\xff?= "};
+        "=?x?b?\xff?= ",
+        "=?a?q?x ",
+        "=?a?q?",
+        "=?a?q?=?= "};
     (void)state;
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         char *text = repeated("To: ", units[i], 2000000);
@@ -331,6 +359,7 @@ int main(void)
         cmocka_unit_test(view_reads_dates),
         cmocka_unit_test(view_opens_address_groups),
         cmocka_unit_test(view_reads_addresses_of_all_fields_of_a_name),
+        cmocka_unit_test(view_reads_names_in_several_words),
         cmocka_unit_test(view_reads_addresses_that_are_not_ascii),
         cmocka_unit_test(view_of_a_hostile_header_takes_bounded_time),
         cmocka_unit_test(view_leaves_out_what_is_beyond_its_caps),
