@@ -177,8 +177,8 @@ void certificate_pin(const struct certificate *certificate, char ret[64])
     MUST(size > 0);
     MUST(EVP_Digest(der, (size_t)size, digest, NULL, EVP_sha256(), NULL));
     OPENSSL_free(der);
-    memcpy(ret, "sha256//", 8);
-    EVP_EncodeBlock((unsigned char *)ret + 8, digest, sizeof(digest));
+    int prefix = snprintf(ret, 64, "sha256//");
+    EVP_EncodeBlock((unsigned char *)ret + prefix, digest, sizeof(digest));
 }
 
 SSL_CTX *peer_context(const struct certificate *certificate)

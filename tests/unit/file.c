@@ -6,6 +6,7 @@
 #include "io/file.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,13 +37,17 @@ static int make_folder(void **state)
     return mkdtemp(folder) != NULL ? 0 : -1;
 }
 
+static int drop_entry(const char *name, const struct stat *status, int type,
+                      struct FTW *place)
+{
+    (void)status, (void)type, (void)place;
+    return remove(name);
+}
+
 static int drop_folder(void **state)
 {
-    char command[64];
-
     (void)state;
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    return system(command);
+    return nftw(folder, drop_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static void write_file(const char *name, const char *text)

@@ -107,7 +107,7 @@ static pr_status inputs(void *unused)
     (void)!start(SH("wc -c"));
     job.input = (struct pr_bytes){big, sizeof(big)};
     assert_int_equal(program_run(&job), PR_OK);
-    assert_int_equal(atoi(job.output.data), sizeof(big));
+    assert_int_equal(strtol(job.output.data, NULL, 10), sizeof(big));
     (void)!start(SH("exit 0")); /* reads nothing of it */
     job.input = (struct pr_bytes){big, sizeof(big)};
     assert_int_equal(program_run(&job), PR_OK);

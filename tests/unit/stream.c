@@ -559,9 +559,9 @@ static pr_status bad_names(void *unused)
         assert_int_equal(pr_stream_connect(&net, 1, NULL, &stream), PR_CONFIG);
     }
     assert_words(PR_CONFIG, "longer than 253 octets");
-    strcpy(name, "imap.ex\r\nample.org");
+    snprintf(name, sizeof(name), "%s", "imap.ex\r\nample.org");
     assert_int_equal(pr_stream_connect(&net, 1, NULL, &stream), PR_CONFIG);
-    strcpy(name, "no-such-host.invalid");
+    snprintf(name, sizeof(name), "%s", "no-such-host.invalid");
     assert_int_equal(pr_stream_connect(&net, 1, NULL, &stream), PR_NETWORK);
     assert_words(PR_NETWORK, "cannot look up no-such-host.invalid: ");
     net.host = NULL;
