@@ -179,7 +179,10 @@ static pr_status defaults(void *unused)
     (void)!start((const char *const[]){"grep", "-E", "Sig(Blk|Ign)",
                                        "/proc/self/status", NULL});
     assert_int_equal(program_run(&job), PR_OK);
-    assert_output("SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+    const char *text = pr_buffer_text(&job.output);
+    assert_memory_equal(text, "SigBlk:\t0000000000000000\nSigIgn:\t", 33);
+    /* glibc's own two, 32 and 33, may be ignored since make started us. */
+    assert_int_equal(strtoull(text + 33, NULL, 16) & 0x7fffffff, 0);
     return PR_OK;
 }
 
