@@ -10,7 +10,10 @@ dist_bashcompletion_DATA = %D%/completions/postrider.bash
 
 # clang-tidy reads the sources with the flags that they are built with.
 lint: config.h
-	@$(srcdir)/contrib/lint/run '$(srcdir)' $(DEFS) $(DEFAULT_INCLUDES) \
-		-I$(srcdir)/tests $(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS) \
-		$(CMOCKA_CFLAGS)
+	@$(srcdir)/contrib/lint/run '$(srcdir)' $(DEFS) -D_GNU_SOURCE=1 \
+		-DIMAP_VERSION='""' $(DEFAULT_INCLUDES) -I$(srcdir)/tests \
+		$(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 .PHONY: lint
+
+clean-local:
+	rm -rf lint

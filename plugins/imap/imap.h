@@ -164,8 +164,8 @@ bool imap_name_matches(const char *pattern, const char *name, char separator);
 
 pr_status imap_op_open(struct pr_source *source);
 pr_status imap_op_folders(struct pr_source *source, const char *const *patterns,
-                          pr_folder_found *found, void *user);
-pr_status imap_op_select(struct pr_source *source, const char *folder,
+                          pr_folder_found *tell, void *user);
+pr_status imap_op_select(struct pr_source *source, const char *name,
                          struct pr_mailbox *ret);
 pr_status imap_op_list(struct pr_source *source, const struct pr_range *ranges,
                        size_t count, pr_item_listed *listed, void *user);
