@@ -1,11 +1,245 @@
 /*
  * Finds the command that the arguments name and runs it.
  */
+#include "config.h"
+
 #include "cli/cli.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/terminal.h"
+#include "lua/config.h"
+#include "plugin/registry.h"
+
+static const struct command *const commands[] = {
+    &command_fetch, &command_check, &command_why, &command_plugins, NULL,
+};
+
+int exit_status_of(pr_status status)
+{
+    switch (status) {
+    case PR_OK:
+        return EX_OK;
+    case PR_AUTH:
+        return EX_NOPERM;
+    case PR_CONFIG:
+    case PR_SCRIPT:
+        return EX_CONFIG;
+    case PR_PROTOCOL:
+        return EX_PROTOCOL;
+    case PR_TLS:
+    case PR_REFUSED:
+    case PR_GONE:
+    case PR_UNSUPPORTED:
+        return EX_UNAVAILABLE;
+    case PR_IO:
+        return EX_IOERR;
+    case PR_NOMEM:
+        return EX_OSERR;
+    case PR_BUG:
+        return EX_SOFTWARE;
+    default:
+        return EX_TEMPFAIL;
+    }
+}
+
+int complain(pr_status status)
+{
+    fprintf(stderr, "postrider: %s\n", pr_last_failure()->text);
+    return exit_status_of(status);
+}
+
+pr_status load_config(const struct invocation *invocation, struct config **ret)
+{
+    struct pr_arena *arena = pr_arena_new();
+    if (arena == NULL) {
+        return PR_NOMEM;
+    }
+    const char *file;
+    pr_status status = registry_load();
+    if (status == PR_OK) {
+        status = config_find(invocation->config_file, arena, &file);
+    }
+    if (status == PR_OK) {
+        status = config_load(file, ret);
+    }
+    pr_arena_free(arena);
+    return status;
+}
+
+/* ---- Help -------------------------------------------------------------------
+ */
+
+static void print_usage(FILE *to)
+{
+    fputs("Usage: postrider [-c FILE] COMMAND [OPTION...] [ARGUMENT...]\n\n"
+          "Fetches mail, runs it through your rules, and delivers it.\n\n"
+          "Commands:\n",
+          to);
+    for (const struct command *const *at = commands; *at != NULL; at++) {
+        fprintf(to, "  %-10s %s\n", (*at)->name, (*at)->summary);
+    }
+    fputs("\nOptions:\n"
+          "  -c, --config FILE  another configuration than "
+          "~/.config/postrider/config.lua\n"
+          "  -h, --help         this text; after a command, its own\n"
+          "  -V, --version      the version\n\n"
+          "More: postrider COMMAND --help, and the manual: man postrider\n",
+          to);
+}
+
+static void print_command_help(const struct command *command)
+{
+    printf("Usage: postrider %s [OPTION...]%s%s\n\n%s.\n%s\nOptions:\n",
+           command->name, command->arguments[0] != '\0' ? " " : "",
+           command->arguments, command->summary, command->help);
+    if (strchr(command->options, 'n') != NULL) {
+        puts("  -n, --dry-run      show what would be done, change nothing");
+    }
+    if (strchr(command->options, 'j') != NULL) {
+        puts("      --json         one JSON object a line");
+    }
+    if (strchr(command->options, 'v') != NULL) {
+        puts("  -v, --verbose      say more; twice: the wire as well");
+    }
+    puts("  -c, --config FILE  another configuration\n"
+         "  -h, --help         this text");
+}
+
+static const struct command *find_command(const char *name)
+{
+    const char *names[sizeof(commands) / sizeof(*commands)] = {NULL};
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        if (strcmp(commands[i]->name, name) == 0) {
+            return commands[i];
+        }
+        names[i] = commands[i]->name;
+    }
+    const char *nearest = text_nearest(name, names);
+    char shown[100];
+    text_printable(pr_bytes_of(name), shown, sizeof(shown));
+    fprintf(stderr, "postrider: no command \"%s\"", shown);
+    if (nearest != NULL) {
+        fprintf(stderr, "; did you mean \"%s\"?", nearest);
+    }
+    fputs("\nSee: postrider --help\n", stderr);
+    return NULL;
+}
+
+/* ---- Arguments
+ * ---------------------------------------------------------------- */
+
+static const struct option long_options[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"dry-run", no_argument, NULL, 'n'},
+    {"json", no_argument, NULL, 'j'},
+    {0},
+};
+
+static bool is_taken(const struct command *command, int option)
+{
+    return strchr(command->options, option) != NULL;
+}
+
+static int usage_error(const struct command *command)
+{
+    fprintf(stderr, "See: postrider %s --help\n", command->name);
+    return EX_USAGE;
+}
+
+/* The options behind the command. Returns -1 to go on, else the exit status. */
+static int read_options(const struct command *command, int argc, char **argv,
+                        struct invocation *invocation)
+{
+    int option;
+    optind = 0;
+    while ((option = getopt_long(argc, argv, "c:hvn", long_options, NULL)) !=
+           -1) {
+        if (option == 'c') {
+            invocation->config_file = optarg;
+        } else if (option == 'h') {
+            print_command_help(command);
+            return EX_OK;
+        } else if (option == '?' || !is_taken(command, option)) {
+            if (option != '?') {
+                fprintf(stderr, "postrider: `%s` has no such option: %s\n",
+                        command->name, argv[optind - 1]);
+            }
+            return usage_error(command);
+        } else if (option == 'v') {
+            invocation->verbosity++;
+        } else if (option == 'n') {
+            invocation->dry_run = true;
+        } else {
+            invocation->json = true;
+        }
+    }
+    invocation->arguments = argv + optind;
+    invocation->argument_count = argc - optind;
+    return -1;
+}
+
+static enum pr_level level_of(const struct invocation *invocation)
+{
+    switch (invocation->verbosity) {
+    case 0:
+        return PR_LOG_WARNING;
+    case 1:
+        return PR_LOG_DEBUG;
+    default:
+        return PR_LOG_TRACE;
+    }
+}
+
+static int run_command(int argc, char **argv, struct invocation *invocation)
+{
+    const struct command *command = find_command(argv[0]);
+    if (command == NULL) {
+        return EX_USAGE;
+    }
+    int status = read_options(command, argc, argv, invocation);
+    if (status >= 0) {
+        return status;
+    }
+    terminal_open(level_of(invocation));
+    status = command->run(invocation);
+    terminal_close();
+    return status;
+}
 
 int cli_main(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
-    return 0;
+    struct invocation invocation = {0};
+    int option;
+    /* "+": stop at the command. */
+    while ((option = getopt_long(argc, argv, "+c:hV", long_options, NULL)) !=
+           -1) {
+        switch (option) {
+        case 'c':
+            invocation.config_file = optarg;
+            break;
+        case 'h':
+            print_usage(stdout);
+            return EX_OK;
+        case 'V':
+            puts("postrider " PACKAGE_VERSION);
+            return EX_OK;
+        default:
+            print_usage(stderr);
+            return EX_USAGE;
+        }
+    }
+    if (optind >= argc) {
+        print_usage(stderr);
+        return EX_USAGE;
+    }
+    return run_command(argc - optind, argv + optind, &invocation);
 }

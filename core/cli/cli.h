@@ -1,12 +1,52 @@
 /*
- * The command line: `postrider COMMAND [OPTION...] [ARGUMENT...]`.
+ * The command line: `postrider [-c FILE] COMMAND [OPTION...] [ARGUMENT...]`.
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
+
+#include <stdbool.h>
 
 #include <postrider/status.h>
 
 /* Runs the command that argv names; returns the exit status (sysexits). */
 PR_API int cli_main(int argc, char **argv);
+
+/* ---- For the commands ------------------------------------------------------
+ */
+
+/* What every command is told. */
+struct invocation {
+    const char *config_file; /* -c; NULL: the usual place */
+    int verbosity;           /* -v: 1, -vv: 2 */
+    bool json;
+    bool dry_run;
+    char **arguments; /* what is not an option; ended by NULL */
+    int argument_count;
+};
+
+/* One command: its file has one of these. */
+struct command {
+    const char *name;
+    const char *arguments; /* as help shows them */
+    const char *summary;   /* one line, no full stop */
+    const char *help;      /* more lines, each with its end; "" if none */
+    const char *options;   /* of "jnv": those it takes besides -c and -h */
+    int (*run)(const struct invocation *invocation);
+};
+
+extern const struct command command_fetch;
+extern const struct command command_check;
+extern const struct command command_why;
+extern const struct command command_plugins;
+
+/* The exit status of sysexits.h for a failure. */
+int exit_status_of(pr_status status);
+/* Prints the words of the last failure and returns its exit status. */
+int complain(pr_status status);
+
+struct config;
+/* Loads the plugins, then the configuration that the invocation names. */
+PR_CHECKED pr_status load_config(const struct invocation *invocation,
+                                 struct config **ret);
 
 #endif

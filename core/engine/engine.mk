@@ -1,1 +1,14 @@
-libcore_la_SOURCES +=
+libcore_la_SOURCES += \
+	%D%/engine.h \
+	%D%/parts.h \
+	%D%/engine.c \
+	%D%/account.c \
+	%D%/session.c \
+	%D%/ledger.c \
+	%D%/feed.c \
+	%D%/decide.c \
+	%D%/batch.c \
+	%D%/settle.c \
+	%D%/recover.c \
+	%D%/rematch.c \
+	%D%/report.c

@@ -1,0 +1,137 @@
+/*
+ * `postrider fetch`: one pass over the accounts.
+ */
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "cli/report.h"
+#include "cli/terminal.h"
+#include "fiber/loop.h"
+
+/* How long an orderly end may take after a signal, in milliseconds. */
+#define GRACE 5000u
+
+struct pass {
+    const struct invocation *invocation;
+    struct config *config;
+    struct engine *engine;
+    struct fetch_report report;
+    struct pr_scope work; /* the fiber that fetches */
+    bool is_done;
+};
+
+static pr_status fetch(void *argument)
+{
+    struct pass *pass = argument;
+    pr_status status = engine_fetch(
+        pass->engine, (const char *const *)pass->invocation->arguments);
+    pass->is_done = true;
+    return status;
+}
+
+/* At a signal this fiber's scope is cancelled. It asks for an orderly end, and
+ * cuts the work off when that takes too long. */
+static pr_status keep_watch(void *argument)
+{
+    struct pass *pass = argument;
+    while (pr_sleep(3600 * 1000) == PR_OK) {
+    }
+    if (loop_caught_signal() == 0) {
+        return PR_OK;
+    }
+    engine_stop(pass->engine);
+    static const struct pr_log log = {NULL, "fetch"};
+    pr_log(&log, PR_LOG_WARNING, "stopping when what is in hand is safe");
+    pr_shield_begin();
+    pr_time end = pr_in(GRACE);
+    while (!pass->is_done && pr_now() < end) {
+        (void)!pr_sleep(20);
+    }
+    pr_shield_end();
+    pr_scope_cancel(&pass->work);
+    return PR_OK;
+}
+
+static pr_status show_progress(void *argument)
+{
+    struct pass *pass = argument;
+    while (pr_sleep(100) == PR_OK) {
+        report_progress(&pass->report, engine_progress(pass->engine));
+    }
+    terminal_progress("");
+    return PR_OK;
+}
+
+/* The work, with the fibers that go along with it. */
+static pr_status accompany(struct pass *pass)
+{
+    struct pr_scope watch, progress;
+    pr_scope_init(&pass->work);
+    pr_scope_init(&watch);
+    pr_scope_init(&progress);
+    pr_status status =
+        pr_spawn(&watch, "watch", PR_STACK_SESSION, keep_watch, pass);
+    if (status == PR_OK) {
+        status = loop_cancel_on_signals(&watch);
+    }
+    if (status == PR_OK && terminal_is_live() && !pass->invocation->json) {
+        status = pr_spawn(&progress, "progress", PR_STACK_SESSION,
+                          show_progress, pass);
+    }
+    if (status == PR_OK) {
+        status = pr_spawn(&pass->work, "fetch", PR_STACK_SESSION, fetch, pass);
+    }
+    pr_status worked = pr_scope_join(&pass->work);
+    pr_scope_cancel(&progress);
+    (void)pr_scope_join(&progress);
+    pr_scope_cancel(&watch);
+    (void)pr_scope_join(&watch);
+    return status != PR_OK ? status : worked;
+}
+
+static pr_status run_pass(void *argument)
+{
+    struct pass *pass = argument;
+    struct state *state;
+    pr_status status = state_open(pass->config->state_dir, &state);
+    if (status != PR_OK) {
+        return status;
+    }
+    struct engine_observer observer = report_observer(&pass->report);
+    status = engine_new(pass->config, state, pass->invocation->dry_run,
+                        &observer, &pass->engine);
+    if (status == PR_OK) {
+        status = accompany(pass);
+        engine_free(pass->engine);
+    }
+    state_close(state);
+    return status;
+}
+
+static int run(const struct invocation *invocation)
+{
+    struct pass pass = {.invocation = invocation};
+    pr_status status = load_config(invocation, &pass.config);
+    if (status != PR_OK) {
+        return complain(status);
+    }
+    report_init(&pass.report, invocation);
+    status = loop_run(4, run_pass, &pass);
+    config_free(pass.config);
+    if (status != PR_OK && status != PR_CANCELLED) {
+        return complain(status);
+    }
+    return report_exit_status(&pass.report);
+}
+
+const struct command command_fetch = {
+    .name = "fetch",
+    .arguments = "[ACCOUNT...]",
+    .summary = "Fetch once from the accounts named, or from all",
+    .help = "What was delivered before is not fetched again. Exit status: 0 "
+            "done, 75 something is to be\ntried again later, 77 a server "
+            "refuses the login, 78 the configuration is wrong;\nothers as in "
+            "sysexits.h.\n",
+    .options = "jnv",
+    .run = run,
+};

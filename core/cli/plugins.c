@@ -1,0 +1,123 @@
+/*
+ * `postrider plugins`: which there are, and what options they take.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "cli/cli.h"
+#include "plugin/registry.h"
+
+static const char *role_name(enum pr_role role)
+{
+    return role == PR_ROLE_SOURCE ? "source" : "sink";
+}
+
+static void print_classes(const struct pr_plugin *plugin)
+{
+    for (const struct pr_class *const *class = plugin->classes; *class != NULL;
+         class ++) {
+        printf("  %-12s %-7s %s\n", (*class)->name, role_name((*class)->role),
+               (*class)->summary);
+    }
+}
+
+static int list_all(void)
+{
+    int status = EX_OK;
+    for (size_t i = 0; i < registry_count(); i++) {
+        const struct registry_entry *entry = registry_at(i);
+        if (entry->plugin == NULL) {
+            fflush(stdout);
+            fprintf(stderr, "postrider: %s: left out: %s\n", entry->path,
+                    entry->problem);
+            status = EX_UNAVAILABLE;
+            continue;
+        }
+        printf("%s %s: %s\n", entry->plugin->name, entry->plugin->version,
+               entry->plugin->summary);
+        print_classes(entry->plugin);
+    }
+    return status;
+}
+
+static void print_option(const struct pr_option *option)
+{
+    printf("  %-15s %-9s %s", option->name, option_kind_name(option->kind),
+           option->help);
+    if (option->choices != NULL) {
+        fputs(" (", stdout);
+        for (const char *const *choice = option->choices; *choice != NULL;
+             choice++) {
+            printf("%s%s", choice == option->choices ? "" : " | ", *choice);
+        }
+        fputs(")", stdout);
+    }
+    if (option->required) {
+        fputs("; required", stdout);
+    } else if (option->fallback != NULL) {
+        printf("; default %s", option->fallback);
+    }
+    fputc('\n', stdout);
+}
+
+static void print_class(const struct pr_class *class)
+{
+    printf("%s, a %s: %s\n", class->name, role_name(class->role),
+           class->summary);
+    for (const struct pr_option *option = class->options;
+         option != NULL && option->name != NULL; option++) {
+        print_option(option);
+    }
+}
+
+static bool show(const char *name)
+{
+    bool is_found = false;
+    for (size_t i = 0; i < registry_count(); i++) {
+        const struct pr_plugin *plugin = registry_at(i)->plugin;
+        if (plugin == NULL) {
+            continue;
+        }
+        bool is_whole = strcmp(plugin->name, name) == 0;
+        for (const struct pr_class *const *class = plugin->classes;
+             *class != NULL; class ++) {
+            if (is_whole || strcmp((*class)->name, name) == 0) {
+                print_class(*class);
+                is_found = true;
+            }
+        }
+    }
+    return is_found;
+}
+
+static int run(const struct invocation *invocation)
+{
+    pr_status status = registry_load();
+    if (status != PR_OK) {
+        return complain(status);
+    }
+    if (invocation->argument_count == 0) {
+        return list_all();
+    }
+    int result = EX_OK;
+    for (char **name = invocation->arguments; *name != NULL; name++) {
+        if (!show(*name)) {
+            fprintf(stderr,
+                    "postrider: no plugin \"%s\"; `postrider plugins` lists "
+                    "those there are\n",
+                    *name);
+            result = EX_UNAVAILABLE;
+        }
+    }
+    return result;
+}
+
+const struct command command_plugins = {
+    .name = "plugins",
+    .arguments = "[NAME...]",
+    .summary = "List the plugins, or the options of one",
+    .help = "",
+    .options = "v",
+    .run = run,
+};

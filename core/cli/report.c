@@ -1,0 +1,254 @@
+/*
+ * What `postrider fetch` prints: for people, or one JSON object a line.
+ */
+#include "cli/report.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cli/terminal.h"
+
+void report_init(struct fetch_report *report,
+                 const struct invocation *invocation)
+{
+    *report = (struct fetch_report){
+        .invocation = invocation,
+        .shows_summary = !invocation->json &&
+                         (invocation->verbosity > 0 || invocation->dry_run ||
+                          isatty(STDOUT_FILENO) == 1),
+        .start = pr_now(),
+    };
+}
+
+/* ---- JSON
+ * -------------------------------------------------------------------- */
+
+/* Allocation trouble cuts a line short; the work itself is not disturbed. */
+static void add_text(struct pr_buffer *line, const char *name,
+                     const char *value)
+{
+    if (pr_buffer_printf(line, ",\"%s\":", name) != PR_OK) {
+        return;
+    }
+    (void)!(value == NULL ? pr_buffer_add_text(line, "null")
+                          : text_add_json(line, pr_bytes_of(value)));
+}
+
+static void add_number(struct pr_buffer *line, const char *name, uint64_t value)
+{
+    (void)!pr_buffer_printf(line, ",\"%s\":%llu", name,
+                            (unsigned long long)value);
+}
+
+static void add_targets(struct pr_buffer *line, const char *const *targets)
+{
+    (void)!pr_buffer_add_text(line, ",\"targets\":[");
+    for (const char *const *target = targets; *target != NULL; target++) {
+        if (target != targets) {
+            (void)!pr_buffer_add_text(line, ",");
+        }
+        (void)!text_add_json(line, pr_bytes_of(*target));
+    }
+    (void)!pr_buffer_add_text(line, "]");
+}
+
+static void print_message_json(const struct message_report *message)
+{
+    struct pr_buffer line;
+    pr_buffer_init(&line, 1024 * 1024);
+    (void)!pr_buffer_add_text(&line, "{\"event\":\"message\"");
+    add_text(&line, "account", message->account);
+    add_text(&line, "folder", message->folder);
+    add_number(&line, "uid", message->uid);
+    add_text(&line, "message_id", message->message_id);
+    add_text(&line, "from", message->sender);
+    add_text(&line, "subject", message->subject);
+    add_number(&line, "size", message->size);
+    add_text(&line, "action", message->action);
+    add_targets(&line, message->targets);
+    add_text(&line, "rule", message->rule);
+    add_number(&line, "line", (uint64_t)message->line);
+    add_text(&line, "status", message->status);
+    add_text(&line, "error", message->error);
+    (void)!pr_buffer_add_text(&line, "}");
+    terminal_print(pr_buffer_text(&line));
+    pr_buffer_done(&line);
+}
+
+static void print_account_json(const struct fetch_report *report,
+                               const struct account_report *account)
+{
+    struct pr_buffer line;
+    pr_buffer_init(&line, 65536);
+    (void)report;
+    int status = exit_status_of(account->status);
+    const char *word = account->status == PR_OK && account->put_off == 0 ? "ok"
+                       : status == EX_OK || status == EX_TEMPFAIL ? "later"
+                                                                  : "failed";
+    (void)!pr_buffer_add_text(&line, "{\"event\":\"account\"");
+    add_text(&line, "account", account->account);
+    add_text(&line, "status", word);
+    add_number(&line, "messages", account->messages);
+    add_number(&line, "octets", account->octets);
+    add_number(&line, "put_off", account->put_off);
+    add_number(&line, "ms", account->ms);
+    add_text(&line, "error", account->error);
+    (void)!pr_buffer_add_text(&line, "}");
+    terminal_print(pr_buffer_text(&line));
+    pr_buffer_done(&line);
+}
+
+/* ---- For people
+ * ---------------------------------------------------------------- */
+
+static void print_plan(const struct message_report *message)
+{
+    struct pr_buffer line;
+    pr_buffer_init(&line, 65536);
+    for (size_t i = 0; message->plan != NULL && i < message->plan->count; i++) {
+        pr_buffer_clear(&line);
+        (void)!pr_buffer_add_text(&line, "    ");
+        (void)!plan_describe(&message->plan->entries[i], &line);
+        terminal_print(pr_buffer_text(&line));
+    }
+    bool is_default = message->plan == NULL || !message->plan->is_final;
+    for (const char *const *target = message->targets;
+         (is_default || strcmp(message->action, "deliver") != 0) &&
+         message->rule == NULL && *target != NULL;
+         target++) {
+        pr_buffer_clear(&line);
+        (void)!pr_buffer_printf(&line,
+                                "    deliver to %s (the account's own "
+                                "delivery)",
+                                *target);
+        terminal_print(pr_buffer_text(&line));
+    }
+    pr_buffer_done(&line);
+}
+
+static void print_message(const struct fetch_report *report,
+                          const struct message_report *message)
+{
+    struct pr_buffer line;
+    char sender[80], subject[80], size[32];
+    pr_buffer_init(&line, 65536);
+    (void)!pr_buffer_printf(
+        &line, "%s/%s/%u  %s  %s  \"%s\"", message->account, message->folder,
+        message->uid, text_octets(message->size, size, sizeof(size)),
+        text_printable(pr_bytes_of(message->sender), sender, sizeof(sender)),
+        text_printable(pr_bytes_of(message->subject), subject,
+                       sizeof(subject)));
+    terminal_print(pr_buffer_text(&line));
+    if (report->invocation->dry_run) {
+        print_plan(message);
+    } else {
+        for (const char *const *target = message->targets; *target != NULL;
+             target++) {
+            pr_buffer_clear(&line);
+            (void)!pr_buffer_printf(&line, "    %s to %s: %s", message->action,
+                                    *target, message->status);
+            terminal_print(pr_buffer_text(&line));
+        }
+        if (message->targets[0] == NULL) {
+            pr_buffer_clear(&line);
+            (void)!pr_buffer_printf(&line, "    %s: %s", message->action,
+                                    message->status);
+            terminal_print(pr_buffer_text(&line));
+        }
+    }
+    if (message->error != NULL) {
+        pr_buffer_clear(&line);
+        (void)!pr_buffer_printf(&line, "    put off: %s", message->error);
+        terminal_print(pr_buffer_text(&line));
+    }
+    pr_buffer_done(&line);
+}
+
+static void print_account(const struct account_report *account)
+{
+    char octets[32], line[400];
+    snprintf(line, sizeof(line), "%.100s: %llu message%s, %s in %.1f s%s",
+             account->account, (unsigned long long)account->messages,
+             account->messages == 1 ? "" : "s",
+             text_octets(account->octets, octets, sizeof(octets)),
+             (double)account->ms / 1000.0,
+             account->put_off > 0 ? "; some wait for another try" : "");
+    terminal_print(line);
+}
+
+/* ---- The observer
+ * ---------------------------------------------------------------- */
+
+static void on_message(void *user, const struct message_report *message)
+{
+    struct fetch_report *report = user;
+    if (report->invocation->json) {
+        print_message_json(message);
+    } else if (report->invocation->dry_run ||
+               report->invocation->verbosity > 0) {
+        print_message(report, message);
+    }
+}
+
+/* The lower, the sooner a person should hear of it. */
+static int rank(int exit_status)
+{
+    static const int order[] = {EX_SOFTWARE, EX_OSERR,    EX_CONFIG,
+                                EX_NOPERM,   EX_PROTOCOL, EX_UNAVAILABLE,
+                                EX_IOERR,    EX_TEMPFAIL, EX_OK};
+    int place = 0;
+    while (order[place] != exit_status && order[place] != EX_OK) {
+        place++;
+    }
+    return place;
+}
+
+static void on_account(void *user, const struct account_report *account)
+{
+    struct fetch_report *report = user;
+    int status = exit_status_of(account->status);
+    if (status == EX_OK && account->put_off > 0) {
+        status = EX_TEMPFAIL;
+    }
+    if (rank(status) < rank(report->exit_status)) {
+        report->exit_status = status;
+    }
+    if (report->invocation->json) {
+        print_account_json(report, account);
+    } else if (report->shows_summary) {
+        print_account(account);
+    }
+}
+
+struct engine_observer report_observer(struct fetch_report *report)
+{
+    return (struct engine_observer){report, on_message, on_account};
+}
+
+void report_progress(struct fetch_report *report,
+                     const struct engine_progress *progress)
+{
+    char octets[32], rate[32], line[400];
+    double seconds = (double)(pr_now() - report->start) / 1000.0;
+    if (progress->account == NULL) {
+        return;
+    }
+    snprintf(line, sizeof(line),
+             "%s/%s  %llu of %llu messages, %s, %.0f/s, %s/s",
+             progress->account, progress->folder,
+             (unsigned long long)progress->messages,
+             (unsigned long long)progress->expected,
+             text_octets(progress->octets, octets, sizeof(octets)),
+             (double)progress->messages / seconds,
+             text_octets((uint64_t)((double)progress->octets / seconds), rate,
+                         sizeof(rate)));
+    terminal_progress(line);
+}
+
+int report_exit_status(const struct fetch_report *report)
+{
+    return report->exit_status;
+}

@@ -1,0 +1,27 @@
+/*
+ * What `postrider fetch` prints: plans, messages, accounts, progress.
+ */
+#ifndef CLI_REPORT_H
+#define CLI_REPORT_H
+
+#include "cli/cli.h"
+#include "engine/engine.h"
+
+struct fetch_report {
+    const struct invocation *invocation;
+    pr_status gravest;  /* of the accounts */
+    int exit_status;    /* for it */
+    bool is_put_off;    /* some message waits for another try */
+    bool shows_summary; /* a line for each account */
+    pr_time start;
+};
+
+void report_init(struct fetch_report *report,
+                 const struct invocation *invocation);
+/* `report` is lent for the observer's life. */
+struct engine_observer report_observer(struct fetch_report *report);
+void report_progress(struct fetch_report *report,
+                     const struct engine_progress *progress);
+int report_exit_status(const struct fetch_report *report);
+
+#endif

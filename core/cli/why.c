@@ -1,0 +1,170 @@
+/*
+ * `postrider why`: where a message went, and which line sent it there.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "base/text.h"
+#include "cli/cli.h"
+#include "fiber/loop.h"
+#include "lua/config.h"
+#include "state/state.h"
+
+struct question {
+    const struct invocation *invocation;
+    const struct config *config;
+    int exit_status;
+};
+
+static const char *shown(const char *text, char *out, size_t size)
+{
+    return text_printable(pr_bytes_of(text), out, size);
+}
+
+static void print_head(const struct state_event *event)
+{
+    char id[200], sender[200], subject[300];
+    if (event->message_id == NULL || event->message_id[0] == '\0') {
+        return;
+    }
+    printf("<%s>\n  from     %s\n  subject  %s\n",
+           shown(event->message_id, id, sizeof(id)),
+           shown(event->sender, sender, sizeof(sender)),
+           shown(event->subject, subject, sizeof(subject)));
+}
+
+static void print_event(const struct state_event *event)
+{
+    char when[40] = "?", text[600];
+    time_t seconds = (time_t)event->time;
+    struct tm local;
+    if (localtime_r(&seconds, &local) != NULL) {
+        strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &local);
+    }
+    printf("  %s  %s/%s/%u  %s", when, event->account, event->folder,
+           event->uid, event->action != NULL ? event->action : "?");
+    if (event->target != NULL) {
+        printf(" to %s", shown(event->target, text, sizeof(text)));
+    }
+    if (event->rule != NULL && event->line > 0) {
+        const char *slash =
+            event->file != NULL ? strrchr(event->file, '/') : NULL;
+        const char *file = slash != NULL         ? slash + 1
+                           : event->file != NULL ? event->file
+                                                 : "?";
+        printf(", rule \"%s\" (%s:%d)", shown(event->rule, text, sizeof(text)),
+               file, event->line);
+    } else if (strcmp(event->action, "deliver") == 0) {
+        fputs(", the account's own delivery", stdout);
+    }
+    printf(": %s", event->outcome);
+    if (event->reason != NULL && event->reason[0] != '\0') {
+        printf(" (%s)", shown(event->reason, text, sizeof(text)));
+    }
+    fputc('\n', stdout);
+}
+
+static void add_field(struct pr_buffer *line, const char *name,
+                      const char *value)
+{
+    if (value == NULL) {
+        return;
+    }
+    (void)!pr_buffer_printf(line, ",\"%s\":", name);
+    (void)!text_add_json(line, pr_bytes_of(value));
+}
+
+static void print_json(const struct state_event *event)
+{
+    struct pr_buffer line;
+    pr_buffer_init(&line, 65536);
+    (void)!pr_buffer_printf(&line, "{\"time\":%lld,\"uid\":%u,\"line\":%d",
+                            (long long)event->time, event->uid, event->line);
+    add_field(&line, "account", event->account);
+    add_field(&line, "folder", event->folder);
+    add_field(&line, "message_id", event->message_id);
+    add_field(&line, "from", event->sender);
+    add_field(&line, "subject", event->subject);
+    add_field(&line, "action", event->action);
+    add_field(&line, "target", event->target);
+    add_field(&line, "rule", event->rule);
+    add_field(&line, "file", event->file);
+    add_field(&line, "status", event->outcome);
+    add_field(&line, "reason", event->reason);
+    printf("%s}\n", pr_buffer_text(&line));
+    pr_buffer_done(&line);
+}
+
+static pr_status answer(struct question *question, struct state *state,
+                        const char *id)
+{
+    struct pr_arena *arena = pr_arena_new();
+    if (arena == NULL) {
+        return PR_NOMEM;
+    }
+    struct state_event *events;
+    size_t count;
+    pr_status status = state_why(state, id, arena, &events, &count);
+    if (status == PR_OK && count == 0) {
+        fprintf(stderr, "postrider: nothing is known of \"%s\"\n", id);
+        question->exit_status = EX_UNAVAILABLE;
+    }
+    for (size_t i = 0; status == PR_OK && i < count; i++) {
+        if (question->invocation->json) {
+            print_json(&events[i]);
+            continue;
+        }
+        if (i == 0) {
+            print_head(&events[i]);
+        }
+        print_event(&events[i]);
+    }
+    pr_arena_free(arena);
+    return status;
+}
+
+static pr_status ask(void *argument)
+{
+    struct question *question = argument;
+    struct state *state;
+    pr_status status = state_open(question->config->state_dir, &state);
+    if (status != PR_OK) {
+        return status;
+    }
+    for (char **id = question->invocation->arguments;
+         status == PR_OK && *id != NULL; id++) {
+        status = answer(question, state, *id);
+    }
+    state_close(state);
+    return status;
+}
+
+static int run(const struct invocation *invocation)
+{
+    if (invocation->argument_count == 0) {
+        fputs("postrider: which message? Give a Message-ID or "
+              "ACCOUNT/FOLDER/UID\n",
+              stderr);
+        return EX_USAGE;
+    }
+    struct config *config;
+    pr_status status = load_config(invocation, &config);
+    if (status != PR_OK) {
+        return complain(status);
+    }
+    struct question question = {invocation, config, EX_OK};
+    status = loop_run(1, ask, &question);
+    config_free(config);
+    return status == PR_OK ? question.exit_status : complain(status);
+}
+
+const struct command command_why = {
+    .name = "why",
+    .arguments = "ID...",
+    .summary = "Show where a message went, and which rule sent it there",
+    .help = "ID is a Message-ID, or ACCOUNT/FOLDER/UID.\n",
+    .options = "jv",
+    .run = run,
+};

@@ -1,0 +1,501 @@
+/*
+ * Decided messages on their way to sinks and state, many at a time.
+ *
+ * The order is the promise of the program, and this is the one place that has
+ * it:
+ *
+ *   1. stage       each sink says where each message will be (its receipt)
+ *   2. intent      the state notes that; durable
+ *   3. commit      each sink makes its messages durable
+ *   4. safe        the state notes that; durable
+ *   5. owed        the server's part is queued for session_settle
+ *
+ * A crash between any two steps is mended by recover.c. Once begun, a batch is
+ * not ended by cancellation.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "base/memory.h"
+#include "engine/parts.h"
+
+struct batch {
+    struct session *session;
+    struct letter *first, **last;
+    size_t count;
+    uint64_t octets;
+};
+
+static struct batch *batch_new(struct session *session)
+{
+    struct batch *batch = memory_alloc(sizeof(*batch));
+    if (batch != NULL) {
+        *batch = (struct batch){.session = session};
+        batch->last = &batch->first;
+    }
+    return batch;
+}
+
+/* ---- 1: stage ------------------------------------------------------------ */
+
+/* The reason is for the person who reads the status; the first stays. */
+static void put_off(struct letter *letter, pr_status status, const char *why)
+{
+    if (letter->trouble == NULL) {
+        letter->trouble = pr_arena_text(letter->message->arena, why);
+    }
+    if (letter->trouble == NULL) {
+        letter->trouble = "out of memory";
+    }
+    letter->is_trouble_final |= status == PR_REFUSED;
+}
+
+/* Deliveries that an earlier try is known to have made. */
+struct done_before {
+    struct state_delivery *deliveries;
+    size_t count;
+};
+
+static bool is_done_before(const struct done_before *before,
+                           const struct target *target)
+{
+    for (size_t i = 0; i < before->count; i++) {
+        const struct state_delivery *delivery = &before->deliveries[i];
+        if (delivery->is_done &&
+            strcmp(delivery->sink, target->sink->name) == 0 &&
+            strcmp(delivery->folder, target->folder) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void fill_flags(struct letter *letter, struct pr_flags *ret)
+{
+    const struct state_debt *debt = &letter->row.debt;
+    *ret = letter->entry->item.flags;
+    /* `after = seen` is about the server's copy, not about ours. */
+    const struct plan *plan = &letter->message->plan;
+    unsigned set = debt->set.system;
+    if (letter->session->account->after == AFTER_SEEN) {
+        set &= ~(unsigned)PR_FLAG_SEEN;
+    }
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->entries[i].action == PLAN_FLAG &&
+            strcasecmp(plan->entries[i].text, "\\Seen") == 0) {
+            set |= PR_FLAG_SEEN;
+        }
+    }
+    ret->system = (ret->system | set) & ~debt->clear.system;
+    if (debt->set.keywords != NULL) {
+        ret->keywords = debt->set.keywords;
+    }
+}
+
+static pr_status stage_one(struct letter *letter, const struct target *target)
+{
+    struct session *session = letter->session;
+    struct pr_delivery *delivery = &letter->deliveries[letter->delivery_count];
+    const struct pr_item *item = &letter->entry->item;
+    *delivery = (struct pr_delivery){
+        .spool =
+            letter->edited != NULL ? letter->edited : letter->message->spool,
+        .folder = target->folder,
+        .key = letter->key,
+        .received = item->received,
+        .account = session->account->name,
+        .source_folder = session->folder,
+    };
+    fill_flags(letter, &delivery->flags);
+    pr_status status = target->sink->class->sink->stage(target->sink, delivery);
+    if (status == PR_OK) {
+        letter->sinks[letter->delivery_count++] = target->sink;
+    }
+    return status;
+}
+
+static pr_status stage_letter(struct letter *letter)
+{
+    struct pr_arena *arena = letter->message->arena;
+    struct session *session = letter->session;
+    struct done_before before = {0};
+    size_t count = letter->target_count;
+    letter->deliveries =
+        pr_arena_array(arena, count + 1, sizeof(*letter->deliveries));
+    letter->sinks = pr_arena_array(arena, count + 1, sizeof(*letter->sinks));
+    if (letter->deliveries == NULL || letter->sinks == NULL) {
+        return PR_NOMEM;
+    }
+    if (letter->entry->has_row && count > 0) {
+        pr_status status = state_deliveries(
+            session->engine->state, session->record.id, letter->row.uid, arena,
+            &before.deliveries, &before.count);
+        if (status != PR_OK) {
+            return status;
+        }
+    }
+    pr_status first = PR_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (is_done_before(&before, &letter->targets[i])) {
+            continue;
+        }
+        pr_status status = stage_one(letter, &letter->targets[i]);
+        if (status != PR_OK) {
+            put_off(letter, status, pr_last_failure()->text);
+            first = first == PR_OK ? status : first;
+        }
+    }
+    return first;
+}
+
+static void stage_all(struct batch *batch)
+{
+    for (struct letter *letter = batch->first; letter != NULL;
+         letter = letter->next) {
+        if (letter->trouble == NULL) {
+            pr_status status = stage_letter(letter);
+            if (status != PR_OK) {
+                put_off(letter, status, pr_last_failure()->text);
+            }
+        }
+    }
+}
+
+/* ---- 2: intent ----------------------------------------------------------- */
+
+static pr_status intend_letter(struct state_changes *changes,
+                               struct letter *letter)
+{
+    struct state_delivery *intents = pr_arena_array(
+        letter->message->arena, letter->delivery_count, sizeof(*intents));
+    if (intents == NULL) {
+        return PR_NOMEM;
+    }
+    for (size_t i = 0; i < letter->delivery_count; i++) {
+        intents[i] = (struct state_delivery){
+            .sink = letter->sinks[i]->name,
+            .folder = letter->deliveries[i].folder,
+            .key = letter->key,
+            .receipt = letter->deliveries[i].receipt,
+        };
+    }
+    letter->row.stage = STAGE_INTENT;
+    state_intend(changes, letter->session->record.id, &letter->row, intents,
+                 letter->delivery_count);
+    return PR_OK;
+}
+
+static pr_status note_intents(struct batch *batch)
+{
+    struct state_changes *changes = NULL;
+    for (struct letter *letter = batch->first; letter != NULL;
+         letter = letter->next) {
+        if (letter->delivery_count == 0) {
+            continue;
+        }
+        pr_status status = PR_OK;
+        if (changes == NULL) {
+            status = state_begin(batch->session->engine->state, &changes);
+        }
+        if (status == PR_OK) {
+            status = intend_letter(changes, letter);
+        }
+        if (status != PR_OK) {
+            state_drop(changes);
+            return status;
+        }
+    }
+    return changes == NULL ? PR_OK : state_commit(changes);
+}
+
+/* ---- 3: commit ----------------------------------------------------------- */
+
+/* The part of a batch that goes to one sink. */
+struct consignment {
+    struct pr_sink *sink;
+    struct pr_delivery **deliveries;
+    size_t count;
+};
+
+static pr_status commit_consignment(void *argument)
+{
+    struct consignment *part = argument;
+    const struct pr_sink_ops *ops = part->sink->class->sink;
+    pr_status status = ops->commit(part->sink, part->deliveries, part->count);
+    for (size_t i = 0; status != PR_OK && i < part->count; i++) {
+        struct pr_delivery *delivery = part->deliveries[i];
+        delivery->result = status;
+        if (delivery->failure[0] == '\0') {
+            strcpy(delivery->failure, pr_last_failure()->text);
+        }
+    }
+    return PR_OK;
+}
+
+static size_t count_deliveries(const struct batch *batch)
+{
+    size_t count = 0;
+    for (struct letter *letter = batch->first; letter != NULL;
+         letter = letter->next) {
+        count += letter->delivery_count;
+    }
+    return count;
+}
+
+static struct consignment *part_for(struct consignment *parts, size_t *count,
+                                    struct pr_sink *sink,
+                                    struct pr_arena *arena, size_t most)
+{
+    for (size_t i = 0; i < *count; i++) {
+        if (parts[i].sink == sink) {
+            return &parts[i];
+        }
+    }
+    struct consignment *part = &parts[*count];
+    part->sink = sink;
+    part->deliveries = pr_arena_array(arena, most, sizeof(*part->deliveries));
+    if (part->deliveries == NULL) {
+        return NULL;
+    }
+    (*count)++;
+    return part;
+}
+
+static pr_status sort_by_sink(const struct batch *batch, struct pr_arena *arena,
+                              struct consignment **ret, size_t *ret_count)
+{
+    size_t most = count_deliveries(batch);
+    struct consignment *parts = pr_arena_array(
+        arena, batch->session->engine->open_count + 1, sizeof(*parts));
+    if (parts == NULL) {
+        return PR_NOMEM;
+    }
+    *ret_count = 0;
+    for (struct letter *letter = batch->first; letter != NULL;
+         letter = letter->next) {
+        for (size_t i = 0; i < letter->delivery_count; i++) {
+            struct consignment *part =
+                part_for(parts, ret_count, letter->sinks[i], arena, most);
+            if (part == NULL) {
+                return PR_NOMEM;
+            }
+            part->deliveries[part->count++] = &letter->deliveries[i];
+        }
+    }
+    *ret = parts;
+    return PR_OK;
+}
+
+/* Each sink's part, side by side. */
+static pr_status commit_all(const struct batch *batch, struct pr_arena *arena)
+{
+    struct consignment *parts;
+    size_t count;
+    pr_status status = sort_by_sink(batch, arena, &parts, &count);
+    if (status != PR_OK) {
+        return status;
+    }
+    if (count == 1) {
+        return commit_consignment(&parts[0]);
+    }
+    struct pr_scope scope;
+    pr_scope_init(&scope);
+    for (size_t i = 0; i < count; i++) {
+        if (pr_spawn(&scope, parts[i].sink->name, PR_STACK_SESSION,
+                     commit_consignment, &parts[i]) != PR_OK) {
+            (void)commit_consignment(&parts[i]);
+        }
+    }
+    return pr_scope_join(&scope);
+}
+
+static void abort_all(const struct batch *batch)
+{
+    for (struct letter *letter = batch->first; letter != NULL;
+         letter = letter->next) {
+        for (size_t i = 0; i < letter->delivery_count; i++) {
+            const struct pr_sink_ops *ops = letter->sinks[i]->class->sink;
+            if (ops->abort != NULL) {
+                ops->abort(letter->sinks[i], &letter->deliveries[i]);
+            }
+        }
+    }
+}
+
+/* ---- 4: safe ------------------------------------------------------------- */
+
+static void look_at_results(struct letter *letter)
+{
+    for (size_t i = 0; i < letter->delivery_count; i++) {
+        const struct pr_delivery *delivery = &letter->deliveries[i];
+        if (delivery->result != PR_OK) {
+            put_off(letter, delivery->result, delivery->failure);
+        }
+    }
+}
+
+static void note_put_off(struct state_changes *changes, struct letter *letter)
+{
+    struct session *session = letter->session;
+    for (size_t i = 0; i < letter->delivery_count; i++) {
+        if (letter->deliveries[i].result == PR_OK) {
+            state_delivered(changes, session->record.id, &letter->row,
+                            letter->sinks[i]->name,
+                            letter->deliveries[i].folder);
+        }
+    }
+    letter->row.stage = STAGE_DEFERRED;
+    letter->row.tries = letter->entry->tries + (letter->is_put_off ? 0 : 1);
+    letter->row.reason = letter->trouble;
+    state_deferred(changes, session->record.id, &letter->row);
+    session->run->report.put_off += !letter->is_put_off;
+    report_letter(letter, changes,
+                  letter->is_trouble_final ? "failed" : "later");
+}
+
+static void note_letter(struct state_changes *changes, struct letter *letter)
+{
+    look_at_results(letter);
+    if (letter->trouble != NULL) {
+        note_put_off(changes, letter);
+        return;
+    }
+    letter->row.stage =
+        is_owing(&letter->row.debt) ? STAGE_OWED : STAGE_SETTLED;
+    state_safe(changes, letter->session->record.id, &letter->row);
+    report_letter(letter, changes, "done");
+}
+
+static pr_status note_results(struct batch *batch)
+{
+    struct session *session = batch->session;
+    struct state_changes *changes;
+    pr_status status = state_begin(session->engine->state, &changes);
+    if (status != PR_OK) {
+        return status;
+    }
+    for (struct letter *letter = batch->first; letter != NULL;
+         letter = letter->next) {
+        note_letter(changes, letter);
+    }
+    state_watermark(changes, session->record.id,
+                    ledger_watermark(&session->ledger));
+    return state_commit(changes);
+}
+
+/* ---- 5: owed ------------------------------------------------------------- */
+
+static void mark_dealt(struct letter *letter)
+{
+    struct session *session = letter->session;
+    letter->entry->fate = FATE_DEALT;
+    session->run->report.messages++;
+    session->run->report.octets += pr_spool_wire_size(letter->message->spool);
+    session->engine->progress.messages++;
+    if (letter->row.stage == STAGE_OWED && letter->row.debt.due == 0) {
+        pr_status status =
+            session_owe(session, &letter->entry->item, &letter->row.debt);
+        session_fail(session, status);
+    }
+}
+
+/* ---- The way through ------------------------------------------------------
+ */
+
+static void report_plans(struct batch *batch)
+{
+    for (struct letter *letter = batch->first; letter != NULL;
+         letter = letter->next) {
+        report_letter(letter, NULL,
+                      letter->trouble != NULL ? "later" : "planned");
+        mark_dealt(letter);
+    }
+}
+
+static pr_status carry_out(struct batch *batch, struct pr_arena *arena)
+{
+    stage_all(batch);
+    pr_status status = note_intents(batch);
+    if (status != PR_OK) {
+        abort_all(batch);
+        return status;
+    }
+    status = commit_all(batch, arena);
+    if (status == PR_OK) {
+        status = note_results(batch);
+    }
+    for (struct letter *letter = batch->first;
+         status == PR_OK && letter != NULL; letter = letter->next) {
+        mark_dealt(letter);
+    }
+    return status;
+}
+
+static void batch_free(struct batch *batch)
+{
+    while (batch->first != NULL) {
+        struct letter *letter = batch->first;
+        batch->first = letter->next;
+        letter_free(letter);
+    }
+    memory_free(batch);
+}
+
+static pr_status run_batch(void *argument)
+{
+    struct batch *batch = argument;
+    struct session *session = batch->session;
+    pr_shield_begin();
+    if (session->engine->dry_run) {
+        report_plans(batch);
+    } else {
+        struct pr_arena *arena = pr_arena_new();
+        pr_status status = arena == NULL ? PR_NOMEM : carry_out(batch, arena);
+        session_fail(session, status);
+        pr_arena_free(arena);
+    }
+    batch_free(batch);
+    session->batches_running--;
+    pr_semaphore_give(&session->batch_places, 1);
+    pr_event_wake_all(&session->engine->house_has_room);
+    pr_shield_end();
+    return PR_OK;
+}
+
+void batch_flush(struct session *session)
+{
+    struct batch *batch = session->batch;
+    if (batch == NULL) {
+        return;
+    }
+    session->batch = NULL;
+    session->batches_running++;
+    pr_shield_begin();
+    (void)!pr_semaphore_take(&session->batch_places, 1, PR_NEVER);
+    pr_shield_end();
+    if (pr_spawn(&session->batches, "batch", PR_STACK_SESSION, run_batch,
+                 batch) != PR_OK) {
+        (void)run_batch(batch);
+    }
+}
+
+void batch_take(struct session *session, struct letter *letter)
+{
+    if (session->batch == NULL) {
+        session->batch = batch_new(session);
+    }
+    struct batch *batch = session->batch;
+    if (batch == NULL) {
+        session_fail(session, pr_fail(PR_NOMEM, "out of memory"));
+        letter->entry->fate = FATE_DROPPED;
+        letter_free(letter);
+        return;
+    }
+    *batch->last = letter;
+    batch->last = &letter->next;
+    batch->count++;
+    batch->octets += pr_spool_size(letter->message->spool);
+    if (batch->count >= BATCH_MESSAGES || batch->octets >= BATCH_OCTETS) {
+        batch_flush(session);
+    }
+}

@@ -1,0 +1,291 @@
+/*
+ * From a message to a decision: the rules run and leave a plan, the plan
+ * becomes places to deliver to and a debt to the server.
+ */
+#include "config.h"
+
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "engine/parts.h"
+#include "mail/print.h"
+#include "mail/spool.h"
+
+static const struct {
+    const char *name;
+    unsigned flag;
+} system_flags[] = {
+    {"\\Seen", PR_FLAG_SEEN},       {"\\Answered", PR_FLAG_ANSWERED},
+    {"\\Flagged", PR_FLAG_FLAGGED}, {"\\Deleted", PR_FLAG_DELETED},
+    {"\\Draft", PR_FLAG_DRAFT},
+};
+
+static bool has_keyword(const char *keywords, const char *keyword)
+{
+    size_t size = strlen(keyword);
+    for (const char *at = keywords; at != NULL && *at != '\0';) {
+        const char *end = strchrnul(at, ' ');
+        if ((size_t)(end - at) == size && strncasecmp(at, keyword, size) == 0) {
+            return true;
+        }
+        at = *end == ' ' ? end + 1 : end;
+    }
+    return false;
+}
+
+/* Adds a system flag or a keyword by its name. */
+static pr_status add_flag(struct pr_arena *arena, struct pr_flags *flags,
+                          const char *name)
+{
+    for (size_t i = 0; i < sizeof(system_flags) / sizeof(*system_flags); i++) {
+        if (strcasecmp(system_flags[i].name, name) == 0) {
+            flags->system |= system_flags[i].flag;
+            return PR_OK;
+        }
+    }
+    if (has_keyword(flags->keywords, name)) {
+        return PR_OK;
+    }
+    flags->keywords =
+        flags->keywords == NULL
+            ? pr_arena_text(arena, name)
+            : pr_arena_printf(arena, "%s %s", flags->keywords, name);
+    return flags->keywords == NULL ? PR_NOMEM : PR_OK;
+}
+
+static pr_status add_target(struct letter *letter, const struct target *target)
+{
+    for (size_t i = 0; i < letter->target_count; i++) {
+        if (letter->targets[i].sink == target->sink &&
+            strcmp(letter->targets[i].folder, target->folder) == 0) {
+            return PR_OK;
+        }
+    }
+    struct target *more = pr_arena_array(
+        letter->message->arena, letter->target_count + 1, sizeof(*more));
+    if (more == NULL) {
+        return PR_NOMEM;
+    }
+    if (letter->target_count > 0) {
+        memcpy(more, letter->targets, letter->target_count * sizeof(*more));
+    }
+    more[letter->target_count++] = *target;
+    letter->targets = more;
+    return PR_OK;
+}
+
+static pr_status add_copy_to(struct letter *letter, const char *folder)
+{
+    struct state_debt *debt = &letter->row.debt;
+    debt->copy_to = debt->copy_to == NULL
+                        ? folder
+                        : pr_arena_printf(letter->message->arena, "%s\n%s",
+                                          debt->copy_to, folder);
+    return debt->copy_to == NULL ? PR_NOMEM : PR_OK;
+}
+
+/* What the account does with a message that is safe here. */
+static void settle_by_account(struct letter *letter)
+{
+    const struct account *account = letter->session->account;
+    struct state_debt *debt = &letter->row.debt;
+    switch (account->after) {
+    case AFTER_KEEP:
+        break;
+    case AFTER_SEEN:
+        debt->set.system |= PR_FLAG_SEEN;
+        break;
+    case AFTER_DELETE:
+        debt->remove = true;
+        break;
+    case AFTER_DELETE_LATER:
+        debt->remove = true;
+        debt->due = time(NULL) + (int64_t)(account->after_delay / 1000);
+        break;
+    case AFTER_MOVE:
+        debt->move_to = account->after_folder;
+        break;
+    }
+}
+
+static pr_status take_default(struct letter *letter)
+{
+    const struct account *account = letter->session->account;
+    for (size_t i = 0; i < account->deliver_count; i++) {
+        pr_status status = add_target(letter, &account->deliver[i]);
+        if (status != PR_OK) {
+            return status;
+        }
+    }
+    settle_by_account(letter);
+    return PR_OK;
+}
+
+static pr_status take_final(struct letter *letter)
+{
+    const struct plan_entry *final = letter->final;
+    if (final == NULL || final->action == PLAN_STOP) {
+        return take_default(letter);
+    }
+    switch (final->action) {
+    case PLAN_DELIVER: /* its targets were added with all others */
+    case PLAN_DISCARD:
+        settle_by_account(letter);
+        return PR_OK;
+    case PLAN_MOVE:
+        letter->row.debt.move_to = final->text;
+        return PR_OK;
+    case PLAN_DELETE:
+        letter->row.debt.remove = true;
+        return PR_OK;
+    case PLAN_DEFER:
+        letter->is_put_off = true;
+        letter->trouble = "a rule deferred it";
+        letter->row.due = time(NULL) + (int64_t)(final->delay / 1000);
+        return PR_OK;
+    default:
+        return PR_OK;
+    }
+}
+
+static pr_status take_entry(struct letter *letter,
+                            const struct plan_entry *entry)
+{
+    struct pr_arena *arena = letter->message->arena;
+    switch (entry->action) {
+    case PLAN_DELIVER:
+    case PLAN_COPY:
+        return add_target(letter, &entry->target);
+    case PLAN_COPY_TO:
+        return add_copy_to(letter, entry->text);
+    case PLAN_FLAG:
+        return add_flag(arena, &letter->row.debt.set, entry->text);
+    case PLAN_UNFLAG:
+        return add_flag(arena, &letter->row.debt.clear, entry->text);
+    default:
+        return PR_OK;
+    }
+}
+
+/* The header edits of the plan, made once for all copies. */
+static pr_status edit_copy(struct letter *letter)
+{
+    const struct plan *plan = &letter->message->plan;
+    struct header_edit *edits =
+        pr_arena_array(letter->message->arena, plan->count + 1, sizeof(*edits));
+    if (edits == NULL) {
+        return PR_NOMEM;
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct plan_entry *entry = &plan->entries[i];
+        if (entry->action < PLAN_SET_HEADER ||
+            entry->action > PLAN_REMOVE_HEADER) {
+            continue;
+        }
+        edits[count++] = (struct header_edit){
+            entry->action == PLAN_SET_HEADER   ? HEADER_SET
+            : entry->action == PLAN_ADD_HEADER ? HEADER_ADD
+                                               : HEADER_REMOVE,
+            entry->text, entry->value};
+    }
+    if (count == 0 || letter->target_count == 0) {
+        return PR_OK;
+    }
+    return spool_with_edits(letter->message->spool,
+                            letter->session->engine->config->state_dir, edits,
+                            count, &letter->edited);
+}
+
+static pr_status take_plan(struct letter *letter)
+{
+    const struct plan *plan = &letter->message->plan;
+    letter->final = plan_final(plan);
+    for (size_t i = 0; i < plan->count; i++) {
+        pr_status status = take_entry(letter, &plan->entries[i]);
+        if (status != PR_OK) {
+            return status;
+        }
+    }
+    pr_status status = take_final(letter);
+    if (status == PR_OK) {
+        status = edit_copy(letter);
+    }
+    if (letter->session->source->read_only) {
+        letter->row.debt = (struct state_debt){0};
+    }
+    return status;
+}
+
+/* Puts the message aside with the words of the last failure. */
+static void put_aside(struct letter *letter)
+{
+    letter->trouble =
+        pr_arena_text(letter->message->arena, pr_last_failure()->text);
+    if (letter->trouble == NULL) {
+        letter->trouble = "out of memory";
+    }
+    letter->target_count = 0;
+    letter->row.debt = (struct state_debt){0};
+}
+
+/* A rule failed: the message waits for another run of the rules, and after
+ * three it is delivered as if there were none. */
+static pr_status take_rule_failure(struct letter *letter)
+{
+    const struct session *session = letter->session;
+    struct message *message = letter->message;
+    pr_log(&session->log, PR_LOG_ERROR, "message %u: %s",
+           letter->entry->item.uid, pr_last_failure()->text);
+    if (letter->entry->tries + 1 < RULE_TRIES) {
+        put_aside(letter);
+        return PR_OK;
+    }
+    pr_log(&session->log, PR_LOG_WARNING,
+           "message %u: its rules failed %d times, it goes to the account's "
+           "`deliver`",
+           letter->entry->item.uid, RULE_TRIES);
+    plan_init(&message->plan, message->arena);
+    letter->final = NULL;
+    return take_default(letter);
+}
+
+static pr_status fill_row(struct letter *letter)
+{
+    const struct session *session = letter->session;
+    const struct pr_item *item = &letter->entry->item;
+    letter->row.uid = item->uid;
+    letter->row.uidl = item->uidl;
+    letter->row.size = item->size;
+    letter->row.received = item->received;
+    pr_status status =
+        mail_fingerprint(letter->message->spool, letter->row.print);
+    if (status != PR_OK) {
+        return status;
+    }
+    return mail_delivery_key(session->account->name, session->folder,
+                             session->mailbox.uidvalidity, item->uid,
+                             item->uidl, letter->key);
+}
+
+pr_status decide(struct letter *letter)
+{
+    struct config *config = letter->session->engine->config;
+    pr_status status = fill_row(letter);
+    if (status == PR_OK && config->rule_count > 0) {
+        status = rules_run(config, letter->message);
+    }
+    if (status == PR_CANCELLED) {
+        return status;
+    }
+    if (status == PR_OK) {
+        status = take_plan(letter);
+    } else if (status == PR_SCRIPT) {
+        status = take_rule_failure(letter);
+    }
+    if (status != PR_OK) {
+        put_aside(letter);
+    }
+    return PR_OK;
+}

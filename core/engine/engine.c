@@ -1,0 +1,198 @@
+/*
+ * A run over accounts: their fibers, the sinks they share, the limits that hold
+ * over all of them.
+ */
+#include <string.h>
+
+#include "base/memory.h"
+#include "engine/parts.h"
+
+struct host_limit {
+    struct host_limit *next;
+    struct pr_semaphore places;
+    char name[];
+};
+
+static const struct pr_log engine_log = {NULL, "engine"};
+
+static struct host_limit *find_host(struct engine *engine, const char *name)
+{
+    for (struct host_limit *host = engine->hosts; host != NULL;
+         host = host->next) {
+        if (strcmp(host->name, name) == 0) {
+            return host;
+        }
+    }
+    size_t size = strlen(name) + 1;
+    struct host_limit *host = memory_alloc(sizeof(*host) + size);
+    if (host == NULL) {
+        return NULL;
+    }
+    memset(host, 0, sizeof(*host));
+    memcpy(host->name, name, size);
+    host->places.free = engine->config->connections_per_host;
+    host->next = engine->hosts;
+    engine->hosts = host;
+    return host;
+}
+
+pr_status engine_take_host(struct engine *engine, const char *name)
+{
+    struct host_limit *host = find_host(engine, name);
+    if (host == NULL) {
+        return pr_fail(PR_NOMEM, "out of memory");
+    }
+    return pr_semaphore_take(&host->places, 1, PR_NEVER);
+}
+
+void engine_give_host(struct engine *engine, const char *name)
+{
+    struct host_limit *host = find_host(engine, name);
+    if (host != NULL) {
+        pr_semaphore_give(&host->places, 1);
+    }
+}
+
+struct pr_sink *engine_sink(const struct engine *engine, const char *name)
+{
+    for (size_t i = 0; i < engine->open_count; i++) {
+        if (strcmp(engine->open_sinks[i]->name, name) == 0) {
+            return engine->open_sinks[i];
+        }
+    }
+    return NULL;
+}
+
+static pr_status open_sinks(struct engine *engine)
+{
+    const struct config *config = engine->config;
+    engine->open_sinks = config->sinks;
+    while (engine->open_count < config->sink_count) {
+        struct pr_sink *sink = config->sinks[engine->open_count];
+        const struct pr_sink_ops *ops = sink->class->sink;
+        if (ops->open != NULL && !engine->dry_run) {
+            pr_status status = ops->open(sink);
+            if (status != PR_OK) {
+                return pr_context(status, "%s", sink->name);
+            }
+        }
+        engine->open_count++;
+    }
+    return PR_OK;
+}
+
+pr_status engine_new(struct config *config, struct state *state, bool dry_run,
+                     const struct engine_observer *observer,
+                     struct engine **ret)
+{
+    struct engine *engine = memory_alloc(sizeof(*engine));
+    if (engine == NULL) {
+        return pr_fail(PR_NOMEM, "out of memory");
+    }
+    *engine = (struct engine){.config = config,
+                              .state = state,
+                              .dry_run = dry_run,
+                              .observer = *observer};
+    pr_status status = open_sinks(engine);
+    if (status != PR_OK) {
+        engine_free(engine);
+        return status;
+    }
+    *ret = engine;
+    return PR_OK;
+}
+
+void engine_free(struct engine *engine)
+{
+    if (engine == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < engine->open_count; i++) {
+        struct pr_sink *sink = engine->open_sinks[i];
+        if (sink->class->sink->close != NULL && !engine->dry_run) {
+            sink->class->sink->close(sink);
+        }
+    }
+    while (engine->hosts != NULL) {
+        struct host_limit *host = engine->hosts;
+        engine->hosts = host->next;
+        memory_free(host);
+    }
+    memory_free(engine);
+}
+
+void engine_stop(struct engine *engine)
+{
+    engine->is_stopping = true;
+    pr_event_wake_all(&engine->house_has_room);
+}
+
+const struct engine_progress *engine_progress(const struct engine *engine)
+{
+    return &engine->progress;
+}
+
+static pr_status run_one(void *argument)
+{
+    account_run(argument);
+    return PR_OK;
+}
+
+static bool is_named(const char *const *names, const char *name)
+{
+    if (names == NULL || names[0] == NULL) {
+        return true;
+    }
+    for (; *names != NULL; names++) {
+        if (strcmp(*names, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static pr_status check_names(const struct config *config,
+                             const char *const *names)
+{
+    for (; names != NULL && *names != NULL; names++) {
+        if (config_account(config, *names) == NULL) {
+            return pr_fail(PR_CONFIG, "%s has no account \"%s\"", config->file,
+                           *names);
+        }
+    }
+    return PR_OK;
+}
+
+pr_status engine_fetch(struct engine *engine, const char *const *accounts)
+{
+    const struct config *config = engine->config;
+    pr_status status = check_names(config, accounts);
+    if (status != PR_OK) {
+        return status;
+    }
+    struct account_run *runs =
+        memory_alloc(config->account_count * sizeof(*runs) + 1);
+    if (runs == NULL) {
+        return pr_fail(PR_NOMEM, "out of memory");
+    }
+    struct pr_scope scope;
+    pr_scope_init(&scope);
+    for (size_t i = 0; i < config->account_count; i++) {
+        const struct account *account = &config->accounts[i];
+        if (!is_named(accounts, account->name)) {
+            continue;
+        }
+        runs[i] = (struct account_run){
+            .engine = engine, .account = account, .log = {NULL, account->name}};
+        status = pr_spawn(&scope, account->name, PR_STACK_SESSION, run_one,
+                          &runs[i]);
+        if (status != PR_OK) {
+            pr_log(&engine_log, PR_LOG_ERROR, "%s: %s", account->name,
+                   pr_last_failure()->text);
+            break;
+        }
+    }
+    pr_status joined = pr_scope_join(&scope);
+    memory_free(runs);
+    return status != PR_OK ? status : joined;
+}

@@ -1,0 +1,78 @@
+/*
+ * The engine: takes a configuration and brings the mail home.
+ *
+ * It runs accounts side by side, reports what it does to an observer, and keeps
+ * the one promise: durable in every sink, then noted in the state, then settled
+ * on the server, never in another order.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "lua/config.h"
+#include "state/state.h"
+
+/* What became of one message. All lent for the call. */
+struct message_report {
+    const char *account, *folder;
+    uint32_t uid;
+    const char *message_id, *sender, *subject; /* "" if not known */
+    uint64_t size;                             /* octets on the wire */
+    const char *action; /* "deliver", "move", "leave", "defer", ... */
+    const char *const
+        *targets; /* "maildir:/home/a/Mail/inbox", ends with NULL */
+    const char *rule, *file;
+    int line;                /* 0: no rule, the account's own delivery */
+    const char *status;      /* "done", "later", "failed", "planned" */
+    const char *error;       /* NULL unless later or failed */
+    const struct plan *plan; /* the whole of it; NULL if there is none */
+};
+
+/* How an account's run went. */
+struct account_report {
+    const char *account;
+    pr_status status;  /* of the account; PR_OK also if messages were put off */
+    const char *error; /* NULL if PR_OK */
+    uint64_t messages; /* dealt with in this run */
+    uint64_t octets;   /* of them, on the wire */
+    uint64_t put_off;  /* messages that wait for another try */
+    uint64_t ms;
+};
+
+struct engine_observer {
+    void *user;
+    void (*message)(void *user, const struct message_report *report);
+    void (*account)(void *user, const struct account_report *report);
+};
+
+struct engine_progress {
+    uint64_t messages; /* dealt with */
+    uint64_t expected; /* listed so far */
+    uint64_t octets;   /* read from the wire, of messages */
+    const char *account,
+        *folder; /* where something last moved; NULL: nowhere */
+};
+
+struct engine;
+
+/* `config` and `state` are lent for the engine's life. With `dry_run` nothing
+ * is delivered, noted or settled: messages are fetched, rules run, plans
+ * reported. Opens the sinks; may wait. */
+PR_CHECKED pr_status engine_new(struct config *config, struct state *state,
+                                bool dry_run,
+                                const struct engine_observer *observer,
+                                struct engine **ret);
+void engine_free(struct engine *engine); /* NULL is fine */
+
+/* One pass over the accounts named (ended by NULL), or over all. An account's
+ * trouble is in its report and stops no other. Waits. PR_CONFIG for a name that
+ * no account has (before anything is done). */
+PR_CHECKED pr_status engine_fetch(struct engine *engine,
+                                  const char *const *accounts);
+
+/* Asks for an orderly end: nothing more is asked of any server, what is in hand
+ * is committed and settled. engine_fetch returns soon. Does not wait. */
+void engine_stop(struct engine *engine);
+
+const struct engine_progress *engine_progress(const struct engine *engine);
+
+#endif

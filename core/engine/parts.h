@@ -1,0 +1,235 @@
+/*
+ * The parts the engine is made of, and what they share.
+ *
+ * An account's run has one or more workers, each a fiber with a source (one
+ * connection). A worker takes folders from the account's queue and runs a
+ * session on each: select, reconcile, list, fetch, settle. While a session's
+ * source reads, its children run: a fiber for the rules of each message, and a
+ * fiber for each batch on its way to the sinks.
+ *
+ *   engine.c   the accounts of a run; connections per host; room in the house
+ *   account.c  an account's lock, sources, folders and workers
+ *   session.c  one folder, from select to settle
+ *   ledger.c   the messages of a folder: which are new, owed, done; watermark
+ *   feed.c     what the source pulls requests from and pushes messages to
+ *   decide.c   rules to plan, plan to decision
+ *   batch.c    decided messages to sinks and state, in the one safe order
+ *   settle.c   debts to the server, paid merged
+ *   recover.c  what a crash left: intents looked up
+ *   rematch.c  a folder made anew on the server: known messages found again
+ *   report.c   words for the observer and the history
+ */
+#ifndef ENGINE_PARTS_H
+#define ENGINE_PARTS_H
+
+#include "engine/engine.h"
+
+/* ---- The house ----------------------------------------------------------- */
+
+/* What may be in the house at a time, over all sessions. */
+#define HOUSE_OCTETS ((size_t)6 * 1024 * 1024) /* of spools in memory */
+#define HOUSE_MESSAGES ((size_t)600)
+/* A batch goes off when it has so much. */
+#define BATCH_MESSAGES ((size_t)100)
+#define BATCH_OCTETS ((uint64_t)8 * 1024 * 1024)
+/* Batches of a session that may be on their way at a time. */
+#define BATCHES_IN_FLIGHT 3
+/* Debts that are paid before more is fetched. */
+#define DEBTS_MOST ((size_t)500)
+/* Failures after which a message whose rules fail is delivered by default. */
+#define RULE_TRIES 3
+
+struct engine {
+    struct config *config;
+    struct state *state;
+    bool dry_run;
+    bool is_stopping;
+    struct engine_observer observer;
+    struct engine_progress progress;
+    struct host_limit *hosts;            /* owned list */
+    size_t house_octets, house_messages; /* now in the house */
+    struct pr_event house_has_room;
+    struct pr_sink *
+        *open_sinks; /* owned array; the first `open_count` are open */
+    size_t open_count;
+};
+
+/* Takes one of the places for connections to `host`; waits for one. */
+PR_CHECKED pr_status engine_take_host(struct engine *engine, const char *host);
+void engine_give_host(struct engine *engine, const char *host);
+
+/* ---- An account ---------------------------------------------------------- */
+
+struct account_run {
+    struct engine *engine;
+    const struct account *account;
+    struct pr_log log;
+    struct pr_arena *arena; /* of the run: folder names */
+    const char **folders;   /* the queue */
+    size_t folder_count, folder_next;
+    struct pr_scope workers;
+    size_t worker_count; /* started, with the first */
+    struct account_report report;
+    char error[PR_FAILURE_MAX];
+};
+
+/* Runs the account to its end and fills run->report; never fails itself. */
+void account_run(struct account_run *run);
+/* Notes a failure in the report: the gravest stays. */
+void account_note_failure(struct account_run *run, pr_status status);
+/* A session found much to do while folders wait: may start another worker. */
+void account_wants_help(struct account_run *run);
+
+/* ---- One folder ---------------------------------------------------------- */
+
+/* Where a listed message stands. */
+enum fate {
+    FATE_NEW,    /* listed */
+    FATE_ASKED,  /* handed to the source */
+    FATE_HERE,   /* in the house */
+    FATE_DEALT,  /* noted in the state, or left without a need to be */
+    FATE_DROPPED /* did not come this time; the next run lists it again */
+};
+
+struct entry {
+    struct pr_item item;
+    enum fate fate;
+    unsigned tries; /* failures so far, from the state */
+    bool has_row;   /* the state knows it: deliveries may be done already */
+    struct letter *letter; /* while it is in the house */
+    pr_status trouble;     /* why it could not be fetched; PR_OK: it could */
+    const char *trouble_text;
+};
+
+/* The messages of a folder in this run, by ascending UID. */
+struct ledger {
+    struct pr_arena *arena; /* lent */
+    struct entry **entries;
+    size_t count, allocated;
+    size_t next;        /* the next to be asked for */
+    size_t first_open;  /* all before it are FATE_DEALT */
+    uint32_t next_uid;  /* the watermark once all are dealt with */
+    uint32_t watermark; /* as in the state */
+};
+
+/* Appends a copy; *ret is lent. */
+PR_CHECKED pr_status ledger_add(struct ledger *ledger,
+                                const struct pr_item *item, struct entry **ret);
+/* The watermark that holds now; only ever grows. */
+uint32_t ledger_watermark(struct ledger *ledger);
+
+struct session {
+    struct account_run *run;
+    struct engine *engine;
+    const struct account *account;
+    struct pr_source *source;
+    const char *folder;
+    struct pr_log log;
+    struct pr_arena *arena;
+    struct pr_mailbox mailbox;
+    struct state_folder record;
+    struct state_row *rows; /* of the state, at the start; by ascending UID */
+    size_t row_count;
+    struct pr_arena *slice; /* of the part of the folder that is worked on */
+    struct ledger ledger;
+    struct pr_feed feed;     /* found again with a cast in feed.c */
+    struct pr_scope rules;   /* a fiber for each message */
+    struct pr_scope batches; /* a fiber for each batch */
+    size_t rules_running;
+    size_t batches_running;
+    struct batch *batch; /* being filled; NULL: none */
+    struct pr_semaphore batch_places;
+    struct pr_event changed; /* a batch or a rule ended */
+    struct debtor *debts;    /* owed now, to be settled; list */
+    size_t debt_count;
+    uint64_t asked;    /* messages asked for in this run */
+    pr_status failure; /* the first that ended the session's work */
+    char failure_text[PR_FAILURE_MAX];
+};
+
+/* Runs one folder. PR_GONE: it is not there. Other failures: the source is of
+ * no more use. */
+PR_CHECKED pr_status session_run(struct account_run *run,
+                                 struct pr_source *source, const char *folder);
+/* Notes a failure that ends this session's work, for when its fibers join. */
+void session_fail(struct session *session, pr_status status);
+
+/* The feed over a session's ledger. */
+void feed_init(struct session *session);
+
+/* ---- One message --------------------------------------------------------- */
+
+/* A message with what is to be done with it. */
+struct letter {
+    struct letter *next;
+    struct session *session;
+    struct entry *entry;
+    struct message *message; /* owned */
+    size_t room;             /* octets it holds of the house */
+    /* the decision */
+    const struct plan_entry *final; /* NULL: default delivery */
+    struct target *targets;
+    size_t target_count;
+    struct state_row row;    /* with its debt */
+    bool is_put_off;         /* m:defer: row.due says until when */
+    const char *trouble;     /* why it is put off; NULL: none */
+    bool is_trouble_final;   /* a sink refused it for good */
+    struct pr_spool *edited; /* owned; what is delivered if headers change */
+    struct pr_delivery *deliveries; /* one for each target */
+    struct pr_sink **sinks;         /* beside deliveries */
+    size_t delivery_count;
+    char key[33];
+};
+
+void letter_free(struct letter *letter); /* gives its room back; NULL is fine */
+
+/* Runs the rules and fills the decision. PR_CANCELLED; other trouble is in the
+ * letter. */
+PR_CHECKED pr_status decide(struct letter *letter);
+
+/* A letter is decided: takes it into the session's batch, and sends that off
+ * when it is full. Waits while too many are on their way. */
+void batch_take(struct session *session, struct letter *letter);
+/* Sends off what has been collected. */
+void batch_flush(struct session *session);
+
+/* ---- After a crash, after a change of the server ---------------------------
+ */
+
+/* A message whose server part is owed. */
+struct debtor {
+    struct debtor *next;
+    struct pr_item item;
+    struct state_debt debt;
+};
+
+/* Is there anything in it? */
+bool is_owing(const struct state_debt *debt);
+/* Copies and queues; what is owed by a slice is to be paid before it ends. */
+PR_CHECKED pr_status session_owe(struct session *session,
+                                 const struct pr_item *item,
+                                 const struct state_debt *debt);
+/* Pays what is owed now. Failures of single messages stay owed. */
+PR_CHECKED pr_status session_settle(struct session *session);
+
+/* Looks at the rows of INTENT: those that happened become OWED or SETTLED, in
+ * the state and in `rows`. */
+PR_CHECKED pr_status recover_intents(struct session *session,
+                                     struct state_row *rows, size_t count);
+
+/* The folder has a new UIDVALIDITY: finds known messages again by size and
+ * header, and notes the new validity. */
+PR_CHECKED pr_status rematch(struct session *session);
+
+/* The sink of that name, NULL if the configuration has it no more. */
+struct pr_sink *engine_sink(const struct engine *engine, const char *name);
+
+/* ---- Words ----------------------------------------------------------------
+ */
+
+/* Tells the observer, and the history if `changes` is not NULL. `outcome`:
+ * "done", "later", "failed", "planned". */
+void report_letter(struct letter *letter, struct state_changes *changes,
+                   const char *outcome);
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * What a crash left: deliveries that were intended, and may have happened.
+ */
+#include <time.h>
+
+#include "engine/parts.h"
+
+/* Did it happen? A sink that cannot tell, or that the configuration has no
+ * more, makes it a no: better twice than never. */
+static bool has_happened(struct session *session, const struct state_row *row,
+                         const struct state_delivery *delivery)
+{
+    struct pr_sink *sink = engine_sink(session->engine, delivery->sink);
+    const struct pr_sink_ops *ops = sink != NULL ? sink->class->sink : NULL;
+    pr_status status = PR_DOUBT;
+    if (ops != NULL && ops->recover != NULL) {
+        status = ops->recover(sink, delivery->key, delivery->receipt);
+    }
+    if (status != PR_OK && status != PR_GONE) {
+        pr_log(&session->log, PR_LOG_WARNING,
+               "message %u was on its way to %s when postrider last ended; "
+               "whether it arrived cannot be told, so it is delivered (again)",
+               row->uid, delivery->sink);
+    }
+    return status == PR_OK;
+}
+
+static void note_recovered(struct session *session,
+                           struct state_changes *changes,
+                           const struct state_row *row,
+                           const struct state_delivery *delivery)
+{
+    struct state_event event = {
+        .time = time(NULL),
+        .account = session->account->name,
+        .folder = session->folder,
+        .uid = row->uid,
+        .action = "deliver",
+        .target = delivery->sink,
+        .outcome = "done",
+        .reason = "found delivered after a crash",
+    };
+    state_history(changes, &event);
+}
+
+static pr_status recover_one(struct session *session,
+                             struct state_changes *changes,
+                             struct state_row *row)
+{
+    struct state_delivery *deliveries;
+    size_t count;
+    pr_status status =
+        state_deliveries(session->engine->state, session->record.id, row->uid,
+                         session->arena, &deliveries, &count);
+    if (status != PR_OK) {
+        return status;
+    }
+    size_t done = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!deliveries[i].is_done) {
+            deliveries[i].is_done = has_happened(session, row, &deliveries[i]);
+            if (deliveries[i].is_done) {
+                state_delivered(changes, session->record.id, row,
+                                deliveries[i].sink, deliveries[i].folder);
+                note_recovered(session, changes, row, &deliveries[i]);
+            }
+        }
+        done += deliveries[i].is_done;
+    }
+    if (count > 0 && done == count) {
+        row->stage = is_owing(&row->debt) ? STAGE_OWED : STAGE_SETTLED;
+        state_safe(changes, session->record.id, row);
+    }
+    return PR_OK;
+}
+
+pr_status recover_intents(struct session *session, struct state_row *rows,
+                          size_t count)
+{
+    struct state_changes *changes = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].stage != STAGE_INTENT) {
+            continue;
+        }
+        pr_status status = PR_OK;
+        if (changes == NULL) {
+            status = state_begin(session->engine->state, &changes);
+        }
+        if (status == PR_OK) {
+            status = recover_one(session, changes, &rows[i]);
+        }
+        if (status != PR_OK) {
+            state_drop(changes);
+            return status;
+        }
+    }
+    return changes == NULL ? PR_OK : state_commit(changes);
+}

@@ -1,0 +1,492 @@
+/*
+ * The engine between a source and sinks in memory, with a real state.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "engine/parts.h"
+#include "fake.h"
+#include "fiber/loop.h"
+
+/* ---- A configuration made by hand -------------------------------------------
+ */
+
+static const char *const inbox[] = {"INBOX", NULL};
+
+struct bench {
+    char directory[64];
+    struct pr_sink sinks[2];
+    struct pr_sink *sink_list[2];
+    struct target targets[2];
+    struct account account;
+    struct config config;
+    bool dry_run;
+    /* of the last run */
+    struct account_report report;
+    char error[PR_FAILURE_MAX];
+    size_t planned, done, later, failed;
+};
+
+static struct bench bench;
+
+static int set_up(void **state)
+{
+    (void)state;
+    fake_reset();
+    memset(&bench, 0, sizeof(bench));
+    strcpy(bench.directory, "/tmp/postrider-engine-XXXXXX");
+    assert_non_null(mkdtemp(bench.directory));
+    bench.sinks[0] = (struct pr_sink){.class = &fake_sink_class,
+                                      .name = "memory:one",
+                                      .state = &fake_mailbox};
+    bench.sinks[1] = (struct pr_sink){
+        .class = &fake_sink_class, .name = "memory:two", .state = &fake_other};
+    bench.sink_list[0] = &bench.sinks[0];
+    bench.sink_list[1] = &bench.sinks[1];
+    bench.targets[0] = (struct target){&bench.sinks[0], "in"};
+    bench.targets[1] = (struct target){&bench.sinks[1], "in"};
+    bench.account = (struct account){.name = "a",
+                                     .source = &fake_source_class,
+                                     .folders = inbox,
+                                     .deliver = bench.targets,
+                                     .deliver_count = 1,
+                                     .connections = 2};
+    bench.config = (struct config){.file = "config.lua",
+                                   .state_dir = bench.directory,
+                                   .connections_per_host = 2,
+                                   .accounts = &bench.account,
+                                   .account_count = 1,
+                                   .sinks = bench.sink_list,
+                                   .sink_count = 2};
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    char command[100];
+    snprintf(command, sizeof(command), "rm -rf '%s'", bench.directory);
+    return system(command) == 0 ? 0 : -1;
+}
+
+static void on_message(void *user, const struct message_report *report)
+{
+    (void)user;
+    bench.planned += strcmp(report->status, "planned") == 0;
+    bench.done += strcmp(report->status, "done") == 0;
+    bench.later += strcmp(report->status, "later") == 0;
+    bench.failed += strcmp(report->status, "failed") == 0;
+}
+
+static void on_account(void *user, const struct account_report *report)
+{
+    (void)user;
+    bench.report = *report;
+    snprintf(bench.error, sizeof(bench.error), "%s",
+             report->error != NULL ? report->error : "");
+}
+
+static pr_status run_fiber(void *argument)
+{
+    (void)argument;
+    struct state *state;
+    struct engine *engine;
+    struct engine_observer observer = {NULL, on_message, on_account};
+    assert_int_equal(state_open(bench.directory, &state), PR_OK);
+    assert_int_equal(
+        engine_new(&bench.config, state, bench.dry_run, &observer, &engine),
+        PR_OK);
+    pr_status status = engine_fetch(engine, NULL);
+    engine_free(engine);
+    state_close(state);
+    return status;
+}
+
+/* One `postrider fetch`. */
+static void run(void)
+{
+    bench.planned = bench.done = bench.later = bench.failed = 0;
+    assert_int_equal(loop_run(2, run_fiber, NULL), PR_OK);
+}
+
+static void add_many(size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char subject[30];
+        snprintf(subject, sizeof(subject), "m%zu", fake_server.count + 1);
+        fake_add(subject);
+    }
+}
+
+/* ---- Tests
+ * --------------------------------------------------------------------- */
+
+static void everything_comes_once(void **state)
+{
+    (void)state;
+    add_many(250);
+    fake_server.messages[3].flags = PR_FLAG_SEEN | PR_FLAG_FLAGGED;
+    run();
+    assert_int_equal(bench.report.status, PR_OK);
+    assert_int_equal(bench.done, 250);
+    assert_int_equal(fake_mailbox.count, 250);
+    assert_string_equal(fake_mailbox.deliveries[0].folder, "in");
+    assert_string_equal(fake_mailbox.deliveries[0].text,
+                        "Message-ID: <m1@fake.example>\nSubject: m1\n\nbody "
+                        "of m1\n");
+    assert_int_equal(fake_mailbox.deliveries[3].flags,
+                     PR_FLAG_SEEN | PR_FLAG_FLAGGED);
+    run();
+    assert_int_equal(bench.done, 0);
+    assert_int_equal(fake_mailbox.count, 250);
+    assert_int_equal(fake_server.bodies, 250);
+}
+
+static void a_poll_that_finds_nothing_lists_nothing(void **state)
+{
+    (void)state;
+    add_many(5);
+    run();
+    fake_server.lists = 0;
+    run();
+    assert_int_equal(fake_server.lists, 0);
+    assert_int_equal(fake_server.settled, 0);
+}
+
+static void only_the_new_ones_come(void **state)
+{
+    (void)state;
+    add_many(20);
+    run();
+    add_many(10);
+    run();
+    assert_int_equal(bench.done, 10);
+    assert_int_equal(fake_server.bodies, 30);
+    assert_int_equal(fake_mailbox.count, 30);
+}
+
+static void deletion_follows_delivery(void **state)
+{
+    (void)state;
+    bench.account.after = AFTER_DELETE;
+    add_many(700);
+    run();
+    assert_int_equal(bench.report.status, PR_OK);
+    assert_int_equal(fake_mailbox.count, 700);
+    assert_int_equal(fake_server.count, 0);
+    assert_int_equal(fake_server.unsafe_deeds, 0);
+    run();
+    assert_int_equal(fake_mailbox.count, 700);
+}
+
+static void deletion_can_come_later(void **state)
+{
+    (void)state;
+    bench.account.after = AFTER_DELETE_LATER;
+    bench.account.after_delay = 3600 * 1000;
+    add_many(3);
+    run();
+    run();
+    assert_int_equal(fake_server.count, 3);
+    bench.account.after_delay = 0;
+    add_many(1);
+    run();
+    run();
+    assert_int_equal(fake_server.count, 3);
+    assert_int_equal(fake_mailbox.count, 4);
+}
+
+static void seen_is_set_on_the_server_alone(void **state)
+{
+    (void)state;
+    bench.account.after = AFTER_SEEN;
+    add_many(2);
+    run();
+    assert_int_equal(fake_server.messages[0].flags, PR_FLAG_SEEN);
+    assert_int_equal(fake_mailbox.deliveries[0].flags, 0);
+}
+
+static void read_only_accounts_change_nothing(void **state)
+{
+    (void)state;
+    bench.account.after = AFTER_DELETE;
+    bench.account.read_only = true;
+    add_many(2);
+    run();
+    assert_int_equal(fake_server.count, 2);
+    assert_int_equal(fake_server.settled, 0);
+    assert_int_equal(fake_mailbox.count, 2);
+}
+
+static void a_full_disk_puts_off_and_loses_nothing(void **state)
+{
+    (void)state;
+    add_many(10);
+    fake_mailbox.fail_next = 4;
+    fake_mailbox.failure = PR_FULL;
+    run();
+    assert_int_equal(bench.done, 6);
+    assert_int_equal(bench.later, 4);
+    assert_int_equal(bench.report.put_off, 4);
+    run();
+    assert_int_equal(bench.done, 4);
+    assert_int_equal(fake_mailbox.count, 10);
+    for (size_t i = 1; i <= 10; i++) {
+        char subject[30];
+        snprintf(subject, sizeof(subject), "m%zu", i);
+        assert_int_equal(fake_count(&fake_mailbox, subject), 1);
+    }
+}
+
+static void a_retry_goes_only_to_the_sink_that_lacks_it(void **state)
+{
+    (void)state;
+    bench.account.deliver_count = 2;
+    bench.account.after = AFTER_DELETE;
+    add_many(3);
+    fake_other.fail_next = 2;
+    fake_other.failure = PR_FULL;
+    run();
+    assert_int_equal(fake_mailbox.count, 3);
+    assert_int_equal(fake_other.count, 1);
+    assert_int_equal(fake_server.count, 2);
+    run();
+    assert_int_equal(fake_mailbox.count, 3);
+    assert_int_equal(fake_other.count, 3);
+    assert_int_equal(fake_server.count, 0);
+    assert_int_equal(fake_server.unsafe_deeds, 0);
+}
+
+static void a_refused_message_holds_up_no_other(void **state)
+{
+    (void)state;
+    bench.targets[0].folder = "refused";
+    add_many(1);
+    run();
+    assert_int_equal(bench.failed, 1);
+    bench.targets[0].folder = "in";
+    add_many(5);
+    fake_server.messages[2].trouble = PR_REFUSED;
+    run();
+    assert_int_equal(fake_mailbox.count, 5);
+    assert_int_equal(bench.report.put_off, 1);
+    fake_server.messages[2].trouble = PR_OK;
+    run();
+    assert_int_equal(fake_mailbox.count, 6);
+}
+
+static void a_broken_line_is_gone_on_with(void **state)
+{
+    (void)state;
+    add_many(300);
+    fake_server.lose_line_after = 120;
+    run();
+    assert_int_equal(bench.report.status, PR_NETWORK);
+    assert_string_equal(bench.error, "the line broke");
+    assert_int_equal(fake_mailbox.count, 120);
+    fake_server.lose_line_after = 0;
+    run();
+    assert_int_equal(bench.report.status, PR_OK);
+    assert_int_equal(fake_mailbox.count, 300);
+    assert_int_equal(fake_server.bodies, 300);
+}
+
+static void a_new_validity_delivers_nothing_again(void **state)
+{
+    (void)state;
+    add_many(40);
+    fake_add("twin");
+    fake_add("twin");
+    run();
+    fake_renumber(8, 500);
+    fake_add("new");
+    fake_server.bodies = 0;
+    run();
+    assert_int_equal(bench.report.status, PR_OK);
+    assert_int_equal(fake_server.bodies, 1);
+    assert_int_equal(fake_mailbox.count, 43);
+    assert_int_equal(fake_count(&fake_mailbox, "twin"), 2);
+    assert_int_equal(fake_count(&fake_mailbox, "new"), 1);
+    run();
+    assert_int_equal(fake_mailbox.count, 43);
+}
+
+static void a_third_twin_after_a_new_validity_is_new(void **state)
+{
+    (void)state;
+    fake_add("twin");
+    fake_add("twin");
+    run();
+    fake_add("twin");
+    fake_renumber(8, 10);
+    run();
+    assert_int_equal(fake_count(&fake_mailbox, "twin"), 3);
+}
+
+static void a_first_run_can_leave_what_is_there(void **state)
+{
+    (void)state;
+    bench.account.start = START_NOW;
+    add_many(5);
+    run();
+    assert_int_equal(fake_mailbox.count, 0);
+    add_many(2);
+    run();
+    assert_int_equal(fake_mailbox.count, 2);
+    fake_renumber(9, 100);
+    run();
+    assert_int_equal(fake_mailbox.count, 2);
+}
+
+static void limits_leave_messages_on_the_server(void **state)
+{
+    (void)state;
+    bench.account.after = AFTER_DELETE;
+    bench.account.limit_messages = 4;
+    bench.account.limit_size = 150;
+    add_many(6);
+    memset(fake_server.messages[0].text + 70, 'x', 100);
+    run();
+    assert_int_equal(fake_mailbox.count, 4);
+    assert_int_equal(fake_server.count, 2);
+    assert_int_equal(bench.report.put_off, 0);
+    bench.account.limit_size = 0;
+    run();
+    assert_int_equal(fake_mailbox.count, 6);
+    assert_int_equal(fake_server.count, 0);
+}
+
+static void a_dry_run_changes_nothing(void **state)
+{
+    (void)state;
+    bench.account.after = AFTER_DELETE;
+    bench.dry_run = true;
+    add_many(4);
+    run();
+    assert_int_equal(bench.planned, 4);
+    assert_int_equal(fake_mailbox.count, 0);
+    assert_int_equal(fake_server.count, 4);
+    bench.dry_run = false;
+    run();
+    assert_int_equal(fake_mailbox.count, 4);
+    assert_int_equal(fake_server.count, 0);
+}
+
+/* ---- After a crash
+ * ---------------------------------------------------------------- */
+
+/* Leaves the state as a crash between intent and safe would: message 1 was
+ * delivered, message 2 was not. */
+static pr_status leave_intents(void *argument)
+{
+    (void)argument;
+    struct state *store;
+    struct state_folder folder;
+    struct state_changes *changes;
+    assert_int_equal(state_open(bench.directory, &store), PR_OK);
+    assert_int_equal(state_folder(store, "a", "INBOX", &folder), PR_OK);
+    assert_int_equal(state_begin(store, &changes), PR_OK);
+    state_new_validity(changes, folder.id, fake_server.uidvalidity);
+    for (uint32_t uid = 1; uid <= 2; uid++) {
+        char key[20];
+        snprintf(key, sizeof(key), "key%u", uid);
+        struct state_row row = {.uid = uid, .stage = STAGE_INTENT};
+        struct state_delivery delivery = {
+            .sink = "memory:one", .folder = "in", .key = key, .receipt = "in"};
+        row.debt.remove = true;
+        state_intend(changes, folder.id, &row, &delivery, 1);
+    }
+    assert_int_equal(state_commit(changes), PR_OK);
+    state_close(store);
+    return PR_OK;
+}
+
+static void what_a_crash_left_is_looked_up(void **state)
+{
+    (void)state;
+    bench.account.after = AFTER_DELETE;
+    add_many(3);
+    strcpy(fake_mailbox.deliveries[0].key, "key1");
+    strcpy(fake_mailbox.deliveries[0].text, "Subject: m1\n");
+    fake_mailbox.count = 1;
+    assert_int_equal(loop_run(1, leave_intents, NULL), PR_OK);
+    run();
+    assert_int_equal(fake_mailbox.count, 3);
+    assert_int_equal(fake_server.bodies, 2);
+    assert_int_equal(fake_server.count, 0);
+    assert_int_equal(fake_count(&fake_mailbox, "m1"), 1);
+}
+
+static void what_cannot_be_told_is_delivered_again(void **state)
+{
+    (void)state;
+    add_many(2);
+    fake_mailbox.recover_says = PR_DOUBT;
+    assert_int_equal(loop_run(1, leave_intents, NULL), PR_OK);
+    run();
+    assert_int_equal(fake_mailbox.count, 2);
+    run();
+    assert_int_equal(fake_mailbox.count, 2);
+}
+
+/* ---- The ledger
+ * -------------------------------------------------------------------- */
+
+static void the_watermark_stops_at_the_first_open_message(void **state)
+{
+    (void)state;
+    struct ledger ledger = {
+        .arena = pr_arena_new(), .watermark = 5, .next_uid = 20};
+    struct entry *entries[4];
+    uint32_t uids[] = {3, 7, 9, 12};
+    for (size_t i = 0; i < 4; i++) {
+        struct pr_item item = {.uid = uids[i]};
+        assert_int_equal(ledger_add(&ledger, &item, &entries[i]), PR_OK);
+    }
+    assert_int_equal(ledger_watermark(&ledger), 7);
+    entries[2]->fate = FATE_DEALT;
+    assert_int_equal(ledger_watermark(&ledger), 7);
+    entries[1]->fate = FATE_DEALT;
+    assert_int_equal(ledger_watermark(&ledger), 12);
+    entries[3]->fate = FATE_DEALT;
+    assert_int_equal(ledger_watermark(&ledger), 20);
+    pr_arena_free(ledger.arena);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(everything_comes_once),
+        TEST(a_poll_that_finds_nothing_lists_nothing),
+        TEST(only_the_new_ones_come),
+        TEST(deletion_follows_delivery),
+        TEST(deletion_can_come_later),
+        TEST(seen_is_set_on_the_server_alone),
+        TEST(read_only_accounts_change_nothing),
+        TEST(a_full_disk_puts_off_and_loses_nothing),
+        TEST(a_retry_goes_only_to_the_sink_that_lacks_it),
+        TEST(a_refused_message_holds_up_no_other),
+        TEST(a_broken_line_is_gone_on_with),
+        TEST(a_new_validity_delivers_nothing_again),
+        TEST(a_third_twin_after_a_new_validity_is_new),
+        TEST(a_first_run_can_leave_what_is_there),
+        TEST(limits_leave_messages_on_the_server),
+        TEST(a_dry_run_changes_nothing),
+        TEST(what_a_crash_left_is_looked_up),
+        TEST(what_cannot_be_told_is_delivered_again),
+        cmocka_unit_test(the_watermark_stops_at_the_first_open_message),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
