@@ -250,6 +250,13 @@ static pr_status resume(struct tls *tls, const struct pr_net_options *net,
     return PR_OK;
 }
 
+/* Before TLS 1.3 a session that was resumed can be resumed again. */
+static void keep_old_session(struct tls *tls)
+{
+    if (SSL_session_reused(tls->ssl) && SSL_version(tls->ssl) < TLS1_3_VERSION)
+        tls_session_keep(tls->peer.session_key, SSL_get1_session(tls->ssl));
+}
+
 static pr_status shake_hands(struct tls *tls, pr_time deadline)
 {
     for (;;) {
@@ -290,6 +297,7 @@ pr_status tls_connect(struct transport *below, const struct pr_net_options *net,
         return status;
     }
     tls->is_up = true;
+    keep_old_session(tls);
     pr_log(log, PR_LOG_DEBUG, "%s, %s%s", SSL_get_version(tls->ssl),
            SSL_get_cipher_name(tls->ssl),
            SSL_session_reused(tls->ssl) ? ", resumed" : "");

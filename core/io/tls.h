@@ -42,7 +42,9 @@ PR_CHECKED pr_status tls_context(const struct pr_net_options *net,
  * session. memory_free() it. */
 PR_CHECKED pr_status tls_session_key(const struct pr_net_options *net,
                                      uint16_t port, char **ret);
-/* A session to resume, or NULL; SSL_SESSION_free it. */
+/* A session to resume, or NULL; SSL_SESSION_free it. It is no longer kept: a
+ * ticket of TLS 1.3 is shown once (RFC 8446, C.4), and one that a server chokes
+ * on is not tried again. */
 SSL_SESSION *tls_session_take(const char *key);
 /* Takes `session`. */
 void tls_session_keep(const char *key, SSL_SESSION *session);

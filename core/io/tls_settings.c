@@ -238,20 +238,16 @@ SSL_SESSION *tls_session_take(const char *key)
     size_t i = 0;
 
     while (i < SESSIONS_MAX && sessions[i].key != NULL) {
-        SSL_SESSION *session = sessions[i].session;
         if (strcmp(sessions[i].key, key) != 0) {
             i++;
             continue;
         }
-        bool usable = is_usable(session);
-        if (usable)
-            SSL_SESSION_up_ref(session);
-        /* RFC 8446, C.4: a ticket is shown once. */
-        if (!usable ||
-            SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION)
-            drop_session(i);
-        if (usable)
+        SSL_SESSION *session = sessions[i].session;
+        SSL_SESSION_up_ref(session);
+        drop_session(i);
+        if (is_usable(session))
             return session;
+        SSL_SESSION_free(session);
     }
     return NULL;
 }

@@ -496,6 +496,67 @@ static void a_session_is_resumed_by_the_same_settings_only(void **state)
     run(resumption, &versions[1]);
 }
 
+static pr_status talk_in_session(void *server)
+{
+    pr_status status = connect_to(server);
+
+    if (status == PR_OK)
+        talk();
+    return status;
+}
+
+static pr_status small_stack(void *unused)
+{
+    struct tls_server server;
+    struct pr_scope scope;
+
+    (void)unused;
+    server_start(&server, &good);
+    pr_scope_init(&scope);
+    assert_int_equal(
+        pr_spawn(&scope, "session", PR_STACK_SESSION, talk_in_session, &server),
+        PR_OK);
+    assert_int_equal(pr_scope_join(&scope), PR_OK);
+    server_stop(&server);
+    return PR_OK;
+}
+
+static void a_handshake_fits_the_stack_of_a_session(void **state)
+{
+    (void)state;
+    run(small_stack, NULL);
+}
+
+static pr_status tunnel(void *unused)
+{
+    struct tls_server server;
+    char script[128];
+    const char *const argv[] = {"bash", "-c", script, NULL};
+
+    (void)unused;
+    server_start(&server, &good);
+    snprintf(script, sizeof(script),
+             "exec 3<>/dev/tcp/127.0.0.1/%u; cat <&3 & exec cat >&3",
+             (unsigned)server.peer.port);
+    net.tunnel = argv;
+    net.host = NULL;
+    assert_int_equal(connect_to(&server), PR_OK);
+    talk();
+    net.verify_name = "other.test";
+    assert_refused(&server, "tunnel bash: certificate refused: hostname");
+    net.verify_name = NULL;
+    assert_int_equal(connect_to(&server), PR_CONFIG);
+    assert_words("TLS through a tunnel needs host or verify_name");
+    server_stop(&server);
+    return PR_OK;
+}
+
+static void a_tunnel_carries_tls(void **state)
+{
+    (void)state;
+    run(tunnel, NULL);
+}
+
 static pr_status changed_authority(void *unused)
 {
     struct tls_server server;
@@ -785,6 +846,8 @@ int main(void)
         cmocka_unit_test_setup(an_old_tls_is_refused, reset),
         cmocka_unit_test_setup(a_session_is_resumed_by_the_same_settings_only,
                                reset),
+        cmocka_unit_test_setup(a_handshake_fits_the_stack_of_a_session, reset),
+        cmocka_unit_test_setup(a_tunnel_carries_tls, reset),
         cmocka_unit_test_setup(a_changed_ca_file_counts_at_once, reset),
         cmocka_unit_test_setup(a_client_certificate_is_shown, reset),
         cmocka_unit_test_setup(a_handshake_that_does_not_come_ends, reset),
