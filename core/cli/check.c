@@ -14,9 +14,9 @@ static const char *plural(size_t count)
 static int run(const struct invocation *invocation)
 {
     struct config *config;
-    pr_status status = load_config(invocation, &config);
-    if (status != PR_OK) {
-        return complain(status);
+    int failed = load_config(invocation, &config);
+    if (failed != 0) {
+        return failed;
     }
     printf("%s: no problem found (%zu account%s, %zu rule%s, %zu place%s to "
            "deliver to)\n",

@@ -54,22 +54,24 @@ int complain(pr_status status)
     return exit_status_of(status);
 }
 
-pr_status load_config(const struct invocation *invocation, struct config **ret)
+/* config_load logs all that is wrong by itself. */
+static int load_file(const char *file, struct config **ret)
 {
-    struct pr_arena *arena = pr_arena_new();
-    if (arena == NULL) {
-        return PR_NOMEM;
-    }
+    pr_status status = config_load(file, ret);
+    return status == PR_IO ? EX_CONFIG : exit_status_of(status);
+}
+
+int load_config(const struct invocation *invocation, struct config **ret)
+{
     const char *file;
-    pr_status status = registry_load();
+    struct pr_arena *arena = pr_arena_new();
+    pr_status status = arena == NULL ? PR_NOMEM : registry_load();
     if (status == PR_OK) {
         status = config_find(invocation->config_file, arena, &file);
     }
-    if (status == PR_OK) {
-        status = config_load(file, ret);
-    }
+    int result = status == PR_OK ? load_file(file, ret) : complain(status);
     pr_arena_free(arena);
-    return status;
+    return result;
 }
 
 /* ---- Help -------------------------------------------------------------------

@@ -45,8 +45,8 @@ int exit_status_of(pr_status status);
 int complain(pr_status status);
 
 struct config;
-/* Loads the plugins, then the configuration that the invocation names. */
-PR_CHECKED pr_status load_config(const struct invocation *invocation,
-                                 struct config **ret);
+/* Loads the plugins, then the configuration that the invocation names. Returns
+ * 0, or the exit status after it has said what is wrong. */
+int load_config(const struct invocation *invocation, struct config **ret);
 
 #endif

@@ -111,12 +111,12 @@ static pr_status run_pass(void *argument)
 static int run(const struct invocation *invocation)
 {
     struct pass pass = {.invocation = invocation};
-    pr_status status = load_config(invocation, &pass.config);
-    if (status != PR_OK) {
-        return complain(status);
+    int failed = load_config(invocation, &pass.config);
+    if (failed != 0) {
+        return failed;
     }
     report_init(&pass.report, invocation);
-    status = loop_run(4, run_pass, &pass);
+    pr_status status = loop_run(4, run_pass, &pass);
     config_free(pass.config);
     if (status != PR_OK && status != PR_CANCELLED) {
         return complain(status);

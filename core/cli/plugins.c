@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/text.h"
 #include "cli/cli.h"
 #include "plugin/registry.h"
 
@@ -91,6 +92,39 @@ static bool show(const char *name)
     return is_found;
 }
 
+#define NAMES_MOST 200
+
+struct names {
+    const char *names[NAMES_MOST + 1]; /* ended by NULL */
+    size_t count;
+};
+
+static void add_name(void *user, const struct pr_plugin *plugin,
+                     const struct pr_class *class)
+{
+    (void)plugin;
+    struct names *names = user;
+    if (names->count < NAMES_MOST) {
+        names->names[names->count++] = class->name;
+    }
+}
+
+static void say_unknown(const char *name)
+{
+    struct names names = {0};
+    registry_each_class(add_name, &names);
+    const char *nearest = text_nearest(name, names.names);
+    if (nearest != NULL) {
+        fprintf(stderr, "postrider: no plugin \"%s\"; did you mean \"%s\"?\n",
+                name, nearest);
+    } else {
+        fprintf(stderr,
+                "postrider: no plugin \"%s\"; `postrider plugins` lists "
+                "those there are\n",
+                name);
+    }
+}
+
 static int run(const struct invocation *invocation)
 {
     pr_status status = registry_load();
@@ -103,10 +137,7 @@ static int run(const struct invocation *invocation)
     int result = EX_OK;
     for (char **name = invocation->arguments; *name != NULL; name++) {
         if (!show(*name)) {
-            fprintf(stderr,
-                    "postrider: no plugin \"%s\"; `postrider plugins` lists "
-                    "those there are\n",
-                    *name);
+            say_unknown(*name);
             result = EX_UNAVAILABLE;
         }
     }

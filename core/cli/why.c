@@ -150,12 +150,12 @@ static int run(const struct invocation *invocation)
         return EX_USAGE;
     }
     struct config *config;
-    pr_status status = load_config(invocation, &config);
-    if (status != PR_OK) {
-        return complain(status);
+    int failed = load_config(invocation, &config);
+    if (failed != 0) {
+        return failed;
     }
     struct question question = {invocation, config, EX_OK};
-    status = loop_run(1, ask, &question);
+    pr_status status = loop_run(1, ask, &question);
     config_free(config);
     return status == PR_OK ? question.exit_status : complain(status);
 }

@@ -366,6 +366,32 @@ static void note_letter(struct state_changes *changes, struct letter *letter)
     report_letter(letter, changes, "done");
 }
 
+/* One line for all that fared alike, as on a full disk. */
+static void log_put_off(const struct batch *batch)
+{
+    const char *why = NULL;
+    size_t count = 0;
+    uint32_t uid = 0;
+    for (const struct letter *letter = batch->first; letter != NULL;
+         letter = letter->next) {
+        if (letter->trouble == NULL || letter->is_put_off ||
+            letter->is_rule_failure) {
+            continue;
+        }
+        if (count++ == 0) {
+            why = letter->trouble;
+            uid = letter->row.uid;
+        }
+    }
+    if (count == 1) {
+        pr_log(&batch->session->log, PR_LOG_ERROR, "message %u: %s", uid, why);
+    } else if (count > 1) {
+        pr_log(&batch->session->log, PR_LOG_ERROR,
+               "message %u and %zu more were not delivered: %s", uid, count - 1,
+               why);
+    }
+}
+
 static pr_status note_results(struct batch *batch)
 {
     struct session *session = batch->session;
@@ -378,6 +404,7 @@ static pr_status note_results(struct batch *batch)
          letter = letter->next) {
         note_letter(changes, letter);
     }
+    log_put_off(batch);
     state_watermark(changes, session->record.id,
                     ledger_watermark(&session->ledger));
     return state_commit(changes);

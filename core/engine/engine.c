@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "engine/parts.h"
 
 struct host_limit {
@@ -151,13 +152,33 @@ static bool is_named(const char *const *names, const char *name)
     return false;
 }
 
+static pr_status no_such_account(const struct config *config, const char *name)
+{
+    const char *nearest = NULL;
+    const char **names =
+        memory_alloc((config->account_count + 1) * sizeof(*names));
+    for (size_t i = 0; names != NULL && i < config->account_count; i++) {
+        names[i] = config->accounts[i].name;
+    }
+    if (names != NULL) {
+        names[config->account_count] = NULL;
+        nearest = text_nearest(name, names);
+    }
+    memory_free(names);
+    return nearest != NULL
+               ? pr_fail(PR_CONFIG,
+                         "%s has no account \"%s\"; did you mean \"%s\"?",
+                         config->file, name, nearest)
+               : pr_fail(PR_CONFIG, "%s has no account \"%s\"", config->file,
+                         name);
+}
+
 static pr_status check_names(const struct config *config,
                              const char *const *names)
 {
     for (; names != NULL && *names != NULL; names++) {
         if (config_account(config, *names) == NULL) {
-            return pr_fail(PR_CONFIG, "%s has no account \"%s\"", config->file,
-                           *names);
+            return no_such_account(config, *names);
         }
     }
     return PR_OK;

@@ -173,6 +173,7 @@ struct letter {
     struct state_row row;    /* with its debt */
     bool is_put_off;         /* m:defer: row.due says until when */
     const char *trouble;     /* why it is put off; NULL: none */
+    bool is_rule_failure;    /* trouble is a rule's, and logged */
     bool is_trouble_final;   /* a sink refused it for good */
     struct pr_spool *edited; /* owned; what is delivered if headers change */
     struct pr_delivery *deliveries; /* one for each target */

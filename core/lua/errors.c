@@ -124,9 +124,12 @@ const char *type_words(lua_State *L, int index)
 static void log_lines(const struct pr_log *log, const char *text)
 {
     while (*text != '\0') {
+        bool is_deeper = text[0] == '\t';
+        text += is_deeper;
         size_t size = strcspn(text, "\n");
 
-        pr_log(log, PR_LOG_ERROR, "%.*s", (int)size, text);
+        pr_log(log, PR_LOG_ERROR, "%s%.*s", is_deeper ? "    " : "", (int)size,
+               text);
         text += size + (text[size] == '\n' ? 1 : 0);
     }
 }
@@ -139,7 +142,7 @@ int traceback(lua_State *L)
     luaL_tolstring(L, 1, NULL);
     if (run != NULL && run->message != NULL && run->stop != STOP_CANCELLED) {
         log.name = run->message->account;
-        luaL_traceback(L, L, lua_tostring(L, -1), 1);
+        luaL_traceback(L, L, NULL, 1);
         log_lines(&log, lua_tostring(L, -1));
         lua_pop(L, 1);
     }

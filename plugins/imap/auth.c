@@ -134,9 +134,12 @@ static pr_status log_in(struct imap *imap, enum mechanism mechanism,
     if (status != PR_OK)
         return status;
     status = imap_verdict(&command, PR_AUTH);
-    return status == PR_PROTOCOL ? pr_fail(PR_AUTH, "%s: the server says: %s",
-                                           command.name, command.text)
-                                 : status;
+    if (status != PR_AUTH && status != PR_PROTOCOL)
+        return status;
+    return pr_fail(PR_AUTH,
+                   "the server refuses the login of \"%.*s\" (%s); check user "
+                   "and password",
+                   (int)user.size, user.data, command.text);
 }
 
 pr_status imap_authenticate(struct imap *imap)
