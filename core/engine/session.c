@@ -462,8 +462,8 @@ static bool is_at_limit(const struct session *session)
 
 static pr_status work_folder(struct session *session)
 {
-    struct pr_range *retries;
-    size_t count;
+    struct pr_range *retries = NULL;
+    size_t count = 0;
     pr_status status = collect_retries(session, &retries, &count);
     uint32_t end = session->mailbox.uidnext > 0 ? session->mailbox.uidnext - 1
                                                 : UINT32_MAX;
