@@ -162,8 +162,6 @@ pr_status fiber_wait(pr_time deadline, bool firm)
     assert(self != NULL && "only a fiber can wait");
     if (!firm && pr_is_cancelled())
         return PR_CANCELLED;
-    if (deadline != PR_NEVER && deadline <= pr_now())
-        return PR_TIMEOUT;
     arm_deadline(self, deadline);
     self->firm = firm;
     self->state = FIBER_PARKED;
@@ -185,6 +183,8 @@ pr_status fiber_wait_words(pr_status status)
 
 pr_status fiber_park(pr_time deadline)
 {
+    if (deadline <= pr_now() && !pr_is_cancelled())
+        return fiber_wait_words(PR_TIMEOUT);
     return fiber_wait_words(fiber_wait(deadline, false));
 }
 
@@ -195,7 +195,7 @@ void fiber_park_firmly(void)
 
 /* Cancellation. */
 
-static void cancel(struct pr_fiber *fiber)
+void fiber_cancel(struct pr_fiber *fiber)
 {
     fiber->cancelled = true;
     if (fiber->state == FIBER_PARKED && !fiber->firm && fiber->shields == 0)
@@ -221,87 +221,6 @@ void pr_shield_end(void)
     current->shields--;
 }
 
-/* Scopes. */
-
-void pr_scope_init(struct pr_scope *scope)
-{
-    *scope = (struct pr_scope){.first_failure = PR_OK};
-}
-
-static void scope_add(struct pr_scope *scope, struct pr_fiber *fiber)
-{
-    fiber->scope = scope;
-    fiber->previous = NULL;
-    fiber->next = scope->children;
-    if (scope->children != NULL)
-        scope->children->previous = fiber;
-    scope->children = fiber;
-    scope->count++;
-}
-
-static void scope_remove(struct pr_scope *scope, struct pr_fiber *fiber)
-{
-    if (fiber->previous != NULL)
-        fiber->previous->next = fiber->next;
-    else
-        scope->children = fiber->next;
-    if (fiber->next != NULL)
-        fiber->next->previous = fiber->previous;
-    fiber->scope = NULL;
-    scope->count--;
-    if (scope->count == 0 && scope->joiner != NULL)
-        fiber_wake(scope->joiner);
-}
-
-static void note_failure(struct pr_scope *scope, pr_status status,
-                         const struct pr_failure *failure)
-{
-    if (status == PR_OK ||
-        (scope->first_failure != PR_OK && scope->first_failure != PR_CANCELLED))
-        return;
-    if (scope->first_failure == PR_CANCELLED && status == PR_CANCELLED)
-        return;
-    scope->first_failure = status;
-    if (scope->words == NULL)
-        scope->words = memory_alloc(sizeof *scope->words);
-    if (scope->words == NULL)
-        return; /* the status must do */
-    if (failure->status == status)
-        *scope->words = *failure;
-    else
-        *scope->words = (struct pr_failure){.status = status};
-}
-
-void pr_scope_cancel(struct pr_scope *scope)
-{
-    scope->cancelled = true;
-    for (struct pr_fiber *child = scope->children; child != NULL;
-         child = child->next)
-        cancel(child);
-}
-
-pr_status pr_scope_join(struct pr_scope *scope)
-{
-    pr_status status;
-
-    while (scope->count > 0) {
-        bool cancelled = pr_is_cancelled();
-
-        if (cancelled && !scope->cancelled)
-            pr_scope_cancel(scope);
-        scope->joiner = current;
-        fiber_wait(PR_NEVER, cancelled);
-    }
-    status = scope->first_failure;
-    if (scope->words != NULL && scope->words->text[0] != '\0')
-        failure_raise(scope->words);
-    else if (status != PR_OK)
-        pr_fail(status, "%s", pr_status_name(status));
-    memory_free(scope->words);
-    pr_scope_init(scope);
-    return status;
-}
-
 /* Birth and end. */
 
 static void run_fiber(void *argument)
@@ -312,9 +231,8 @@ static void run_fiber(void *argument)
     context_entered(&loop_context);
     status = self->run(self->argument);
     assert(self->shields == 0);
-    note_failure(self->scope, status, self->failure);
     self->state = FIBER_ENDED;
-    scope_remove(self->scope, self);
+    scope_remove(self->scope, self, status);
     context_leave(&self->context, &loop_context);
 }
 
@@ -405,7 +323,7 @@ void fiber_close_all(void)
     while (known != NULL) {
         struct pr_fiber *fiber = known;
 
-        assert(fiber->state == FIBER_ENDED);
+        assert(fiber->state == FIBER_ENDED && "one outlives the main fiber");
         known = fiber->next_known;
         uv_close((uv_handle_t *)&fiber->timer, on_closed);
     }

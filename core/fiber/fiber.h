@@ -45,11 +45,24 @@ bool fiber_run_ready(void);
 /* Closes what fibers keep on the loop; the loop must run once more after it. */
 void fiber_close_all(void);
 
-/* fiber_park (firm: fiber_park_firmly) without words for the status. */
+/* fiber_park (firm: fiber_park_firmly) without words for the status. A deadline
+ * in the past still lets the others run. */
 pr_status fiber_wait(pr_time deadline, bool firm);
 /* Gives the end of a wait its words. */
 pr_status fiber_wait_words(pr_status status);
+/* Asks one fiber to stop. */
+void fiber_cancel(struct pr_fiber *fiber);
 /* To the end of the ready queue; returns when the fiber's turn comes. */
 void fiber_step_back(void);
+
+void scope_add(struct pr_scope *scope, struct pr_fiber *fiber);
+/* For a child that returned `status`; wakes the joiner after the last one. */
+void scope_remove(struct pr_scope *scope, struct pr_fiber *fiber,
+                  pr_status status);
+
+/* From now on a fiber that runs over the end of its stack says so before the
+ * process ends with SIGSEGV; overflow_unwatch() takes that back. */
+void overflow_watch(void);
+void overflow_unwatch(void);
 
 #endif

@@ -88,6 +88,7 @@ static pr_status loop_open(unsigned threads)
     uv_prepare_start(&loop.prepare, on_prepare);
     uv_check_start(&loop.check, on_check);
     loop.running = true;
+    overflow_watch();
     memset(&signals, 0, sizeof signals);
     return PR_OK;
 }
@@ -122,6 +123,7 @@ static void loop_close(void)
     error = uv_loop_close(&loop.uv);
     assert(error == 0);
     (void)error;
+    overflow_unwatch();
     stack_empty_pool();
     loop.running = false;
 }

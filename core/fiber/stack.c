@@ -158,6 +158,13 @@ void stack_trim(struct stack *stack, const void *limit)
         madvise(stack->memory, whole, MADV_DONTNEED);
 }
 
+bool stack_guards(const struct stack *stack, const void *address)
+{
+    const char *at = address;
+
+    return at < stack->memory && stack->memory - at <= GUARD;
+}
+
 void stack_empty_pool(void)
 {
     struct stack *stack;

@@ -7,6 +7,7 @@
 #ifndef FIBER_STACK_H
 #define FIBER_STACK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct stack {
@@ -23,6 +24,8 @@ struct stack *stack_take(size_t size);
 void stack_give(struct stack *stack);
 /* Gives the pages below `limit`, an address in the stack, to the system. */
 void stack_trim(struct stack *stack, const void *limit);
+/* Is `address` in the guard, where running over the end leads? */
+bool stack_guards(const struct stack *stack, const void *address);
 /* Gives all of the pool to the system. */
 void stack_empty_pool(void);
 

@@ -13,6 +13,7 @@
 #include <uv.h>
 
 #include "base/memory.h"
+#include "fiber/context.h"
 #include "trail.h"
 
 #ifdef HAVE_VALGRIND_VALGRIND_H
@@ -335,6 +336,53 @@ static void a_trimmed_stack_takes_no_memory_below(void **state)
     fiber_trim_stack(); /* outside a fiber: nothing */
 }
 
+/* Running over the end. */
+
+static pr_status go_too_deep(void *argument)
+{
+    (void)argument;
+    return go_deep(1 << 20) == 0 ? PR_OK : PR_BUG;
+}
+
+static pr_status spawn_too_deep(void *argument)
+{
+    struct pr_scope scope;
+
+    (void)argument;
+    pr_scope_init(&scope);
+    if (pr_spawn(&scope, "deep", PR_STACK_SESSION, go_too_deep, NULL) != PR_OK)
+        return PR_BUG;
+    return pr_scope_join(&scope);
+}
+
+static void a_fiber_that_runs_over_its_stack_says_so(void **state)
+{
+    char text[100] = "";
+    int ends[2], status = 0;
+    pid_t child;
+
+    (void)state;
+#ifdef CONTEXT_ASAN
+    skip(); /* it has words of its own */
+#endif
+    if (RUNNING_ON_VALGRIND)
+        skip();
+    assert_int_equal(pipe(ends), 0);
+    child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        signal(SIGSEGV, SIG_DFL); /* not cmocka's */
+        _exit(loop_run(4, spawn_too_deep, NULL) == PR_OK ? 0 : 1);
+    }
+    close(ends[1]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    assert_true(read(ends[0], text, sizeof text - 1) > 0);
+    assert_string_equal(
+        text, "postrider: the fiber \"deep\" ran over the end of its stack\n");
+    close(ends[0]);
+}
+
 /* Signals. */
 
 static pr_status wait_for_stop(void *argument)
@@ -431,6 +479,7 @@ int main(void)
         cmocka_unit_test(nothing_is_spawned_without_a_loop),
         cmocka_unit_test(a_late_wake_up_does_no_harm),
         cmocka_unit_test(a_trimmed_stack_takes_no_memory_below),
+        cmocka_unit_test(a_fiber_that_runs_over_its_stack_says_so),
         cmocka_unit_test(a_signal_cancels_the_scope),
         cmocka_unit_test(the_third_signal_ends_the_process),
         cmocka_unit_test(a_closed_pipe_sends_no_signal),

@@ -70,6 +70,7 @@ PR_API pr_status pr_scope_join(struct pr_scope *scope);
  * once, save inside a shield. */
 PR_API void pr_scope_cancel(struct pr_scope *scope);
 
+/* Lets the others run, however short it is. */
 PR_API PR_CHECKED pr_status pr_sleep(uint64_t ms);
 /* Lets the others run; PR_CANCELLED if asked to stop. */
 PR_API PR_CHECKED pr_status pr_yield(void);
