@@ -9,3 +9,15 @@ TESTS += tests/fuzz/view
 tests_fuzz_view_SOURCES = %D%/view.c $(fuzz_driver)
 tests_fuzz_view_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS='"tests/data/odd"'
 tests_fuzz_view_LDADD = libcore.la
+
+# Responses of IMAP, and modified UTF-7.
+check_PROGRAMS += tests/fuzz/imap_response tests/fuzz/utf7
+TESTS += tests/fuzz/imap_response tests/fuzz/utf7
+tests_fuzz_imap_response_SOURCES = %D%/imap_response.c $(fuzz_driver)
+tests_fuzz_imap_response_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSEEDS='"tests/fuzz/seeds/imap_response"'
+tests_fuzz_imap_response_LDADD = libimap.la libcore.la
+tests_fuzz_utf7_SOURCES = %D%/utf7.c $(fuzz_driver)
+tests_fuzz_utf7_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS='"tests/fuzz/seeds/utf7"'
+tests_fuzz_utf7_LDADD = libimap.la libcore.la
+EXTRA_DIST += %D%/seeds

@@ -1,0 +1,155 @@
+/*
+ * The IMAP response parser: whatever octets come, however they are cut.
+ *
+ * The first octet says how many come at a time. What is read in these cuts must
+ * be what is read whole: as many responses, of the same kinds, with the same
+ * bodies and the same end.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "../../plugins/imap/response.h"
+#include "driver.h"
+
+struct octets {
+    struct pr_bytes all;
+    size_t shown, used, step;
+};
+
+static pr_status fill(void *user)
+{
+    struct octets *octets = user;
+    size_t left = octets->all.size - octets->shown;
+
+    if (left == 0)
+        return PR_EOF;
+    octets->shown += left < octets->step ? left : octets->step;
+    return PR_OK;
+}
+
+static struct pr_bytes peek(void *user)
+{
+    struct octets *octets = user;
+
+    return (struct pr_bytes){octets->all.data + octets->used,
+                             octets->shown - octets->used};
+}
+
+static void consume(void *user, size_t size)
+{
+    struct octets *octets = user;
+
+    if (size > octets->shown - octets->used)
+        abort();
+    octets->used += size;
+}
+
+/* What came of it, folded into a number. */
+struct outcome {
+    uint64_t sum;
+    uint64_t body_left;
+    bool in_body;
+};
+
+static void fold(struct outcome *outcome, uint64_t value)
+{
+    outcome->sum = (outcome->sum ^ value) * 1099511628211u;
+}
+
+static void fold_octets(struct outcome *outcome, const char *data, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        fold(outcome, (unsigned char)data[i]);
+}
+
+static pr_status begin_body(void *user, const struct imap_response *response,
+                            uint64_t octets)
+{
+    struct outcome *outcome = user;
+
+    (void)response;
+    fold(outcome, octets);
+    outcome->body_left = octets;
+    outcome->in_body = true;
+    return PR_OK;
+}
+
+static pr_status take_chunk(void *user, struct pr_bytes octets)
+{
+    struct outcome *outcome = user;
+
+    if (!outcome->in_body || octets.size == 0 ||
+        octets.size > outcome->body_left)
+        abort();
+    outcome->body_left -= octets.size;
+    fold_octets(outcome, octets.data, octets.size);
+    return PR_OK;
+}
+
+static void fold_span(struct outcome *outcome,
+                      const struct imap_response *response,
+                      struct imap_span span)
+{
+    const char *text = imap_text(response, span);
+
+    if (span.size > 0 && (span.at + span.size >= response->octets.size ||
+                          text[span.size] != '\0'))
+        abort();
+    fold_octets(outcome, text, span.size);
+}
+
+static void fold_response(struct outcome *outcome,
+                          const struct imap_response *told)
+{
+    if (outcome->in_body && outcome->body_left > 0)
+        abort();
+    outcome->in_body = false;
+    fold(outcome, told->kind);
+    fold(outcome, told->condition);
+    fold(outcome, told->code);
+    fold(outcome, told->number);
+    fold(outcome, told->capabilities);
+    fold_span(outcome, told, told->text);
+    fold_span(outcome, told, told->argument);
+    fold_span(outcome, told, told->mailbox.name);
+    fold_span(outcome, told, told->message.keywords);
+    fold(outcome, told->message.uid);
+    fold(outcome, told->message.size);
+    fold(outcome, (uint64_t)told->message.received);
+    fold(outcome, told->message.system_flags);
+    fold_octets(outcome, told->ranges.data, told->ranges.size);
+}
+
+static uint64_t read_all(const uint8_t *data, size_t size, size_t step)
+{
+    struct octets octets = {.all = {(const char *)data, size}, .step = step};
+    const struct imap_octets from = {fill, peek, consume, &octets};
+    struct outcome outcome = {.sum = 14695981039346656037u};
+    const struct imap_receiver receiver = {begin_body, take_chunk, &outcome};
+    struct imap_response response;
+    struct imap_reader reader;
+    pr_status status;
+
+    imap_reader_init(&reader, &from, NULL);
+    imap_response_init(&response);
+    while ((status = imap_response_read(&reader, &receiver, &response)) ==
+           PR_OK)
+        fold_response(&outcome, &response);
+    if (status != PR_EOF && status != PR_PROTOCOL && status != PR_LIMIT)
+        abort();
+    fold(&outcome, status);
+    imap_response_done(&response);
+    imap_reader_done(&reader);
+    return outcome.sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 2)
+        return 0;
+    uint64_t whole = read_all(data + 1, size - 1, size);
+    if (read_all(data + 1, size - 1, 1 + data[0] % 16) != whole)
+        abort();
+    return 0;
+}
