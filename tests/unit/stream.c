@@ -561,9 +561,10 @@ static pr_status bad_names(void *unused)
     assert_words(PR_CONFIG, "longer than 253 octets");
     snprintf(name, sizeof(name), "%s", "imap.ex\r\nample.org");
     assert_int_equal(pr_stream_connect(&net, 1, NULL, &stream), PR_CONFIG);
-    snprintf(name, sizeof(name), "%s", "no-such-host.invalid");
+    /* No name server is asked for this one. */
+    snprintf(name, sizeof(name), "%s", "no..host");
     assert_int_equal(pr_stream_connect(&net, 1, NULL, &stream), PR_NETWORK);
-    assert_words(PR_NETWORK, "cannot look up no-such-host.invalid: ");
+    assert_words(PR_NETWORK, "cannot look up no..host: ");
     net.host = NULL;
     assert_int_equal(pr_stream_connect(&net, 1, NULL, &stream), PR_CONFIG);
     return PR_OK;
