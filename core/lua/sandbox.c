@@ -52,6 +52,20 @@ static int safe_pcall(lua_State *L)
     return lua_gettop(L);
 }
 
+/* Calls the handler of an xpcall, but not for the end of a run: that is raised
+ * by the hook, and what runs under the hook cannot be ended by it. */
+static int call_handler(lua_State *L)
+{
+    const struct run *run = script_of(L)->running;
+
+    if (run != NULL && run->stop != STOP_NONE)
+        return 1;
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 1);
+    return 1;
+}
+
 /* xpcall(f, handler, ...), likewise. */
 static int safe_xpcall(lua_State *L)
 {
@@ -60,6 +74,9 @@ static int safe_xpcall(lua_State *L)
 
     luaL_checktype(L, 2, LUA_TFUNCTION);
     script_check_stack(L);
+    lua_pushvalue(L, 2);
+    lua_pushcclosure(L, call_handler, 1);
+    lua_replace(L, 2);
     lua_pushvalue(L, 1);
     lua_rotate(L, 3, 1); /* f handler f ... */
     status = lua_pcall(L, arguments, LUA_MULTRET, 2);

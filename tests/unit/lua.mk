@@ -1,8 +1,15 @@
 # Unit tests of lua and plugin.
 lua_fixture = %D%/lua_fixture.c %D%/lua_fixture.h
+lua_tests = tests/unit/lua_config tests/unit/lua_message tests/unit/lua_limits
 
-check_PROGRAMS += tests/unit/lua_config
-TESTS += tests/unit/lua_config
+check_PROGRAMS += $(lua_tests)
+TESTS += $(lua_tests)
 tests_unit_lua_config_SOURCES = %D%/lua_config.c $(lua_fixture)
 tests_unit_lua_config_CFLAGS = $(unit_cflags)
 tests_unit_lua_config_LDADD = $(unit_ldadd)
+tests_unit_lua_message_SOURCES = %D%/lua_message.c $(lua_fixture)
+tests_unit_lua_message_CFLAGS = $(unit_cflags)
+tests_unit_lua_message_LDADD = $(unit_ldadd)
+tests_unit_lua_limits_SOURCES = %D%/lua_limits.c $(lua_fixture)
+tests_unit_lua_limits_CFLAGS = $(unit_cflags)
+tests_unit_lua_limits_LDADD = $(unit_ldadd)

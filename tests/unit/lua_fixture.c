@@ -12,13 +12,15 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "fiber/loop.h"
 #include "io/file.h"
 #include "mail/spool.h"
 #include "plugin/registry.h"
 
 static char folder[64];
 static char path[512];
-static struct pr_buffer errors, lines;
+static struct pr_buffer errors, lines, plan_text;
+static pr_status plan_status;
 
 /* ---- Classes ------------------------------------------------------------- */
 
@@ -203,6 +205,7 @@ void fixture_end(void)
         abort();
     pr_buffer_done(&errors);
     pr_buffer_done(&lines);
+    pr_buffer_done(&plan_text);
     log_set(PR_LOG_WARNING, NULL, NULL);
 }
 
@@ -264,4 +267,76 @@ void fixture_message_free(struct message *message)
 
     message_free(message);
     free(item);
+}
+
+/* ---- Plans --------------------------------------------------------------- */
+
+static void add_entry(const struct plan_entry *entry)
+{
+    pr_status status =
+        pr_buffer_printf(&plan_text, "%s:%d %s: %s", entry->file, entry->line,
+                         entry->rule, plan_action_name(entry->action));
+
+    if (status == PR_OK && entry->target.sink != NULL)
+        status =
+            pr_buffer_printf(&plan_text, " [%s/%s]", entry->target.sink->name,
+                             entry->target.folder);
+    if (status == PR_OK && entry->text != NULL)
+        status = pr_buffer_printf(&plan_text, " [%s]", entry->text);
+    if (status == PR_OK && entry->value != NULL)
+        status = pr_buffer_printf(&plan_text, " [%s]", entry->value);
+    if (status == PR_OK && entry->delay != 0)
+        status = pr_buffer_printf(&plan_text, " %d ms", (int)entry->delay);
+    if (status == PR_OK && entry->score != 0)
+        status = pr_buffer_printf(&plan_text, " %g", entry->score);
+    if (status != PR_OK || pr_buffer_add_text(&plan_text, "\n") != PR_OK)
+        abort();
+}
+
+struct job {
+    const char *rules, *folder, *octets;
+};
+
+static pr_status run_rules(void *argument)
+{
+    const struct job *job = argument;
+    struct pr_buffer text = {.cap = 1 << 20};
+    struct config *config;
+    struct message *message;
+    pr_status status;
+
+    if (pr_buffer_printf(
+            &text,
+            "local mail = maildir \"/m\" account \"work\" { source "
+            "= imap { host = \"h\" }, deliver = mail }\n%s",
+            job->rules) != PR_OK)
+        abort();
+    status = fixture_load(pr_buffer_text(&text), &config);
+    pr_buffer_done(&text);
+    if (status != PR_OK)
+        return status;
+    message = fixture_message(config, job->folder, job->octets);
+    status = rules_run(config, message);
+    for (size_t i = 0; status == PR_OK && i < message->plan.count; i++)
+        add_entry(&message->plan.entries[i]);
+    fixture_message_free(message);
+    config_free(config);
+    return status;
+}
+
+const char *fixture_plan(const char *rules, const char *name,
+                         const char *octets)
+{
+    struct job job = {rules, name, octets};
+
+    pr_buffer_done(&plan_text);
+    pr_buffer_init(&plan_text, 1 << 20);
+    plan_status = loop_run(2, run_rules, &job);
+    return plan_status == PR_OK ? pr_buffer_text(&plan_text)
+                                : pr_last_failure()->text;
+}
+
+pr_status fixture_status(void)
+{
+    return plan_status;
 }

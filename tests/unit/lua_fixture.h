@@ -27,6 +27,13 @@ struct message *fixture_message(struct config *config, const char *folder,
                                 const char *octets);
 void fixture_message_free(struct message *message);
 
+/* Loads an account "work" and these rules, which begin at line 2; runs them
+ * over the message in a fiber of a loop of its own. Returns a line for each
+ * entry of the plan, lent until the next call; the words if that failed. */
+const char *fixture_plan(const char *rules, const char *folder,
+                         const char *octets);
+pr_status fixture_status(void); /* of the last run */
+
 /* What the options of the class "imap" of the fixture become. */
 struct fixture_imap {
     struct pr_net_options net;

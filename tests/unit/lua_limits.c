@@ -1,0 +1,448 @@
+/*
+ * Rules that break out, run away, wait, or outlive their message.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fiber/loop.h"
+#include "lua_fixture.h"
+
+static const char plain[] = "Subject: s\r\n\r\nbody\r\n";
+
+static const char *rule(const char *body)
+{
+    static char text[2000];
+
+    snprintf(text, sizeof text, "rule('r', function(m)\n%s\nend)", body);
+    return fixture_plan(text, "INBOX", plain);
+}
+
+/* ---- The sandbox --------------------------------------------------------- */
+
+static void there_is_no_way_out(void **state)
+{
+    static const char *const absent[] = {
+        "load",  "loadfile", "dofile",    "loadstring", "os",       "io",
+        "debug", "package",  "coroutine", "warn",       "newproxy", "getfenv",
+    };
+    char body[300];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) {
+        snprintf(body, sizeof body, "assert(rawget(_G, '%s') == nil)",
+                 absent[i]);
+        assert_string_equal(rule(body), "");
+    }
+    assert_string_equal(
+        rule("assert(rawget(string, 'dump') == nil)\n"
+             "assert(getmetatable('') == false and getmetatable(m) == false)\n"
+             "assert(getmetatable(_G) == false)\n"
+             "assert(getmetatable(mail) == false and getmetatable(m.from) == "
+             "false)\n"
+             "assert(not pcall(setmetatable, _G, {}))\n"
+             "assert(not pcall(setmetatable, {}, { __gc = print }))\n"
+             "assert(not pcall(setmetatable, m, {}))\n"
+             "assert(not pcall(require, '../x'))\n"
+             "assert(not pcall(require, '/etc/passwd'))\n"
+             "assert(not pcall(collectgarbage, 'stop'))\n"
+             "assert(collectgarbage() > 0 and collectgarbage 'count' > 0)\n"
+             "assert(not pcall(function() return undefined end))\n"
+             "print('hello', 1, nil)"),
+        "");
+    assert_non_null(strstr(fixture_log(), "work: hello 1 nil\n"));
+}
+
+static void pcall_works_as_ever(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        rule("local ok, e = pcall(error, 'x', 0) assert(not ok and e == 'x')\n"
+             "assert(select('#', pcall(function() return 1, nil, 3 end)) == "
+             "4)\n"
+             "local t = {} local _, e = pcall(error, t) assert(e == t)\n"
+             "local ok, e = xpcall(function(a) error(a, 0) end, function(e) "
+             "return e .. '!' end, 'y')\n"
+             "assert(not ok and e == 'y!', e)\n"
+             "local ok, a, b = xpcall(function(...) return ... end, print, 5, "
+             "6)\n"
+             "assert(ok and a == 5 and b == 6)"),
+        "");
+}
+
+/* ---- Running away -------------------------------------------------------- */
+
+static void ends_with(const char *body, const char *words)
+{
+    pr_time start = pr_now();
+    const char *said = rule(body);
+
+    if (fixture_status() != PR_SCRIPT || strstr(said, words) == NULL)
+        fail_msg("%s: %s", body, said);
+    if (pr_now() - start > 5000)
+        fail_msg("%s took %d ms", body, (int)(pr_now() - start));
+}
+
+static void a_rule_that_never_ends_is_ended(void **state)
+{
+    static const char words[] =
+        "config.lua:2: rule \"r\" ran for more than 50 ms without waiting";
+    static const char *const bodies[] = {
+        "while true do end",
+        "while true do pcall(function() while true do end end) end",
+        "xpcall(function() while true do end end, function() while true do "
+        "end end)",
+        "pcall(pcall, function() while true do end end) m:stop()",
+        "repeat until false",
+        "local function f() return f() end f()",
+        "table.sort({ 3, 2, 1, 4, 5, 6 }, function() while true do end end)",
+        "setmetatable({}, { __index = function() while true do end end "
+        "}).x = nil local x = setmetatable({}, { __index = function() while "
+        "true do end end }).y",
+        "for i = 1, 1e9 do local s = ('x'):rep(9e6) end",
+        "local t <close> = setmetatable({}, { __close = function() while true "
+        "do end end }) error 'x'",
+        "while true do local s = m.parts[1]:text() end",
+        "while true do local s = m.text:has 'zz' end",
+        "while true do table.insert({}, 1) end",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
+        ends_with(bodies[i], words);
+}
+
+static void what_loops_in_c_is_bounded(void **state)
+{
+    (void)state;
+    assert_string_equal(rule("assert((''):rep(1 << 60) == '')"), "");
+    ends_with("table.move({}, 1, 1e12, 2)", "too many elements");
+    ends_with("table.insert(setmetatable({}, { __len = function() return 1e15 "
+              "end }), 1, 5)",
+              "claims too many elements");
+    ends_with("table.concat({}, '', 1, 1 << 60)", "too many elements");
+    ends_with("local t = setmetatable({}, { __len = function() return 1e12 "
+              "end }) for i = 1, 5 do table.remove(t, 1) end",
+              "claims too many elements");
+}
+
+static void a_rule_that_wants_all_memory_is_ended(void **state)
+{
+    static const char words[] =
+        "config.lua:2: rule \"r\" needs more than 32768 KiB of memory";
+    static const char *const bodies[] = {
+        "local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1 << 22) .. i end",
+        "local s = 'x' while true do s = s .. s end",
+        "pcall(function() local s = 'x' while true do s = s .. s end end) "
+        "m:stop()",
+        "local s = ('x'):rep(1 << 30)",
+        "while true do pcall(string.rep, 'x', 1 << 30) end",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
+        ends_with(bodies[i], words);
+    assert_string_equal(rule("for i = 1, 8 do local s = ('x'):rep(1 << 23) .. "
+                             "i end"),
+                        "");
+}
+
+static void nesting_too_deep_is_an_error(void **state)
+{
+    static const char *const bodies[] = {
+        "local function f() return 1 + f() end f()",
+        "local function f() pcall(f) error 'x' end f()",
+        "local function f() return 1 + select(2, pcall(f)) end f()",
+        "local function f() local t = setmetatable({}, { __index = function() "
+        "return f() end }) return t.x + 1 end f()",
+        "local function f(s) return (s:gsub('.', f)) .. f(s) end f('x')",
+        "local function f() table.sort({ 1, 2, 3 }, f) return true end f()",
+        "local function f() return tostring(setmetatable({}, { __tostring = f "
+        "})) .. '' end f()",
+        "local function f() local ok, e = xpcall(f, f) error(e) end f()",
+        "local function f(e) xpcall(error, f, 'x') error(e) end f()",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        rule(bodies[i]);
+        assert_int_equal(fixture_status(), PR_SCRIPT);
+    }
+}
+
+static void limits_are_set_by_options(void **state)
+{
+    const char *words;
+
+    (void)state;
+    words = fixture_plan("options { limits = { time = '7ms', memory = '2M', "
+                         "total = '1s' } }\n"
+                         "rule('r', function() while true do end end)",
+                         "INBOX", plain);
+    assert_non_null(strstr(words, "ran for more than 7 ms"));
+    words = fixture_plan("options { limits = { memory = '2M' } }\n"
+                         "rule('r', function() local s = ('x'):rep(3e6) end)",
+                         "INBOX", plain);
+    assert_non_null(strstr(words, "needs more than 2048 KiB"));
+    words = fixture_plan("options { limits = { total = '1s' } }\n"
+                         "rule('r', function() sleep(1.2) local n = 0 end)",
+                         "INBOX", plain);
+    assert_non_null(strstr(words, "took longer than 1 s in all"));
+}
+
+/* ---- Many at once -------------------------------------------------------- */
+
+enum { MANY = 100 };
+
+struct crowd {
+    const char *rules;
+    struct config *config;
+    struct message *messages[MANY];
+    pr_status results[MANY];
+    size_t count, next;
+    uint64_t cancel_after; /* ms; 0: never */
+};
+
+static pr_status run_one(void *argument)
+{
+    struct crowd *crowd = argument;
+    size_t i = crowd->next++;
+
+    crowd->results[i] = rules_run(crowd->config, crowd->messages[i]);
+    return PR_OK;
+}
+
+static pr_status run_crowd(void *argument)
+{
+    struct crowd *crowd = argument;
+    struct pr_scope scope;
+    char text[4000];
+    pr_status status;
+
+    snprintf(text, sizeof text,
+             "account 'work' { source = imap { host = 'h' }, deliver = maildir "
+             "'/m' }\n%s",
+             crowd->rules);
+    status = fixture_load(text, &crowd->config);
+    if (status != PR_OK)
+        return status;
+    pr_scope_init(&scope);
+    for (size_t i = 0; i < crowd->count && status == PR_OK; i++) {
+        crowd->messages[i] = fixture_message(crowd->config, "INBOX", plain);
+        crowd->messages[i]->item->uid = (uint32_t)i + 1;
+        status = pr_spawn(&scope, "rules", PR_STACK_RULE, run_one, crowd);
+    }
+    if (crowd->cancel_after != 0 && pr_sleep(crowd->cancel_after) == PR_OK)
+        pr_scope_cancel(&scope);
+    if (pr_scope_join(&scope) != PR_OK)
+        status = PR_BUG;
+    return status;
+}
+
+static void crowd_done(struct crowd *crowd)
+{
+    for (size_t i = 0; i < crowd->count; i++)
+        fixture_message_free(crowd->messages[i]);
+    config_free(crowd->config);
+}
+
+static void rules_of_many_messages_wait_at_the_same_time(void **state)
+{
+    struct crowd crowd = {
+        .rules = "started, most, now = 0, 0, 0\n"
+                 "rule('r', function(m)\n"
+                 "  now = now + 1 most = math.max(most, now)\n"
+                 "  local done = pcall(function() sleep '300ms' end)\n"
+                 "  now = now - 1\n"
+                 "  m:tag('most', most) m:note(m.uid .. m.subject)\n"
+                 "end)",
+        .count = MANY,
+    };
+    pr_time start = pr_now();
+    char note[20];
+
+    (void)state;
+    assert_int_equal(loop_run(2, run_crowd, &crowd), PR_OK);
+    assert_true(pr_now() - start < 5000);
+    for (size_t i = 0; i < MANY; i++) {
+        const struct plan *plan = &crowd.messages[i]->plan;
+
+        assert_int_equal(crowd.results[i], PR_OK);
+        assert_int_equal(plan->count, 2);
+        assert_string_equal(plan->entries[0].value, "100");
+        snprintf(note, sizeof note, "%ds", (int)i + 1);
+        assert_string_equal(plan->entries[1].text, note);
+    }
+    crowd_done(&crowd);
+}
+
+static void programs_run_side_by_side(void **state)
+{
+    struct crowd crowd = {
+        .rules = "rule('r', function(m)\n"
+                 "  local a = assert(exec { 'sleep', '0.3' })\n"
+                 "  assert(a.status == 0)\n"
+                 "  local b = exec { 'sh', '-c', 'cat; echo bad >&2; exit 3', "
+                 "input = m }\n"
+                 "  assert(b.status == 3 and b.complaint == 'bad\\n')\n"
+                 "  m:note(b.output:gsub('\\n', '|'))\n"
+                 "end)",
+        .count = 20,
+    };
+    pr_time start = pr_now();
+
+    (void)state;
+    assert_int_equal(loop_run(4, run_crowd, &crowd), PR_OK);
+    assert_true(pr_now() - start < 5000);
+    for (size_t i = 0; i < crowd.count; i++) {
+        assert_int_equal(crowd.results[i], PR_OK);
+        assert_string_equal(crowd.messages[i]->plan.entries[0].text,
+                            "Subject: s||body|");
+    }
+    crowd_done(&crowd);
+}
+
+static void exec_says_what_went_wrong(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        rule("local r, e = exec { '/nowhere/program' } assert(r == nil and "
+             "e:has 'program', e)\n"
+             "local r, e = exec { 'sleep', '9', timeout = '100ms' }\n"
+             "assert(r == nil and type(e) == 'string')\n"
+             "local r = exec { 'cat', input = 'text' } assert(r.output == "
+             "'text')\n"
+             "local r, e = exec { 'sh', '-c', 'yes' } assert(r == nil, e)\n"
+             "assert(not pcall(exec, { 'x', inptu = 1 }))\n"
+             "assert(not pcall(exec, {}) and not pcall(exec, { 5 }))\n"
+             "assert(not pcall(exec, 'x'))"),
+        "");
+}
+
+static void a_cancelled_rule_ends_at_once(void **state)
+{
+    struct crowd crowd = {
+        .rules = "rule('r', function(m)\n"
+                 "  while true do pcall(sleep, '10s') end\n"
+                 "end)",
+        .count = 3,
+        .cancel_after = 50,
+    };
+    pr_time start = pr_now();
+
+    (void)state;
+    assert_int_equal(loop_run(2, run_crowd, &crowd), PR_OK);
+    assert_true(pr_now() - start < 3000);
+    for (size_t i = 0; i < crowd.count; i++)
+        assert_int_equal(crowd.results[i], PR_CANCELLED);
+    crowd_done(&crowd);
+}
+
+static void a_message_that_has_left_cannot_be_used(void **state)
+{
+    struct crowd crowd = {
+        .rules = "kept_m = false\n"
+                 "rule('r', function(m)\n"
+                 "  if not kept_m then kept_m = m kept_to = m.to return end\n"
+                 "  local ok, e = pcall(function() return kept_m.subject "
+                 "end)\n"
+                 "  assert(not ok and e:has 'the message has left the house', "
+                 "e)\n"
+                 "  assert(not pcall(function() return kept_to.address end))\n"
+                 "  assert(not pcall(function() return #kept_to end))\n"
+                 "  assert(tostring(kept_m) == 'message that has left')\n"
+                 "end)",
+        .count = 2,
+    };
+
+    (void)state;
+    assert_int_equal(loop_run(2, run_crowd, &crowd), PR_OK);
+    assert_int_equal(crowd.results[0], PR_OK);
+    if (crowd.results[1] != PR_OK)
+        fail_msg("%s", fixture_log());
+    crowd_done(&crowd);
+}
+
+static void another_run_cannot_use_a_message(void **state)
+{
+    struct crowd crowd = {
+        .rules = "kept = false\n"
+                 "rule('r', function(m)\n"
+                 "  if not kept then kept = m sleep '200ms' return end\n"
+                 "  local ok, e = pcall(function() return kept.subject end)\n"
+                 "  assert(e:has 'another run of the rules', e)\n"
+                 "end)",
+        .count = 2,
+    };
+
+    (void)state;
+    assert_int_equal(loop_run(2, run_crowd, &crowd), PR_OK);
+    assert_int_equal(crowd.results[0], PR_OK);
+    if (crowd.results[1] != PR_OK)
+        fail_msg("%s", fixture_log());
+    crowd_done(&crowd);
+}
+
+static void one_that_runs_away_takes_nothing_from_the_others(void **state)
+{
+    struct crowd crowd = {
+        .rules = "rule('r', function(m)\n"
+                 "  if m.uid == 1 then local t = {} while true do t[#t + 1] = "
+                 "('x'):rep(1 << 20) sleep '1ms' end end\n"
+                 "  local t = {} for i = 1, 20 do t[i] = m.uid .. "
+                 "('y'):rep(1000) sleep '2ms' end\n"
+                 "end)",
+        .count = 10,
+    };
+
+    (void)state;
+    assert_int_equal(loop_run(2, run_crowd, &crowd), PR_OK);
+    assert_int_equal(crowd.results[0], PR_SCRIPT);
+    for (size_t i = 1; i < crowd.count; i++)
+        if (crowd.results[i] != PR_OK)
+            fail_msg("%s", fixture_log());
+    crowd_done(&crowd);
+}
+
+static int begin(void **state)
+{
+    *state = (void *)fixture_begin();
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    fixture_end();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(there_is_no_way_out),
+        cmocka_unit_test(pcall_works_as_ever),
+        cmocka_unit_test(a_rule_that_never_ends_is_ended),
+        cmocka_unit_test(what_loops_in_c_is_bounded),
+        cmocka_unit_test(a_rule_that_wants_all_memory_is_ended),
+        cmocka_unit_test(nesting_too_deep_is_an_error),
+        cmocka_unit_test(limits_are_set_by_options),
+        cmocka_unit_test(rules_of_many_messages_wait_at_the_same_time),
+        cmocka_unit_test(programs_run_side_by_side),
+        cmocka_unit_test(exec_says_what_went_wrong),
+        cmocka_unit_test(a_cancelled_rule_ends_at_once),
+        cmocka_unit_test(a_message_that_has_left_cannot_be_used),
+        cmocka_unit_test(another_run_cannot_use_a_message),
+        cmocka_unit_test(one_that_runs_away_takes_nothing_from_the_others),
+    };
+
+    return cmocka_run_group_tests(tests, begin, end);
+}

@@ -1,0 +1,394 @@
+/*
+ * What rules see of a message, and what they can decide about it.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "lua_fixture.h"
+
+static const char rich[] =
+    "Received: from a by b; Mon, 2 Jan 2023 03:04:05 +0000\r\n"
+    "Authentication-Results: mx.example.net (ours); spf=pass (ok; fine)\r\n"
+    " smtp.mailfrom=boss@example.org; dkim=fail reason=\"x\";\r\n"
+    " dkim=Pass header.d=example.org; dmarc = none\r\n"
+    "Authentication-Results: forged.example; spf=pass\r\n"
+    "Delivered-To: alice@example.net\r\n"
+    "X-Original-To: me+lists@example.net\r\n"
+    "From: =?UTF-8?Q?Bj=C3=B6rn_Boss?= <Boss+Work@Example.ORG>\r\n"
+    "Sender: secretary@example.org\r\n"
+    "To: Alice <alice@example.net>, bob@example.com, \"C, D\" <c@d.example>\r\n"
+    "Cc: team: one@x.example, two@x.example;\r\n"
+    "Reply-To: answers@example.org\r\n"
+    "Subject: =?ISO-8859-1?Q?Gr=FC=DFe?= aus\r\n"
+    " Stra=?UTF-8?B?w59l?=\r\n"
+    "Date: Mon, 2 Jan 2023 03:04:05 +0100\r\n"
+    "Message-ID: <abc.1@example.org>\r\n"
+    "In-Reply-To: <zero@example.org>\r\n"
+    "References: <first@example.org>\r\n <zero@example.org>\r\n"
+    "List-Id: The list <Dev.Lists.Example.org>\r\n"
+    "X-Twice: one\r\n"
+    "X-Twice: two\r\n"
+    "MIME-Version: 1.0\r\n"
+    "Content-Type: multipart/mixed; boundary=BB\r\n"
+    "\r\n"
+    "--BB\r\n"
+    "Content-Type: text/plain; charset=iso-8859-1\r\n"
+    "Content-Transfer-Encoding: quoted-printable\r\n"
+    "\r\n"
+    "Gr=FC=DFe!\r\n"
+    "--BB\r\n"
+    "Content-Type: text/html; charset=utf-8\r\n"
+    "\r\n"
+    "<p>Hi</p>\r\n"
+    "--BB\r\n"
+    "Content-Type: application/pdf\r\n"
+    "Content-Disposition: attachment; filename*=UTF-8''r%C3%A9sum%C3%A9.pdf\r\n"
+    "Content-Transfer-Encoding: base64\r\n"
+    "\r\n"
+    "JVBERi0x\r\n"
+    "--BB--\r\n";
+
+static const char plain[] = "X: y\r\n\r\nbody\r\n";
+
+/* Runs assertions over a message: no words, no plan. */
+static void holds(const char *lua, const char *octets)
+{
+    char text[8192];
+
+    snprintf(text, sizeof text,
+             "options { trust_auth = { \"MX.example.net\" } } rule(\"r\", "
+             "function(m)\n%s\nend)",
+             lua);
+    assert_string_equal(fixture_plan(text, "INBOX", octets), "");
+    assert_int_equal(fixture_status(), PR_OK);
+}
+
+static void fields_that_cost_nothing(void **state)
+{
+    (void)state;
+    holds("assert(m.account == 'work' and m.folder == 'INBOX' and m.uid == 7)\n"
+          "assert(m.size > 1000 and m.received == 1700000000)\n"
+          "assert(m.age > days(30) and m.age > hours(24 * 30))\n"
+          "assert(#m.flags == 4 and m.flags[1] == '\\\\Seen')\n"
+          "assert(m.flags['\\\\flagged'] and not m.flags['\\\\Deleted'])\n"
+          "assert(#m.labels == 2 and m.labels.work and not m.labels.home)\n"
+          "assert(tostring(m) == 'message work/INBOX/7')",
+          rich);
+}
+
+static void fields_of_the_envelope(void **state)
+{
+    (void)state;
+    holds("assert(m.subject == 'Gr\u00fc\u00dfe aus Stra\u00dfe', m.subject)\n"
+          "assert(m.date == 1672625045, m.date)\n"
+          "assert(m.message_id == 'abc.1@example.org')\n"
+          "assert(m.in_reply_to == 'zero@example.org')\n"
+          "assert(#m.references == 2 and m.references[1] == "
+          "'first@example.org')\n"
+          "assert(m.list_id == 'dev.lists.example.org')\n"
+          "assert(m:header('x-twice') == 'one')\n"
+          "assert(m:headers('X-TWICE')[2] == 'two' and #m:headers('None') == "
+          "0)\n"
+          "assert(m:header('None') == nil and m:raw_header('None') == nil)\n"
+          "assert(m:raw_header('Subject'):find('=?ISO-8859-1', 1, true))\n"
+          "assert(m.subject == m.subject and m.references == m.references)",
+          rich);
+}
+
+static void what_is_missing_is_an_empty_text(void **state)
+{
+    (void)state;
+    holds("assert(m.subject == '' and not m.subject:has('x'))\n"
+          "assert(m.message_id == '' and m.in_reply_to == '')\n"
+          "assert(m.date == nil and m.list_id == nil and m.auth == nil)\n"
+          "assert(#m.references == 0 and #m.attachments == 0)\n"
+          "assert(m.html == '')\n"
+          "assert(#m.from == 0 and m.from.address == nil)\n"
+          "assert(not m.from:is('*') and tostring(m.from) == '')",
+          plain);
+}
+
+static void addresses_are_a_list_and_its_first(void **state)
+{
+    (void)state;
+    fixture_write("vip.txt",
+                  "# people\nBOSS+work@example.org\n*@d.example # all\n");
+    holds(
+        "assert(m.from.address:lower() == 'boss+work@example.org')\n"
+        "assert(m.from.name == 'Bj\u00f6rn Boss')\n"
+        "assert(m.from.local_part == 'Boss+Work' and m.from.detail == "
+        "'Work')\n"
+        "assert(m.from.domain == 'example.org' and m.to.detail == '')\n"
+        "assert(#m.to == 3 and m.to[3].address == 'c@d.example' and m.to[4] "
+        "== nil)\n"
+        "assert(m.to[3].name == 'C, D')\n"
+        "local n = 0 for i, a in ipairs(m.to) do n = n + #a * i end\n"
+        "assert(n == 6)\n"
+        "assert(#m.cc == 2 and m.cc[2].address == 'two@x.example')\n"
+        "assert(m.from:is '*@EXAMPLE.org' and not m.from:is '*@example.com')\n"
+        "assert(m.to:is 'bob@example.com' and m.to[2]:is 'b?b@*')\n"
+        "assert(m.to:any { 'x@y', '*@d.example' } and not m.to:any {})\n"
+        "assert(m.from:in_file 'vip.txt' and m.from:in_file 'vip.txt')\n"
+        "assert(m.to:in_file 'vip.txt' and not m.cc:in_file 'vip.txt')\n"
+        "assert(m.to[2] == m.to[2] and m.to[1] ~= m.to[2])\n"
+        "assert(tostring(m.cc) == 'one@x.example, two@x.example')\n"
+        "assert(m.delivered_to:is 'alice@example.net')\n"
+        "assert(m.envelope_to.detail == 'lists')\n"
+        "assert(m.reply_to:is 'answers@*' and m.sender:is 'sec*')\n"
+        "assert(#m.bcc == 0)",
+        rich);
+}
+
+static void only_trusted_servers_are_believed(void **state)
+{
+    (void)state;
+    holds("assert(m.auth.spf == 'pass', m.auth.spf)\n"
+          "assert(m.auth.dkim == 'pass' and m.auth.dmarc == 'none')\n"
+          "assert(m.auth.arc == nil)",
+          rich);
+    assert_string_equal(fixture_plan("rule('r', function(m) assert(m.auth == "
+                                     "nil) end)",
+                                     "INBOX", rich),
+                        "");
+}
+
+static void parts_and_texts(void **state)
+{
+    (void)state;
+    holds("assert(m.text:starts('Gr\u00fc\u00dfe!'), m.text)\n"
+          "assert(m.html:has '<P>hi</p>')\n"
+          "assert(#m.parts == 4 and m.parts[1].is_multipart)\n"
+          "local p = m.parts[4]\n"
+          "assert(p.type == 'application/pdf' and p.disposition == "
+          "'attachment')\n"
+          "assert(p.filename == 'r\u00e9sum\u00e9.pdf' and p.path == '3')\n"
+          "assert(p:bytes() == '%PDF-1', p:bytes())\n"
+          "assert(m.parts[2].charset == 'iso-8859-1' and m.parts[2].depth == "
+          "1)\n"
+          "assert(m.parts[2]:text():has 'GR\u00dcSSE')\n"
+          "assert(#m.attachments == 1 and m.attachments[1].size > 0)\n"
+          "assert(tostring(p) == 'part 3 application/pdf')",
+          rich);
+}
+
+static void texts_compare_in_all_languages(void **state)
+{
+    (void)state;
+    holds("assert(('Stra\u00dfe'):has 'STRASSE' and ('abc'):has '')\n"
+          "assert(('\u0414\u041e\u041c'):lower() == '\u0434\u043e\u043c')\n"
+          "assert(('\u00e9t\u00e9'):upper() == '\u00c9T\u00c9')\n"
+          "assert(('Hello'):starts 'HE' and ('Hello'):ends 'LLO')\n"
+          "assert(not ('Hello'):starts 'lo' and not ('a'):ends 'ba')\n"
+          "assert(('\\xff\\xfeA'):has 'a')\n"
+          "local g = glob '*.PDF'\n"
+          "assert(g:match 'x.pdf' and not g:match 'pdf')",
+          plain);
+}
+
+static void every_action_is_noted_with_rule_and_line(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        fixture_plan(
+            "local function helper(m) m:note 'from a helper' end\n"
+            "rule('first', function(m)\n"
+            "  m:copy(mail / 'a', mail / 'b')\n"
+            "  m:flag '\\\\flagged' m:flag 'seen' m:unflag '\\\\Seen'\n"
+            "  m:label 'work'\n"
+            "  m:copy_to 'Archive'\n"
+            "  m:set_header('X-A', 'gr\u00fcn')\n"
+            "  m:add_header('X-B', '1') m:remove_header 'X-C'\n"
+            "  m:tag('k', 5) m:score(2.5, 'why')\n"
+            "  m:score(-1)\n"
+            "  helper(m)\n"
+            "end)\n"
+            "rule('second', function(m)\n"
+            "  assert(m.tags.k == '5' and m.points == 1.5)\n"
+            "  m:deliver(mail / 'x' / 'y', { mail })\n"
+            "  m:note 'after'\n"
+            "end)\n"
+            "rule('third', function(m) m:note 'never' end)\n",
+            "INBOX", rich),
+        "config.lua:4 first: copy [maildir:/m/a]\n"
+        "config.lua:4 first: copy [maildir:/m/b]\n"
+        "config.lua:5 first: flag [\\Flagged]\n"
+        "config.lua:5 first: flag [seen]\n"
+        "config.lua:5 first: unflag [\\Seen]\n"
+        "config.lua:6 first: flag [work]\n"
+        "config.lua:7 first: copy_to [Archive]\n"
+        "config.lua:8 first: set_header [X-A] [gr\u00fcn]\n"
+        "config.lua:9 first: add_header [X-B] [1]\n"
+        "config.lua:9 first: remove_header [X-C]\n"
+        "config.lua:10 first: tag [k] [5]\n"
+        "config.lua:10 first: score [why] 2.5\n"
+        "config.lua:11 first: score [] -1\n"
+        "config.lua:12 first: note [from a helper]\n"
+        "config.lua:16 second: deliver [maildir:/m/x/y]\n"
+        "config.lua:16 second: deliver [maildir:/m/]\n"
+        "config.lua:17 second: note [after]\n");
+}
+
+static void each_final_action(void **state)
+{
+    static const struct {
+        const char *call, *entry;
+    } finals[] = {
+        {"m:move 'Junk'", "move [Junk]"},
+        {"m:delete()", "delete"},
+        {"m:leave()", "leave"},
+        {"m:discard 'spam'", "discard [spam]"},
+        {"m:defer '10m'", "defer 600000 ms"},
+        {"m:defer(90)", "defer 90000 ms"},
+        {"m:stop()", "stop"},
+    };
+
+    char rules[200], entry[200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof finals / sizeof *finals; i++) {
+        snprintf(rules, sizeof rules,
+                 "rule('r', function(m) %s end)\nrule('s', function(m) error() "
+                 "end)",
+                 finals[i].call);
+        snprintf(entry, sizeof entry, "config.lua:2 r: %s\n", finals[i].entry);
+        assert_string_equal(fixture_plan(rules, "INBOX", plain), entry);
+    }
+}
+
+static void selectors_choose_account_and_folder(void **state)
+{
+    static const struct {
+        const char *selector, *folder;
+        bool is_taken;
+    } cases[] = {
+        {"{}", "INBOX", true},
+        {"{ account = 'work' }", "INBOX", true},
+        {"{ account = 'w*' }", "INBOX", true},
+        {"{ account = { 'home', 'work' } }", "INBOX", true},
+        {"{ account = 'home' }", "INBOX", false},
+        {"{ folder = 'inbox' }", "INBOX", true},
+        {"{ folder = 'Lists/*' }", "Lists/dev", true},
+        {"{ folder = 'lists/*' }", "Lists/dev", false},
+        {"{ folder = { 'Lists/*', '!Lists/dev' } }", "Lists/dev", false},
+        {"{ folder = '!Junk' }", "INBOX", true},
+        {"{ account = 'work', folder = 'X' }", "INBOX", false},
+    };
+
+    char rules[200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(rules, sizeof rules, "rule('r', %s, function(m) m:stop() end)",
+                 cases[i].selector);
+        assert_string_equal(fixture_plan(rules, cases[i].folder, plain),
+                            cases[i].is_taken ? "config.lua:2 r: stop\n" : "");
+    }
+}
+
+static void a_wrong_call_says_what_is_right(void **state)
+{
+    static const struct {
+        const char *call, *words;
+    } cases[] = {
+        {"m:stop() m:move 'x'", "final"},
+        {"m:delivr(mail)", "config.lua:2: a message has no \"delivr\"; did you "
+                           "mean \"deliver\"?"},
+        {"m.stop()",
+         "config.lua:2: expects the message, got nothing: methods are called "
+         "with a colon, as in m:stop()"},
+        {"m.subject = 'x'", "m:set_header(name, value)"},
+        {"m.folder = 'x'",
+         "config.lua:2: m.folder cannot be assigned: use m:move(folder)"},
+        {"m:deliver()", "m:deliver expects where to"},
+        {"m:deliver('x')",
+         "m:deliver expects sinks such as mail / \"folder\", got a text"},
+        {"m:move ''", "the folder has no name"},
+        {"m:flag '\\\\Sean'", "there is no flag \"\\Sean\"; did you mean "
+                              "\"\\Seen\"?"},
+        {"m:flag 'a b'", "\"a b\" cannot be a flag"},
+        {"m:label '\\\\Seen'", "a label is no system flag"},
+        {"m:set_header('A B', 'x')", "cannot be the name of a header field"},
+        {"m:set_header('A', 'x\\ny')", "more than one line"},
+        {"m:set_header('A', '\\xff')", "must be UTF-8"},
+        {"m:redirect 'x@y'",
+         "m:redirect needs smtp, which is not in this version yet"},
+        {"m:deliver(mail / '../x')", "the folder \"../x\" leads out of the "
+                                     "sink"},
+        {"m:deliver(mail / m.list_id)", "got a sink / nil"},
+        {"m:move 'a\\0b'", "the text has a NUL in it"},
+        {"local x = m.from.adress", "addresses have no \"adress\"; did you "
+                                    "mean \"address\"?"},
+        {"local x = m.parts[1].typ",
+         "a part has no \"typ\"; did you mean \"type\"?"},
+        {"m.parts[1]:save 'x'", "part:save is not in this version yet"},
+        {"m.from:in_file 'nowhere.txt'", "nowhere.txt"},
+        {"maildir '/x'", "sinks are made at the top of the configuration"},
+        {"rule('x', function() end)", "rule: not in a rule"},
+        {"error({})", "rule \"r\": "},
+        {"error(setmetatable({}, { __tostring = function() return 'mine' end "
+         "}))",
+         "rule \"r\": mine"},
+        {"error(nil)", "rule \"r\": nil"},
+        {"m:score('x')", "number expected"},
+        {"m:defer 'soon'", "\"soon\" is not a time"},
+        {"seen('x')", "not in this version yet"},
+    };
+
+    char rules[300];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *words;
+
+        snprintf(rules, sizeof rules, "rule('r', function(m) %s end)",
+                 cases[i].call);
+        words = fixture_plan(rules, "INBOX", plain);
+        assert_int_equal(fixture_status(), PR_SCRIPT);
+        if (strstr(words, cases[i].words) == NULL)
+            fail_msg("%s says: %s", cases[i].call, words);
+        assert_non_null(strstr(words, "rule \"r\""));
+        assert_non_null(strstr(fixture_log(), "stack traceback:"));
+    }
+}
+
+static int begin(void **state)
+{
+    *state = (void *)fixture_begin();
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    fixture_end();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fields_that_cost_nothing),
+        cmocka_unit_test(fields_of_the_envelope),
+        cmocka_unit_test(what_is_missing_is_an_empty_text),
+        cmocka_unit_test(addresses_are_a_list_and_its_first),
+        cmocka_unit_test(only_trusted_servers_are_believed),
+        cmocka_unit_test(parts_and_texts),
+        cmocka_unit_test(texts_compare_in_all_languages),
+        cmocka_unit_test(every_action_is_noted_with_rule_and_line),
+        cmocka_unit_test(each_final_action),
+        cmocka_unit_test(selectors_choose_account_and_folder),
+        cmocka_unit_test(a_wrong_call_says_what_is_right),
+    };
+
+    return cmocka_run_group_tests(tests, begin, end);
+}
