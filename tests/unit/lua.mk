@@ -13,3 +13,9 @@ tests_unit_lua_message_LDADD = $(unit_ldadd)
 tests_unit_lua_limits_SOURCES = %D%/lua_limits.c $(lua_fixture)
 tests_unit_lua_limits_CFLAGS = $(unit_cflags)
 tests_unit_lua_limits_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/plugin
+TESTS += tests/unit/plugin
+tests_unit_plugin_SOURCES = %D%/plugin.c
+tests_unit_plugin_CFLAGS = $(unit_cflags)
+tests_unit_plugin_LDADD = $(unit_ldadd)
