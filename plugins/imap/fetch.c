@@ -172,23 +172,36 @@ static pr_status verdict_on_missing(const struct window *window,
     return pr_fail(PR_GONE, "UID %" PRIu32 " is gone", uid);
 }
 
-/* One bad message must not spoil the others of its window: after a NO, and when
- * UIDs come too late to tell bodies apart, each is asked for alone. */
+/* What is done about a message whose window is done without it. After a NO, and
+ * when UIDs come too late to tell bodies apart, it is asked for alone, so that
+ * one bad message spoils no other. One the server passed over in silence is
+ * called gone only if it is silent about its UID too: the state forgets what is
+ * gone. */
+static enum again what_next(const struct fetch *fetch,
+                            const struct window *window,
+                            const struct wanted *wanted)
+{
+    if (window->again == AGAIN_IS_THERE)
+        return AGAIN_NOT;
+    if (window->command.condition != IMAP_OK)
+        return window->count > 1 ? AGAIN_ALONE : AGAIN_NOT;
+    if (fetch->uids_come_late && !window->is_alone)
+        return AGAIN_ALONE;
+    return wanted->has_empty_answer ? AGAIN_NOT : AGAIN_IS_THERE;
+}
+
 static pr_status close_window(struct fetch *fetch, struct window *window)
 {
-    bool asks_again = window->command.condition == IMAP_OK
-                          ? fetch->uids_come_late && !window->is_alone
-                          : window->count > 1;
-
     for (size_t i = 0; i < window->count; i++) {
         struct wanted *wanted = &window->wanted[i];
         if (wanted->is_ended)
             continue;
-        if (!asks_again) {
+        enum again again = what_next(fetch, window, wanted);
+        pr_status status = PR_OK;
+        if (again == AGAIN_NOT)
             fetch_end(fetch, wanted, verdict_on_missing(window, wanted));
-            continue;
-        }
-        pr_status status = fetch_ask_again(fetch, wanted);
+        else
+            status = fetch_ask_again(fetch, wanted, again);
         if (status != PR_OK)
             return status;
     }

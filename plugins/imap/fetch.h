@@ -19,9 +19,17 @@ struct wanted {
     bool has_empty_answer; /* a FETCH came, without the body */
 };
 
+/* How a request whose window is done is asked for again. */
+enum again {
+    AGAIN_NOT,
+    AGAIN_ALONE,   /* in a window of its own */
+    AGAIN_IS_THERE /* only whether the message is there */
+};
+
 /* What one UID FETCH asks for. */
 struct window {
     struct window *next;
+    enum again again; /* why it was made, if not from the feed */
     struct imap_command command;
     size_t count, left; /* in all; not ended */
     size_t first;       /* those before it are ended */
@@ -61,9 +69,9 @@ bool fetch_has_room(const struct fetch *fetch);
 PR_CHECKED pr_status fetch_top_up(struct fetch *fetch);
 /* Waits for the feed's next request, which is then held. */
 void fetch_await_request(struct fetch *fetch);
-/* Puts a request that stays open into a window of its own, for later. */
-PR_CHECKED pr_status fetch_ask_again(struct fetch *fetch,
-                                     struct wanted *wanted);
+/* Puts a request that stays open into another window, for later. */
+PR_CHECKED pr_status fetch_ask_again(struct fetch *fetch, struct wanted *wanted,
+                                     enum again again);
 
 /* ---- fetch.c ------------------------------------------------------------ */
 

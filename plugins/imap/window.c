@@ -130,15 +130,34 @@ static pr_status gather(struct fetch *fetch, struct window **ret)
     return PR_OK;
 }
 
-pr_status fetch_ask_again(struct fetch *fetch, struct wanted *wanted)
+/* The last window made for the same reason, if it has room; else a new one. */
+static struct window *window_again(struct fetch *fetch, enum again again)
 {
-    struct window *window = window_new(1);
+    size_t most = (size_t)fetch->imap->options->window;
+    struct window *window = fetch->again;
+
+    while (window != NULL && window->next != NULL)
+        window = window->next;
+    if (window != NULL && again == AGAIN_IS_THERE && window->again == again &&
+        window->count < most)
+        return window;
+    window = window_new(again == AGAIN_ALONE ? 1 : most);
+    if (window != NULL) {
+        window->again = again;
+        append(&fetch->again, window);
+    }
+    return window;
+}
+
+pr_status fetch_ask_again(struct fetch *fetch, struct wanted *wanted,
+                          enum again again)
+{
+    struct window *window = window_again(fetch, again);
 
     if (window == NULL)
         return PR_NOMEM;
     window_add(window, (struct pr_request){wanted->item, wanted->want},
                wanted->owed);
-    append(&fetch->again, window);
     wanted->is_ended = true; /* here; it lives on over there */
     wanted->window->left--;
     return PR_OK;
@@ -168,7 +187,10 @@ static pr_status put_uids(struct fetch *fetch, const struct window *window)
 /* UID is asked for by name so that servers put it before the body. */
 static pr_status send_window(struct fetch *fetch, struct window *window)
 {
-    bool is_header = window->wanted[0].want == PR_WANT_HEADER;
+    const char *what = window->again == AGAIN_IS_THERE ? " (UID)"
+                       : window->wanted[0].want == PR_WANT_HEADER
+                           ? " (UID BODY.PEEK[HEADER])"
+                           : " (UID BODY.PEEK[])";
     pr_status status = imap_begin(fetch->imap, &window->command, "FETCH");
 
     if (status == PR_OK)
@@ -176,8 +198,7 @@ static pr_status send_window(struct fetch *fetch, struct window *window)
     if (status == PR_OK)
         status = put_uids(fetch, window);
     if (status == PR_OK)
-        status = imap_put(fetch->imap, is_header ? " (UID BODY.PEEK[HEADER])"
-                                                 : " (UID BODY.PEEK[])");
+        status = imap_put(fetch->imap, what);
     return status != PR_OK ? status : imap_end(fetch->imap);
 }
 
