@@ -64,7 +64,7 @@ static pr_status meet(struct batch *batch, struct letter *letter)
 
     if (status != PR_OK || !was_there)
         return status;
-    status = folder_find(folder, letter->place.name);
+    status = folder_find(folder, &letter->place);
     if (status == PR_GONE)
         return PR_OK;
     if (status != PR_OK)

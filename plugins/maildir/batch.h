@@ -11,7 +11,7 @@
 #include "maildir.h"
 
 /* pr_sink_ops.commit */
-pr_status batch_commit(struct pr_sink *sink, struct pr_delivery *const *batch,
-                       size_t count);
+pr_status batch_commit(struct pr_sink *sink,
+                       struct pr_delivery *const *deliveries, size_t count);
 
 #endif

@@ -218,14 +218,21 @@ static pr_status is_sought(void *user, int fd, const char *name)
     return name_is_of(name, search->name) ? PR_EOF : PR_OK;
 }
 
-pr_status folder_find(const struct folder *folder, const char *name)
+static bool has_entry(int fd, const char *name)
 {
-    struct search search = {name};
+    return faccessat(fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
 
-    /* A reader moves messages from new/ to cur/, so look in this order. */
-    pr_status status = folder_each(folder, folder->new, is_sought, &search);
-    if (status == PR_OK)
-        status = folder_each(folder, folder->cur, is_sought, &search);
+pr_status folder_find(const struct folder *folder, const struct place *place)
+{
+    struct search search = {place->name};
+
+    /* A reader moves messages from new/ to cur/, so look in this order. Names
+     * in new/ have no flags. */
+    if (has_entry(folder->new, place->name) ||
+        has_entry(folder->cur, place->file))
+        return PR_OK;
+    pr_status status = folder_each(folder, folder->cur, is_sought, &search);
     if (status == PR_OK)
         return PR_GONE;
     return status == PR_EOF ? PR_OK : status;

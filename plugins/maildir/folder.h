@@ -7,6 +7,7 @@
 #define MAILDIR_FOLDER_H
 
 #include "maildir.h"
+#include "name.h"
 
 struct folder {
     const struct maildir *maildir;
@@ -21,9 +22,10 @@ PR_CHECKED pr_status folder_open(struct folder *folder,
                                  const char *directory, bool make);
 void folder_close(struct folder *folder);
 
-/* Looks for the message called `name` (without flags) in new/ and cur/: PR_OK,
- * PR_GONE if it is in neither, or PR_IO. */
-PR_CHECKED pr_status folder_find(const struct folder *folder, const char *name);
+/* Looks for a message in new/ and cur/, with whatever flags: PR_OK, PR_GONE if
+ * it is in neither, or PR_IO. Reads all of cur/ if it must. */
+PR_CHECKED pr_status folder_find(const struct folder *folder,
+                                 const struct place *place);
 
 /* Makes new/ or cur/ durable. */
 PR_CHECKED pr_status folder_sync(const struct folder *folder, bool is_cur);

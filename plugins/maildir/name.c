@@ -149,22 +149,27 @@ pr_status name_receipt(const struct maildir_options *options,
     return PR_OK;
 }
 
+/* Copies `size` octets that are known to fit, with a NUL. */
+static void copy(char to[NAME_SIZE], const char *from, size_t size)
+{
+    memcpy(to, from, size);
+    to[size] = '\0';
+}
+
 pr_status name_parse(const char *receipt, struct place *ret)
 {
     const char *slash = strrchr(receipt, '/');
     size_t head = slash != NULL ? (size_t)(slash - receipt) : 0;
-    const char *kind = receipt + head - 3;
 
-    if (strlen(receipt) >= NAME_SIZE || head < 3 || !is_reserved(kind, 3) ||
-        (head > 3 && kind[-1] != '/') || strstr(slash, NAME_MARK) == NULL)
+    if (strlen(receipt) >= NAME_SIZE || head < 3 ||
+        !is_reserved(slash - 3, 3) || (head > 3 && slash[-4] != '/') ||
+        strstr(slash, NAME_MARK) == NULL)
         return pr_fail(PR_BUG, "\"%.200s\" is no receipt of a Maildir",
                        receipt);
-    memcpy(ret->directory, receipt, head);
-    ret->directory[head > 3 ? head - 4 : 0] = '\0';
-    ret->in_cur = memcmp(kind, "cur", 3) == 0;
-    strcpy(ret->file, slash + 1);
-    strcpy(ret->name, slash + 1);
-    ret->name[strcspn(ret->name, ":")] = '\0';
+    copy(ret->directory, receipt, head > 3 ? head - 4 : 0);
+    ret->in_cur = memcmp(slash - 3, "cur", 3) == 0;
+    copy(ret->file, slash + 1, strlen(slash + 1));
+    copy(ret->name, slash + 1, strcspn(slash + 1, ":"));
     return PR_OK;
 }
 

@@ -93,7 +93,7 @@ struct recovery {
 static pr_status find_and_sync(const struct folder *folder,
                                const struct place *place)
 {
-    pr_status status = folder_find(folder, place->name);
+    pr_status status = folder_find(folder, place);
 
     if (status == PR_GONE)
         (void)unlinkat(folder->tmp, place->name, 0);
