@@ -139,7 +139,9 @@ def encoded(value, charset="utf-8"):
         words = email.header.Header(value, charset, maxlinelen=70)
     except UnicodeError:
         words = email.header.Header(value, "utf-8", maxlinelen=70)
-    return words.encode().replace("\n", "\r\n")
+    # Python's own name of the codec is none that mail has.
+    return words.encode().replace("\n", "\r\n") \
+        .replace("=?eucgb2312_cn?", "=?gb2312?")
 
 
 def address(person, charset="utf-8"):
