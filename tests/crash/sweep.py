@@ -28,6 +28,17 @@ import postrider  # noqa: E402
 MODES = {"keep": "keep", "seen": "seen", "delete": "delete",
          "move": 'move_to "Archive"'}
 
+# Modes whose steps differ from those of the others only at the end.
+SAMPLED = ("move", "seen")
+
+# Any user, known or not, with this one password.
+ANYBODY = """\
+passdb {
+  driver = static
+  args = password=secret
+}
+"""
+
 RULES = """
 rule("lists", function(m)
   if m.list_id then m:deliver(mail / "lists") end
@@ -65,7 +76,7 @@ class Sweep:
             home = self.server.root / "home" / user
             home.mkdir(mode=0o700)
             self.server._own(home)
-            self.server.set_password(user, "secret")
+            self.server.users[user] = "secret"
             if mode == "move":
                 self.server.create("Archive", user)
             self.server.fill(self.sent, user=user)
@@ -165,8 +176,9 @@ class Sweep:
                   flush=True)
             if steps == 0:
                 sys.exit("sweep: no steps; a build without crash points?")
+            every = self.options.every if mode in SAMPLED else 1
             found += [Trial(mode, step=step) for step in
-                      range(1, steps + 1, self.options.every)]
+                      range(1, steps + 1, every)]
             kills = self.options.kills // len(self.options.modes)
             found += [Trial(mode, delay=rand.uniform(0, seconds * 1.1))
                       for _ in range(kills)]
@@ -181,14 +193,14 @@ def main():
     parser.add_argument("--kills", type=int, default=100,
                         help="kills at random moments (100)")
     parser.add_argument("--every", type=int, default=1,
-                        help="only every Nth durable step (1)")
+                        help="of the modes move and seen only every Nth durable step (1)")
     parser.add_argument("--modes", default="keep,delete,move,seen")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     options.modes = options.modes.split(",")
     passed = failed = 0
-    with dovecot.Dovecot() as server, \
+    with dovecot.Dovecot(extra=ANYBODY) as server, \
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         sweep = Sweep(options, server)
         trials = sweep.trials()

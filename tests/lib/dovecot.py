@@ -284,7 +284,7 @@ class Dovecot:
         self._own(path)
 
     def set_password(self, user, word):
-        """From the next login on; the server reads the file each time."""
+        """From the next second on: so often the server looks at the file."""
         self.users[user] = word
         self._write_users()
 
