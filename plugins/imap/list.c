@@ -29,19 +29,25 @@ struct gathering {
     struct imap *imap;
     const struct pr_range *ranges;
     size_t count;
+    size_t range; /* the one that the last message was in */
     struct pr_buffer entries;
     bool is_sorted;
     const char *keywords[KEYWORDS_KEPT];
     size_t keyword_sets;
 };
 
-/* The answer to n:* has the last message even if its UID is below n. */
-static bool is_in_ranges(const struct gathering *gathering, uint32_t uid)
+/* The answer to n:* has the last message even if its UID is below n. Messages
+ * mostly come in the order of the ranges. */
+static bool is_in_ranges(struct gathering *gathering, uint32_t uid)
 {
-    for (size_t i = 0; i < gathering->count; i++)
-        if (uid >= gathering->ranges[i].first &&
-            uid <= gathering->ranges[i].last)
+    for (size_t i = 0; i < gathering->count; i++) {
+        size_t index = (gathering->range + i) % gathering->count;
+        const struct pr_range *range = &gathering->ranges[index];
+        if (uid >= range->first && uid <= range->last) {
+            gathering->range = index;
             return true;
+        }
+    }
     return false;
 }
 

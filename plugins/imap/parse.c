@@ -178,13 +178,14 @@ static pr_status lex_literal(struct imap_lexer *lexer, struct pr_bytes input,
                              size_t at, struct imap_token *ret)
 {
     size_t first = at + (input.data[at] == '~' ? 2 : 1);
-    const char *line_end = memchr(input.data + at, '\n', input.size - at);
+    size_t seen = input.size - at;
+    size_t most = seen < LITERAL_HEAD_CAP ? seen : LITERAL_HEAD_CAP;
+    const char *line_end = memchr(input.data + at, '\n', most);
 
-    if (line_end == NULL) {
-        if (input.size - at <= LITERAL_HEAD_CAP)
-            return lex_more(lexer, input, ret);
-        line_end = input.data + input.size;
-    }
+    if (line_end == NULL && seen < LITERAL_HEAD_CAP)
+        return lex_more(lexer, input, ret);
+    if (line_end == NULL)
+        line_end = input.data + at + most;
     size_t end = (size_t)(line_end - input.data);
     struct pr_bytes digits = {input.data + first, end - first};
     if (digits.size > 0 && digits.data[digits.size - 1] == '\r')

@@ -25,6 +25,7 @@
 #include "../../plugins/imap/descriptor.h"
 #include "../../plugins/imap/flags.h"
 #include "auth/secret.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "mail/spool.h"
 #include "transcript.h"
@@ -56,9 +57,28 @@ struct replay {
     struct pr_source source;
     struct pr_item listed[ITEMS];
     size_t listed_count;
-    struct pr_arena *arena;
     char wrong[1200];
+    char broken_promise[200];
 };
+
+/* The test's own memory, which no sweep makes fail. */
+static char scratch[1 << 18];
+static size_t scratch_used;
+
+static void *scratch_zeroed(size_t size)
+{
+    char *at = scratch + scratch_used;
+
+    scratch_used += (size + 15) & ~(size_t)15;
+    if (scratch_used > sizeof(scratch))
+        abort();
+    return memset(at, 0, size);
+}
+
+static char *scratch_text(const char *text)
+{
+    return strcpy(scratch_zeroed(strlen(text) + 1), text);
+}
 
 static const struct pr_log test_log = {NULL, "wire"};
 
@@ -105,10 +125,9 @@ static void report_status(struct replay *replay, const char *what,
 
 /* ---- Words of an operation ---------------------------------------------- */
 
-static size_t split(struct replay *replay, const char *line,
-                    const char *words[WORDS + 1])
+static size_t split(const char *line, const char *words[WORDS + 1])
 {
-    char *copy = pr_arena_text(replay->arena, line);
+    char *copy = scratch_text(line);
     size_t count = 0;
 
     for (char *word = strtok(copy, " "); word != NULL && count < WORDS;
@@ -223,13 +242,12 @@ static void run_select(struct replay *replay, const char *name)
                box.read_only ? "ro" : "rw");
 }
 
-static const char *flags_text(struct replay *replay,
-                              const struct pr_flags *flags)
+static const char *flags_text(const struct pr_flags *flags)
 {
     struct pr_buffer text = {.cap = 1000};
     pr_status status = imap_flags_format(flags, &text);
-    const char *copy = pr_arena_text(
-        replay->arena, status == PR_OK ? pr_buffer_text(&text) : "(bad)");
+    const char *copy =
+        scratch_text(status == PR_OK ? pr_buffer_text(&text) : "(bad)");
 
     pr_buffer_done(&text);
     return copy;
@@ -240,8 +258,7 @@ static pr_status item_listed(void *user, const struct pr_item *item)
     struct replay *replay = user;
 
     report(replay, "item %u size=%" PRIu64 " received=%" PRId64 " flags=%s",
-           item->uid, item->size, item->received,
-           flags_text(replay, &item->flags));
+           item->uid, item->size, item->received, flags_text(&item->flags));
     if (replay->listed_count < ITEMS)
         replay->listed[replay->listed_count++] = *item;
     return PR_OK;
@@ -346,7 +363,7 @@ static void report_request(struct replay *replay, struct request *request)
     size_t size = 0;
 
     if (request->taken != request->ended) {
-        snprintf(replay->wrong, sizeof(replay->wrong),
+        snprintf(replay->broken_promise, sizeof(replay->broken_promise),
                  "UID %u was taken %u and ended %u times", request->item.uid,
                  request->taken, request->ended);
         return;
@@ -357,7 +374,7 @@ static void report_request(struct replay *replay, struct request *request)
         if (pr_spool_seal(request->spool) != PR_OK ||
             pr_spool_read(request->spool, 0, octets, sizeof(octets), &size) !=
                 PR_OK)
-            abort();
+            snprintf(replay->wrong, sizeof(replay->wrong), "a spool failed");
         text_printable((struct pr_bytes){octets, size}, text, sizeof(text));
         report(replay, "got %u ok \"%s\"", request->item.uid, text);
     } else {
@@ -368,7 +385,7 @@ static void report_request(struct replay *replay, struct request *request)
 
 static void run_fetch(struct replay *replay, const char *const *words)
 {
-    struct feed *feed = pr_arena_alloc(replay->arena, sizeof(*feed));
+    struct feed *feed = scratch_zeroed(sizeof(*feed));
 
     feed->base.ops = &feed_ops;
     feed->limit = UINT64_MAX;
@@ -387,10 +404,10 @@ static void run_fetch(struct replay *replay, const char *const *words)
 
 /* ---- Settling ----------------------------------------------------------- */
 
-static struct pr_flags flags_of(struct replay *replay, const char *text)
+static struct pr_flags flags_of(const char *text)
 {
     struct pr_flags flags = {0, NULL};
-    char *copy = pr_arena_text(replay->arena, text);
+    char *copy = scratch_text(text);
 
     for (char *word = strtok(copy, ","); word != NULL;
          word = strtok(NULL, ",")) {
@@ -404,8 +421,7 @@ static struct pr_flags flags_of(struct replay *replay, const char *text)
 
 static void run_settle(struct replay *replay, const char *const *words)
 {
-    struct pr_item *items =
-        pr_arena_array(replay->arena, WORDS, sizeof(*items));
+    struct pr_item *items = scratch_zeroed(WORDS * sizeof(*items));
     struct pr_deed deeds[WORDS] = {{.item = NULL}};
     const char *value;
     size_t count = 0;
@@ -417,9 +433,9 @@ static void run_settle(struct replay *replay, const char *const *words)
         else if (strcmp(*words, "remove") == 0)
             deed->remove = true;
         else if (value_of(*words, "set", &value))
-            deed->set = flags_of(replay, value);
+            deed->set = flags_of(value);
         else if (value_of(*words, "clear", &value))
-            deed->clear = flags_of(replay, value);
+            deed->clear = flags_of(value);
         else if (value_of(*words, "copy", &value))
             deed->copy_to = value;
         else if (value_of(*words, "move", &value))
@@ -444,7 +460,7 @@ static void run_operation(struct replay *replay, const char *line)
     const char *words[WORDS + 1];
     struct pr_source *source = &replay->source;
 
-    if (split(replay, line, words) == 0)
+    if (split(line, words) == 0)
         return;
     const char *name = words[0];
     if (strcmp(name, "open") == 0) {
@@ -469,6 +485,22 @@ static void run_operation(struct replay *replay, const char *line)
     }
 }
 
+static void run_doings(struct replay *replay)
+{
+    const struct transcript *transcript = replay->transcript;
+
+    while (replay->doing < transcript->doing_count &&
+           replay->wrong[0] == '\0') {
+        const char *line = transcript->doings[replay->doing++];
+        if (line[0] == '>')
+            run_operation(replay, line + 2);
+        else
+            snprintf(replay->wrong, sizeof(replay->wrong),
+                     "never reported: \"%s\"", line);
+    }
+    imap_source_ops.close(&replay->source);
+}
+
 const char *transcript_run(const struct transcript *transcript,
                            enum script_cut cut, uint32_t seed)
 {
@@ -479,27 +511,47 @@ const char *transcript_run(const struct transcript *transcript,
                             .seed = seed};
 
     replay = (struct replay){.transcript = transcript};
-    replay.arena = pr_arena_new();
+    scratch_used = 0;
     set_options(&replay);
     scripted_install(&script, 1);
-    while (replay.doing < transcript->doing_count && replay.wrong[0] == '\0') {
-        const char *line = transcript->doings[replay.doing++];
-        if (line[0] == '>')
-            run_operation(&replay, line + 2);
-        else
-            snprintf(replay.wrong, sizeof(replay.wrong),
-                     "never reported: \"%s\"", line);
-    }
-    imap_source_ops.close(&replay.source);
+    run_doings(&replay);
     scripted_install(NULL, 0);
-    pr_arena_free(replay.arena);
-    if (script_verdict(&script)[0] != '\0' && replay.wrong[0] == '\0')
-        snprintf(replay.wrong, sizeof(replay.wrong), "%s",
-                 script_verdict(&script));
-    else if (script_verdict(&script)[0] != '\0') {
-        size_t used = strlen(replay.wrong);
-        snprintf(replay.wrong + used, sizeof(replay.wrong) - used, "; %s",
-                 script_verdict(&script));
-    }
+    if (replay.broken_promise[0] != '\0')
+        return replay.broken_promise;
+    const char *verdict = script_verdict(&script);
+    size_t used = strlen(replay.wrong);
+    if (verdict[0] != '\0')
+        snprintf(replay.wrong + used, sizeof(replay.wrong) - used, "%s%s",
+                 used > 0 ? "; " : "", verdict);
     return replay.wrong[0] == '\0' ? NULL : replay.wrong;
+}
+
+/* The plugin's own allocations take part in the sweep too (ld --wrap). */
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    static _Thread_local bool is_inside;
+
+    if (is_inside)
+        return __real_calloc(count, size);
+    is_inside = true;
+    void *memory = memory_zeroed(count, size);
+    is_inside = false;
+    return memory;
+}
+
+const char *transcript_sweep(const struct transcript *transcript)
+{
+    for (unsigned long n = 1;; n++) {
+        memory_fail_at(n);
+        const char *wrong = transcript_run(transcript, SCRIPT_WHOLE, 0);
+        bool is_over = memory_fail_pending();
+        memory_fail_at(0);
+        if (wrong != NULL && strncmp(wrong, "UID ", 4) == 0)
+            return wrong;
+        if (is_over)
+            return wrong;
+    }
 }

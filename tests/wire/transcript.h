@@ -43,4 +43,10 @@ void transcript_done(struct transcript *transcript);
 const char *transcript_run(const struct transcript *transcript,
                            enum script_cut cut, uint32_t seed);
 
+/* Runs it again and again, each time with one more allocation that works before
+ * one fails, until none is left to fail. What it reports then does not matter,
+ * but each request taken must be ended once, and nothing may be lost (which the
+ * sanitizer sees). NULL, or what went wrong. */
+const char *transcript_sweep(const struct transcript *transcript);
+
 #endif

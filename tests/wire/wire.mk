@@ -5,6 +5,7 @@ tests_wire_wire_SOURCES = %D%/wire.c %D%/transcript.c %D%/transcript.h \
 	%D%/operations.c tests/lib/scripted.c tests/lib/scripted.h
 tests_wire_wire_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests
 tests_wire_wire_CFLAGS = $(unit_cflags)
+tests_wire_wire_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
 tests_wire_wire_LDADD = libimap.la $(unit_ldadd)
 
 EXTRA_DIST += $(wire_transcripts)
