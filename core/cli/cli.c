@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "cli/terminal.h"
 #include "lua/config.h"
+#include "mail/view.h"
 #include "plugin/registry.h"
 
 static const struct command *const commands[] = {
@@ -213,6 +214,7 @@ static int run_command(int argc, char **argv, struct invocation *invocation)
     }
     terminal_open(level_of(invocation));
     status = command->run(invocation);
+    view_shutdown();
     terminal_close();
     return status;
 }

@@ -88,6 +88,9 @@ static pr_status letter_new(struct session *session, struct entry *entry,
         status = spool_new(session->engine->config->state_dir, 0,
                            &letter->message->spool);
     }
+    if (status == PR_OK) {
+        spool_expect(letter->message->spool, room);
+    }
     if (status != PR_OK) {
         message_free(letter->message);
         memory_free(letter);

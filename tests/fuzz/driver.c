@@ -19,6 +19,10 @@
 
 #ifndef FUZZ_LIBFUZZER
 
+#ifndef SEEDS
+#define SEEDS "tests/data"
+#endif
+
 #define ROUNDS 100
 #define SEED_MAX (256 * 1024)
 
@@ -76,10 +80,10 @@ static void run_damaged(const uint8_t *seed, size_t size)
 {
     static uint8_t data[2 * SEED_MAX];
     const char *wanted = getenv("FUZZ_ROUNDS");
-    int rounds = wanted != NULL ? atoi(wanted) : ROUNDS;
+    long rounds = wanted != NULL ? strtol(wanted, NULL, 10) : ROUNDS;
 
     random_state = 88172645463325252u;
-    for (int i = 0; i < rounds; i++) {
+    for (long i = 0; i < rounds; i++) {
         size_t now = size;
         memcpy(data, seed, size);
         for (size_t n = 1 + draw(4); n > 0; n--)

@@ -97,6 +97,7 @@ static void edit(const struct pr_spool *spool)
     spool_free(copy);
 }
 
+/* NOLINTNEXTLINE(readability-identifier-naming) */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct pr_spool *spool = NULL;
