@@ -366,6 +366,7 @@ static void open_string(lua_State *L)
     guard(L, "rep", guarded_rep);
     lua_pop(L, 1);
     open_strings(L);
+    open_patterns(L);
     lua_getglobal(L, LUA_STRLIBNAME);
     make_strict(L, LUA_STRLIBNAME);
     lua_pushliteral(L, "");

@@ -113,6 +113,8 @@ void script_resume_working(struct run *run, size_t octets);
 /* For C code that works long at the cost of few instructions: lets the hook
  * look at the clock at the next instruction. */
 void script_nudge(lua_State *L);
+/* For loops in C: raises the end of the run if its time is over. */
+void script_check_time(lua_State *L);
 /* Raises an error if the C stack has no room left for more nested calls. */
 void script_check_stack(lua_State *L);
 /* Raises the end of the run if it has been ordered: what a pcall caught then is
@@ -271,8 +273,9 @@ void push_first_text(lua_State *L, int arg, const char *type);
 /* results.c: pushes what trusted servers found (RFC 8601), nil if none did. */
 void push_auth(lua_State *L, int arg);
 
-/* strings.c, exec.c */
+/* strings.c, pattern.c, exec.c */
 void open_strings(lua_State *L);
+void open_patterns(lua_State *L);
 int rule_exec(lua_State *L);
 void open_exec(lua_State *L);
 /* A buffer that Lua frees; pushes it. */

@@ -49,15 +49,14 @@ static void stop_run(lua_State *L, struct run *run, enum run_stop stop)
 
     run->stop = stop;
     /* Whatever the script still does in handlers is cut short as well. */
-    lua_sethook(run->thread, lua_gethook(run->thread), LUA_MASKCOUNT, 1);
+    script_nudge(run->thread);
     luaL_error(L, "%s", script_stop_text(run, text, sizeof text));
 }
 
-static void look_at_clock(lua_State *L, lua_Debug *event)
+void script_check_time(lua_State *L)
 {
     struct run *run = script_of(L)->running;
 
-    (void)event;
     if (run == NULL)
         return;
     if (run->stop != STOP_NONE)
@@ -66,6 +65,12 @@ static void look_at_clock(lua_State *L, lua_Debug *event)
         stop_run(L, run, STOP_TIME);
     if (pr_now() >= run->deadline)
         stop_run(L, run, STOP_TOTAL);
+}
+
+static void look_at_clock(lua_State *L, lua_Debug *event)
+{
+    (void)event;
+    script_check_time(L);
     if (lua_gethookcount(L) != HOOK_INSTRUCTIONS)
         lua_sethook(L, look_at_clock, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
 }
