@@ -8,10 +8,13 @@ dist_man_MANS += %D%/man/postrider.1 %D%/man/postrider-config.5 \
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = %D%/completions/postrider.bash
 
+pkgconfig_DATA = contrib/postrider.pc
+
 # clang-tidy reads the sources with the flags that they are built with.
 lint: config.h
 	@$(srcdir)/contrib/lint/run '$(srcdir)' $(DEFS) -D_GNU_SOURCE=1 \
-		-DIMAP_VERSION='""' $(DEFAULT_INCLUDES) -I$(srcdir)/tests \
+		-DIMAP_VERSION='""' -DMAILDIR_VERSION='""' \
+		-DSEEDS='""' $(DEFAULT_INCLUDES) -I$(srcdir)/tests \
 		$(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 .PHONY: lint
 

@@ -15,6 +15,7 @@ include tests/unit/engine.mk
 include tests/unit/maildir.mk
 include tests/unit/imap.mk
 include tests/wire/wire.mk
+include tests/example/example.mk
 endif
 include tests/fuzz/fuzz.mk
 

@@ -1,5 +1,6 @@
 /*
- * What clang's analyzer is told besides: a failure is never PR_OK.
+ * What clang's analyzer is told besides: a failure is never PR_OK, and raising
+ * a Lua error does not come back.
  *
  * It looks at one file at a time, and so cannot know that pr_fail() returns the
  * status it was given. Included before everything else in `make lint` only.
@@ -14,5 +15,13 @@
     ((void)(pr_fail_errno)((status), __VA_ARGS__), (status))
 #define pr_context(status, ...) \
     ((void)(pr_context)((status), __VA_ARGS__), (status))
+
+struct lua_State;
+int luaL_error(struct lua_State *L, const char *format, ...)
+    __attribute__((analyzer_noreturn));
+int luaL_argerror(struct lua_State *L, int arg, const char *words)
+    __attribute__((analyzer_noreturn));
+int script_raise(struct lua_State *L, pr_status status)
+    __attribute__((analyzer_noreturn));
 
 #endif

@@ -56,7 +56,7 @@ static void print_event(const struct state_event *event)
                                                  : "?";
         printf(", rule \"%s\" (%s:%d)", shown(event->rule, text, sizeof(text)),
                file, event->line);
-    } else if (strcmp(event->action, "deliver") == 0) {
+    } else if (event->action != NULL && strcmp(event->action, "deliver") == 0) {
         fputs(", the account's own delivery", stdout);
     }
     printf(": %s", event->outcome);

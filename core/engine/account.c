@@ -47,7 +47,7 @@ void account_note_failure(struct account_run *run, pr_status status)
         return;
     }
     run->report.status = status;
-    strcpy(run->error, pr_last_failure()->text);
+    memcpy(run->error, pr_last_failure()->text, sizeof(run->error));
     run->report.error = run->error;
 }
 

@@ -226,7 +226,8 @@ static pr_status commit_consignment(void *argument)
         struct pr_delivery *delivery = part->deliveries[i];
         delivery->result = status;
         if (delivery->failure[0] == '\0') {
-            strcpy(delivery->failure, pr_last_failure()->text);
+            memcpy(delivery->failure, pr_last_failure()->text,
+                   sizeof(delivery->failure));
         }
     }
     return PR_OK;

@@ -55,8 +55,8 @@ struct engine {
 };
 
 /* Takes one of the places for connections to `host`; waits for one. */
-PR_CHECKED pr_status engine_take_host(struct engine *engine, const char *host);
-void engine_give_host(struct engine *engine, const char *host);
+PR_CHECKED pr_status engine_take_host(struct engine *engine, const char *name);
+void engine_give_host(struct engine *engine, const char *name);
 
 /* ---- An account ---------------------------------------------------------- */
 

@@ -17,7 +17,8 @@ void session_fail(struct session *session, pr_status status)
 {
     if (session->failure == PR_OK && status != PR_OK) {
         session->failure = status;
-        strcpy(session->failure_text, pr_last_failure()->text);
+        memcpy(session->failure_text, pr_last_failure()->text,
+               sizeof(session->failure_text));
     }
 }
 

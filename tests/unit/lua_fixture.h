@@ -23,7 +23,7 @@ const char *fixture_errors(void);
 const char *fixture_log(void);
 
 /* A message with these octets (LF line ends become CRLF on the wire). */
-struct message *fixture_message(struct config *config, const char *folder,
+struct message *fixture_message(struct config *config, const char *name,
                                 const char *octets);
 void fixture_message_free(struct message *message);
 
