@@ -270,7 +270,9 @@ static const char *match_again(const struct matcher *matcher, const char *text,
 
     if (digit == '0' || i >= matcher->count || capture->size == CAPTURE_OPEN)
         luaL_error(matcher->L, "invalid capture index %%%d", (int)i + 1);
-    size = capture->size > 0 ? (size_t)capture->size : 0;
+    if (capture->size == CAPTURE_POSITION)
+        return NULL;
+    size = (size_t)capture->size;
     if ((size_t)(matcher->text_end - text) < size ||
         memcmp(capture->start, text, size) != 0)
         return NULL;

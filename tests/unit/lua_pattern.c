@@ -92,9 +92,10 @@ static char *reference(int seed)
 static void answers_are_those_of_lua(void **state)
 {
     (void)state;
-    for (int seed = 1; seed <= 60; seed++) {
+    for (int seed = 1; seed <= 300; seed++) {
         char text[sizeof generator + 300], head[40], *expected;
         const char *plan;
+        size_t same;
 
         snprintf(text, sizeof text,
                  "options { limits = { time = '20s' } } %s rule('r', "
@@ -107,8 +108,13 @@ static void answers_are_those_of_lua(void **state)
         assert_non_null(plan);
         plan += strlen(head);
         expected = reference(seed);
-        if (strncmp(plan, expected, strlen(expected)) != 0)
-            fail_msg("seed %d:\n%s\n%s", seed, plan, expected);
+        same = 0;
+        while (expected[same] != '\0' && plan[same] == expected[same])
+            same++;
+        if (expected[same] != '\0')
+            fail_msg("seed %d:\n%.100s\n%.100s", seed,
+                     plan + (same > 50 ? same - 50 : 0),
+                     expected + (same > 50 ? same - 50 : 0));
         assert_string_equal(plan + strlen(expected), "]\n");
         free(expected);
     }
