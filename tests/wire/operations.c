@@ -526,7 +526,8 @@ const char *transcript_run(const struct transcript *transcript,
     return replay.wrong[0] == '\0' ? NULL : replay.wrong;
 }
 
-/* The plugin's own allocations take part in the sweep too (ld --wrap). */
+/* The plugin's own allocations take part in the sweep too (ld --wrap).
+ * NOLINTBEGIN(readability-identifier-naming,bugprone-reserved-identifier) */
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 
@@ -541,6 +542,8 @@ void *__wrap_calloc(size_t count, size_t size)
     is_inside = false;
     return memory;
 }
+
+/* NOLINTEND(readability-identifier-naming,bugprone-reserved-identifier) */
 
 const char *transcript_sweep(const struct transcript *transcript)
 {
