@@ -44,7 +44,7 @@ static pr_status wake_in_order(void *argument)
         waiting[i] = (struct waiting){&event, PR_NEVER, "abcd"[i], PR_BUG};
         spawn_waiting(&scope, &waiting[i]);
     }
-    pr_event_wake_all(&event); /* nobody waits yet: no effect */
+    pr_event_wake_all(&event);           /* nobody waits yet: no effect */
     assert_int_equal(pr_yield(), PR_OK); /* now all four do */
     assert_string_equal(trail, "");
     pr_event_wake_one(&event);
