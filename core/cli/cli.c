@@ -59,6 +59,11 @@ int complain(pr_status status)
 static int load_file(const char *file, struct config **ret)
 {
     pr_status status = config_load(file, ret);
+    if (status == PR_IO) {
+        fputs("postrider: `man postrider-config` shows how to write one; -c "
+              "FILE names another\n",
+              stderr);
+    }
     return status == PR_IO ? EX_CONFIG : exit_status_of(status);
 }
 

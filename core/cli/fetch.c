@@ -86,6 +86,7 @@ static pr_status accompany(struct pass *pass)
     (void)pr_scope_join(&progress);
     pr_scope_cancel(&watch);
     (void)pr_scope_join(&watch);
+    (void)!loop_cancel_on_signals(NULL);
     return status != PR_OK ? status : worked;
 }
 
