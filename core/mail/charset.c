@@ -108,10 +108,14 @@ pr_status decoder_new(const char *charset, struct decoder **ret)
     if (decoder == NULL)
         return pr_fail(PR_NOMEM, "out of memory for the text of a part");
     decoder->iconv = (iconv_t)-1;
-    charset = real_charset(charset);
+    bool is_utf8 = g_ascii_strcasecmp(charset, "utf-8") == 0;
+    if (*charset != '\0' && !is_utf8) {
+        charset = real_charset(charset);
+        is_utf8 = strcmp(charset, "utf-8") == 0;
+    }
     if (*charset == '\0')
         decoder->reading = READ_GUESS;
-    else if (g_ascii_strcasecmp(charset, "utf-8") == 0)
+    else if (is_utf8)
         decoder->reading = READ_UTF8;
     else
         open_iconv(decoder, charset);

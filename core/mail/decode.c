@@ -93,7 +93,6 @@ static struct pr_bytes trim(struct pr_bytes bytes)
 static pr_status unfold(struct pr_bytes raw, struct pr_buffer *buffer)
 {
     pr_status status = PR_OK;
-    raw = trim(raw);
     for (size_t i = 0, begin = 0; status == PR_OK && i <= raw.size; i++) {
         if (i < raw.size && raw.data[i] != '\n' && raw.data[i] != '\r' &&
             raw.data[i] != '\0')
@@ -110,38 +109,74 @@ static pr_status unfold(struct pr_bytes raw, struct pr_buffer *buffer)
     return status;
 }
 
-static bool is_plain(struct pr_bytes text)
+static bool is_ascii(struct pr_bytes text)
 {
-    for (size_t i = 0; i < text.size; i++) {
-        if ((unsigned char)text.data[i] >= 0x80)
-            return false;
-        if (text.data[i] == '=' && i + 1 < text.size && text.data[i + 1] == '?')
-            return false;
+    const uint64_t high_bits = UINT64_C(0x8080808080808080);
+    uint64_t octets, seen = 0;
+    size_t i = 0;
+    for (; text.size - i >= sizeof octets; i += sizeof octets) {
+        memcpy(&octets, text.data + i, sizeof octets);
+        seen |= octets;
     }
-    return true;
+    for (; i < text.size; i++)
+        seen |= (unsigned char)text.data[i];
+    return (seen & high_bits) == 0;
 }
 
-static pr_status decode_unfolded(const struct pr_buffer *unfolded,
-                                 struct pr_buffer *buffer)
+static bool has_word_begin(struct pr_bytes text)
 {
-    struct pr_bytes text = {pr_buffer_text(unfolded), unfolded->size};
-    if (is_plain(text))
-        return add_valid(text.data, text.size, buffer);
-    return words_decode(text, buffer);
+    const char *at = text.data, *end = text.data + text.size;
+    while ((at = memchr(at, '?', (size_t)(end - at))) != NULL) {
+        if (at > text.data && at[-1] == '=')
+            return true;
+        at++;
+    }
+    return false;
+}
+
+/* Is there nothing to do but to unfold? So it is with nearly every field. */
+static bool is_plain(struct pr_bytes raw)
+{
+    return raw.size == 0 || (memchr(raw.data, '\r', raw.size) == NULL &&
+                             memchr(raw.data, '\0', raw.size) == NULL &&
+                             is_ascii(raw) && !has_word_begin(raw));
+}
+
+static pr_status unfold_plain(struct pr_bytes raw, struct pr_buffer *buffer)
+{
+    while (raw.size != 0) {
+        const char *end = memchr(raw.data, '\n', raw.size);
+        size_t size = end != NULL ? (size_t)(end - raw.data) : raw.size;
+        pr_status status = add_valid(raw.data, size, buffer);
+        if (status != PR_OK)
+            return status;
+        size += end != NULL;
+        raw.data += size;
+        raw.size -= size;
+    }
+    return PR_OK;
 }
 
 pr_status decode_header(struct pr_bytes raw, struct pr_buffer *buffer)
 {
+    raw = trim(raw);
+    if (is_plain(raw))
+        return unfold_plain(raw, buffer);
     struct pr_buffer unfolded = {.cap = 3 * raw.size};
     pr_status status = unfold(raw, &unfolded);
     if (status == PR_OK)
-        status = decode_unfolded(&unfolded, buffer);
+        status = words_decode(
+            (struct pr_bytes){pr_buffer_text(&unfolded), unfolded.size},
+            buffer);
     pr_buffer_done(&unfolded);
     return status;
 }
 
 pr_status decode_structured(struct pr_bytes raw, struct pr_buffer *buffer)
 {
+    raw = trim(raw);
+    if (is_plain(raw))
+        return unfold_plain(raw, buffer);
     struct pr_buffer unfolded = {.cap = 3 * raw.size};
     pr_status status = unfold(raw, &unfolded);
     if (status == PR_OK)
