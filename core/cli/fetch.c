@@ -2,6 +2,7 @@
  * `postrider fetch`: one pass over the accounts.
  */
 #include <stdio.h>
+#include <sysexits.h>
 
 #include "cli/cli.h"
 #include "cli/report.h"
@@ -18,6 +19,7 @@ struct pass {
     struct fetch_report report;
     struct pr_scope work; /* the fiber that fetches */
     bool is_done;
+    bool is_cut_short; /* by a signal */
 };
 
 static pr_status fetch(void *argument)
@@ -39,6 +41,7 @@ static pr_status keep_watch(void *argument)
     if (loop_caught_signal() == 0) {
         return PR_OK;
     }
+    pass->is_cut_short = true;
     engine_stop(pass->engine);
     static const struct pr_log log = {NULL, "fetch"};
     pr_log(&log, PR_LOG_WARNING, "stopping when what is in hand is safe");
@@ -122,7 +125,8 @@ static int run(const struct invocation *invocation)
     if (status != PR_OK && status != PR_CANCELLED) {
         return complain(status);
     }
-    return report_exit_status(&pass.report);
+    int result = report_exit_status(&pass.report);
+    return result == EX_OK && pass.is_cut_short ? EX_TEMPFAIL : result;
 }
 
 const struct command command_fetch = {
