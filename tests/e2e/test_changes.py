@@ -133,13 +133,13 @@ def test_second_process_on_one_account_waits_for_its_turn(
 
 
 def test_server_killed_in_mid_fetch(server, home, make_proxy):
-    sent = list(messages.mailbox(300, 540))
+    sent = list(messages.sized(800, 540))
     server.fill(sent)
     proxy = make_proxy(server.imaps)
     killed = threading.Event()
 
     def kill(octets):
-        if octets > 500_000 and not killed.is_set():
+        if octets > 1_000_000 and not killed.is_set():
             killed.set()
             server.kill()
 

@@ -130,7 +130,8 @@ def test_sigterm_in_mid_fetch_ends_cleanly(server, home, make_proxy):
         proxy.on_down = lambda octets: (
             octets > 300_000 and (reached.set(), time.sleep(0.05)))
         home.configure(server, port=proxy.port, deliver=f'mail / "{signal_}"',
-                       folders=f'{{ "From {signal_}" }}')
+                       folders=f'{{ "From {signal_}" }}',
+                       source="window = 10, window_octets = 65536")
         process = home.start("fetch")
         assert reached.wait(60)
         begin = time.monotonic()

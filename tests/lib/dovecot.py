@@ -330,10 +330,13 @@ class Dovecot:
         raise RuntimeError("dovecot does not start:\n" + self.log()[-3000:])
 
     def _try_start(self):
-        argv = ["dovecot", "-F", "-c", str(self.root / "dovecot.conf")]
+        # It ends with this thread, however that ends.
+        argv = ["setpriv", "--pdeathsig=TERM"]
         if os.getuid() == 0:
-            argv = ["setpriv", f"--reuid={self.uid}", f"--regid={self.gid}",
-                    "--clear-groups", "--inh-caps=-all", "--"] + argv
+            argv += [f"--reuid={self.uid}", f"--regid={self.gid}",
+                     "--clear-groups", "--inh-caps=-all"]
+        argv += ["--", "dovecot", "-F", "-c",
+                 str(self.root / "dovecot.conf")]
         path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
         with open(self.root / "stderr", "ab") as errors:
             self.process = subprocess.Popen(
@@ -407,7 +410,8 @@ class Dovecot:
         return self.start()
 
     def close(self):
-        self.stop()
+        if self.process is not None:
+            self.kill()
         shutil.rmtree(self.root, ignore_errors=True)
 
     def log(self):
