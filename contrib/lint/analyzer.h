@@ -16,6 +16,17 @@
 #define pr_context(status, ...) \
     ((void)(pr_context)((status), __VA_ARGS__), (status))
 
+/* Never NULL: it raises an error instead. */
+static inline const char *lint_never_null(const char *text)
+{
+    if (text == (const char *)0)
+        __builtin_unreachable();
+    return text;
+}
+
+#define luaL_checklstring(L, arg, size) \
+    lint_never_null((luaL_checklstring)(L, arg, size))
+
 struct lua_State;
 int luaL_error(struct lua_State *L, const char *format, ...)
     __attribute__((analyzer_noreturn));

@@ -265,11 +265,13 @@ static const char *match_again(const struct matcher *matcher, const char *text,
                                char digit)
 {
     unsigned i = (unsigned)(digit - '1');
-    const struct capture *capture = &matcher->captures[i];
+    const struct capture *capture;
     size_t size;
 
-    if (digit == '0' || i >= matcher->count || capture->size == CAPTURE_OPEN)
+    if (digit == '0' || i >= matcher->count ||
+        matcher->captures[i].size == CAPTURE_OPEN)
         luaL_error(matcher->L, "invalid capture index %%%d", (int)i + 1);
+    capture = &matcher->captures[i];
     if (capture->size == CAPTURE_POSITION)
         return NULL;
     size = (size_t)capture->size;
