@@ -85,10 +85,11 @@ static const char *real_charset(const char *declared)
 /* Nothing that would mean more than a name to iconv. */
 static bool is_charset_name(const char *name)
 {
-    size_t length = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                 "abcdefghijklmnopqrstuvwxyz"
-                                 "0123456789-_.:+");
-    return length != 0 && length <= 40 && name[length] == '\0';
+    size_t length = strlen(name);
+    return length != 0 && length <= 40 &&
+           strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                        "abcdefghijklmnopqrstuvwxyz"
+                        "0123456789-_.:+") == length;
 }
 
 static void open_iconv(struct decoder *decoder, const char *charset)

@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include <postrider/fiber.h>
@@ -207,6 +208,7 @@ pr_status view_part_text(struct view *view, size_t part,
     pr_status status = find_part(view, part, &job, buffer);
     if (status != PR_OK)
         return status;
+    assert(job.part != NULL);
     job.charset = tree_text(&view->tree, job.part->charset);
     return pr_offload(read_content, &job);
 }

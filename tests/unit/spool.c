@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
+#include "fiber/loop.h"
 
 static struct pr_spool *make(uint64_t cap)
 {
@@ -344,6 +345,25 @@ static void spool_without_its_directory_says_so(void **state)
     spool_free(spool);
 }
 
+static pr_status fill_in_fiber(void *argument)
+{
+    static char zeros[SPOOL_MEMORY + 1];
+    struct pr_spool *spool = NULL;
+    (void)argument;
+    check_size(300000, 1000);
+    assert_int_equal(spool_new("/tmp/no/such/folder", 0, &spool), PR_OK);
+    assert_int_equal(pr_spool_append(spool, zeros, sizeof zeros), PR_IO);
+    assert_non_null(strstr(pr_last_failure()->text, "/tmp/no/such/folder"));
+    spool_free(spool);
+    return PR_OK;
+}
+
+static void spool_is_written_from_a_fiber(void **state)
+{
+    (void)state;
+    assert_int_equal(loop_run(2, fill_in_fiber, NULL), PR_OK);
+}
+
 static void spool_survives_each_failed_allocation(void **state)
 {
     static char text[100000];
@@ -386,6 +406,7 @@ int main(void)
         cmocka_unit_test(spool_is_written_and_read_in_the_right_order),
         cmocka_unit_test(spool_says_when_the_disk_is_full),
         cmocka_unit_test(spool_without_its_directory_says_so),
+        cmocka_unit_test(spool_is_written_from_a_fiber),
         cmocka_unit_test(spool_survives_each_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
