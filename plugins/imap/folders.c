@@ -136,9 +136,12 @@ static pr_status list_all(struct imap *imap, const char *const *patterns)
     commands = calloc(count + 1, sizeof(*commands));
     if (commands == NULL)
         return pr_fail(PR_NOMEM, "out of memory");
-    for (size_t i = 0; i < count && status == PR_OK; i++)
-        if (!is_exclusion(patterns[i]))
-            status = send_list(imap, &commands[sent++], patterns[i]);
+    for (size_t i = 0; i < count && status == PR_OK; i++) {
+        if (is_exclusion(patterns[i]))
+            continue;
+        status = send_list(imap, &commands[sent], patterns[i]);
+        sent += commands[sent].name != NULL; /* begun, so to be answered */
+    }
     pr_status answered = await_all(imap, commands, sent);
     free(commands);
     return status != PR_OK ? status : answered;

@@ -103,6 +103,8 @@ static void add_line(struct transcript *transcript, const char *path,
             die(path, line, "not a step");
     } else if (strncmp(line, "option ", 7) == 0) {
         transcript->options[transcript->option_count++] = line + 7;
+    } else if (strcmp(line, "only whole") == 0) {
+        transcript->only_whole = true;
     } else if (strchr(">=~", line[0]) != NULL && line[1] == ' ') {
         transcript->doings[transcript->doing_count++] = line;
     } else {

@@ -4,6 +4,7 @@
  *
  *     # a comment
  *     option window=2            an option of imap {...}
+ *     only whole                 what comes of it depends on the cuts
  *     > select INBOX             an operation (see operations.c)
  *     = select ok                a line that it must report
  *     ~ words                    what the failure just reported must say
@@ -31,6 +32,7 @@ struct transcript {
     const char *doings[TRANSCRIPT_LINES]; /* lines with > = or ~ */
     struct script_step steps[TRANSCRIPT_LINES];
     size_t option_count, doing_count, step_count;
+    bool only_whole;
     struct pr_arena *arena;
 };
 
