@@ -28,10 +28,7 @@ static int list_all(void)
     int status = EX_OK;
     for (size_t i = 0; i < registry_count(); i++) {
         const struct registry_entry *entry = registry_at(i);
-        if (entry->plugin == NULL) {
-            fflush(stdout);
-            fprintf(stderr, "postrider: %s: left out: %s\n", entry->path,
-                    entry->problem);
+        if (entry->plugin == NULL) { /* the loader has said why */
             status = EX_UNAVAILABLE;
             continue;
         }
