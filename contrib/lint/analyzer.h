@@ -32,7 +32,5 @@ int luaL_error(struct lua_State *L, const char *format, ...)
     __attribute__((analyzer_noreturn));
 int luaL_argerror(struct lua_State *L, int arg, const char *words)
     __attribute__((analyzer_noreturn));
-int script_raise(struct lua_State *L, pr_status status)
-    __attribute__((analyzer_noreturn));
 
 #endif

@@ -125,9 +125,10 @@ static void log_lines(const struct pr_log *log, const char *text)
 {
     while (*text != '\0') {
         bool is_deeper = text[0] == '\t';
-        text += is_deeper;
-        size_t size = strcspn(text, "\n");
+        size_t size;
 
+        text += is_deeper ? 1 : 0;
+        size = strcspn(text, "\n");
         pr_log(log, PR_LOG_ERROR, "%s%.*s", is_deeper ? "    " : "", (int)size,
                text);
         text += size + (text[size] == '\n' ? 1 : 0);

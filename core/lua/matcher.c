@@ -318,6 +318,16 @@ static const char *match_repeated(struct matcher *matcher, const char *text,
     }
 }
 
+static const char *match_parenthesis(struct matcher *matcher, const char *text,
+                                     const char *at)
+{
+    if (*at == ')')
+        return match_close(matcher, text, at + 1);
+    if (at + 1 < matcher->pattern_end && at[1] == ')')
+        return match_open(matcher, text, at + 2, CAPTURE_POSITION);
+    return match_open(matcher, text, at + 1, CAPTURE_OPEN);
+}
+
 static bool is_repeated(const struct matcher *matcher, const char *end)
 {
     return end < matcher->pattern_end && *end != '\0' &&
@@ -333,12 +343,8 @@ static const char *match_items(struct matcher *matcher, const char *text,
         const char *end;
         bool is_one = false;
 
-        if (*at == '(')
-            return at + 1 < last && at[1] == ')'
-                       ? match_open(matcher, text, at + 2, CAPTURE_POSITION)
-                       : match_open(matcher, text, at + 1, CAPTURE_OPEN);
-        if (*at == ')')
-            return match_close(matcher, text, at + 1);
+        if (*at == '(' || *at == ')')
+            return match_parenthesis(matcher, text, at);
         if (*at == '$' && at + 1 == last)
             return text == matcher->text_end ? text : NULL;
         if (*at == MATCHER_ESCAPE) {

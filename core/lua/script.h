@@ -123,7 +123,7 @@ void script_check_stop(lua_State *L);
 /* The words for a stop. */
 const char *script_stop_text(const struct run *run, char *out, size_t size);
 /* Raises the last failure, or the end of the run when it was cancelled. */
-int script_raise(lua_State *L, pr_status status);
+int script_raise(lua_State *L, pr_status status) __attribute__((noreturn));
 /* As pr_arena_*, but raises when out of memory. */
 void *script_alloc(lua_State *L, struct pr_arena *arena, size_t size);
 const char *script_copy(lua_State *L, struct pr_arena *arena, const char *text);

@@ -222,7 +222,8 @@ int script_raise(lua_State *L, pr_status status)
 
     if (status == PR_CANCELLED && run != NULL)
         stop_run(L, run, STOP_CANCELLED);
-    return luaL_error(L, "%s", pr_last_failure()->text);
+    luaL_error(L, "%s", pr_last_failure()->text);
+    __builtin_unreachable(); /* luaL_error does not say that it never returns */
 }
 
 void *script_alloc(lua_State *L, struct pr_arena *arena, size_t size)

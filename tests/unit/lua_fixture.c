@@ -240,7 +240,7 @@ const char *fixture_log(void)
 
 /* ---- Messages ------------------------------------------------------------ */
 
-struct message *fixture_message(struct config *config, const char *name,
+struct message *fixture_message(struct config *config, const char *from,
                                 const char *octets)
 {
     struct pr_item *item = calloc(1, sizeof *item);
@@ -253,7 +253,7 @@ struct message *fixture_message(struct config *config, const char *name,
         .size = strlen(octets),
         .received = 1700000000,
         .flags = {PR_FLAG_SEEN | PR_FLAG_FLAGGED, "work $Forwarded"}};
-    if (message_new(config->accounts[0].name, name, item, &message) != PR_OK ||
+    if (message_new(config->accounts[0].name, from, item, &message) != PR_OK ||
         spool_new(folder, 0, &message->spool) != PR_OK ||
         pr_spool_append(message->spool, octets, strlen(octets)) != PR_OK ||
         pr_spool_seal(message->spool) != PR_OK)
@@ -324,10 +324,10 @@ static pr_status run_rules(void *argument)
     return status;
 }
 
-const char *fixture_plan(const char *rules, const char *name,
+const char *fixture_plan(const char *rules, const char *from,
                          const char *octets)
 {
-    struct job job = {rules, name, octets};
+    struct job job = {rules, from, octets};
 
     pr_buffer_done(&plan_text);
     pr_buffer_init(&plan_text, 1 << 20);

@@ -23,14 +23,14 @@ const char *fixture_errors(void);
 const char *fixture_log(void);
 
 /* A message with these octets (LF line ends become CRLF on the wire). */
-struct message *fixture_message(struct config *config, const char *name,
+struct message *fixture_message(struct config *config, const char *from,
                                 const char *octets);
 void fixture_message_free(struct message *message);
 
 /* Loads an account "work" and these rules, which begin at line 2; runs them
  * over the message in a fiber of a loop of its own. Returns a line for each
  * entry of the plan, lent until the next call; the words if that failed. */
-const char *fixture_plan(const char *rules, const char *folder,
+const char *fixture_plan(const char *rules, const char *from,
                          const char *octets);
 pr_status fixture_status(void); /* of the last run */
 
