@@ -75,7 +75,7 @@ class Sweep:
             user = f"user{self.users}"
             home = self.server.root / "home" / user
             home.mkdir(mode=0o700)
-            self.server._own(home)
+            self.server.own(home)
             self.server.users[user] = "secret"
             if mode == "move":
                 self.server.create("Archive", user)
@@ -96,7 +96,7 @@ class Sweep:
             run = home.run("fetch", POSTRIDER_CRASH_LOG=log)
             seconds = time.monotonic() - begin
             if run.code != 0:
-                sys.exit(f"sweep: {mode}: the undisturbed run ended with {run}")
+                sys.exit(f"sweep: {mode}: the undisturbed run: {run}")
             steps = len(log.read_text().splitlines()) if log.exists() else 0
             fault = self.fault_of(home, user, mode)
             if fault:
@@ -193,7 +193,7 @@ def main():
     parser.add_argument("--kills", type=int, default=100,
                         help="kills at random moments (100)")
     parser.add_argument("--every", type=int, default=1,
-                        help="of the modes move and seen only every Nth durable step (1)")
+                        help="of move and seen only every Nth durable step (1)")
     parser.add_argument("--modes", default="keep,delete,move,seen")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)

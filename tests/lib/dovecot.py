@@ -20,6 +20,9 @@ import subprocess
 import tempfile
 import time
 
+# A SEARCH of a large mailbox is one long line.
+imaplib._MAXLINE = 100_000_000
+
 CONFIG = """\
 protocols = imap
 base_dir = {root}/run
@@ -265,23 +268,24 @@ class Dovecot:
 
     # What the server runs on
 
-    def _own(self, path):
+    def own(self, path):
+        """Gives a file to the server's account."""
         if os.getuid() == 0:
             os.chown(path, self.uid, self.gid)
 
     def _own_all(self):
         if os.getuid() == 0:
             for folder, _, files in os.walk(self.root):
-                self._own(folder)
+                self.own(folder)
                 for name in files:
-                    self._own(os.path.join(folder, name))
+                    self.own(os.path.join(folder, name))
 
     def _write_users(self):
         path = self.root / "users"
         path.write_text("".join(
             f"{user}:{{PLAIN}}{word}\n" for user, word in self.users.items()))
         path.chmod(0o600)
-        self._own(path)
+        self.own(path)
 
     def set_password(self, user, word):
         """From the next second on: so often the server looks at the file."""
@@ -316,7 +320,7 @@ class Dovecot:
                             + " ".join(wanted), 1)
         path = self.root / "dovecot.conf"
         path.write_text(text)
-        self._own(path)
+        self.own(path)
 
     # Running it
 
@@ -427,7 +431,6 @@ class Dovecot:
     def client(self, user="alice"):
         """A logged-in imaplib client over TLS."""
         context = ssl.create_default_context(cafile=self.ca_file)
-        imaplib._MAXLINE = 100_000_000
         client = imaplib.IMAP4_SSL("localhost", self.imaps,
                                    ssl_context=context, timeout=60)
         client.login(user, self.users[user])
@@ -471,7 +474,7 @@ class Dovecot:
             self.create(folder, user)
         for name in ("", "cur", "new", "tmp"):
             (place / name).mkdir(mode=0o700, exist_ok=True, parents=True)
-            self._own(place / name)
+            self.own(place / name)
         letters = {"\\Draft": "D", "\\Flagged": "F", "\\Answered": "R",
                    "\\Seen": "S", "\\Deleted": "T"}
         for one in messages:
@@ -485,7 +488,7 @@ class Dovecot:
             with open(path, "wb") as out:
                 out.write(data)
             os.utime(path, (one.date, one.date))
-            self._own(path)
+            self.own(path)
 
     def index(self, folder="INBOX", user="alice"):
         """Lets the server index the folder, as after normal use."""
@@ -547,7 +550,7 @@ class Dovecot:
         path.write_text(re.sub(r"N\d+", "N1",
                                first.replace(f"V{old}", f"V{old + 7}")) + "\n")
         path.chmod(0o600)
-        self._own(path)
+        self.own(path)
         return old, old + 7
 
 

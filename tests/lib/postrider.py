@@ -1,4 +1,4 @@
-"""Runs the program in a private home: configuration, state and mail of its own."""
+"""Runs the program in a home of its own: configuration, state and mail."""
 
 import json
 import os
@@ -31,7 +31,8 @@ class Run:
         self.code, self.out, self.err = code, out, err
 
     def __repr__(self):
-        return f"exit status {self.code}\n{self.out[-2000:]}\n{self.err[-3000:]}"
+        return (f"exit status {self.code}\n{self.out[-2000:]}\n"
+                f"{self.err[-3000:]}")
 
     @property
     def records(self):
