@@ -2,9 +2,11 @@
 
 Each trial has a mailbox of its own: a run that dies by SIGKILL, a run that
 must end well, and a run that must change nothing. After the second no message
-may be lost, doubled, damaged or left half-done, here or on the server. Needs a
-build with --enable-crash-points: POSTRIDER_CRASH_AT=N kills it at its Nth
-durable step, POSTRIDER_CRASH_LOG gets a line for each step.
+may be lost, doubled, damaged or left half-done, here or on the server. In mode
+`reset` the mail had been fetched before, and then the server gave the mailbox
+a new UIDVALIDITY. Needs a build with --enable-crash-points:
+POSTRIDER_CRASH_AT=N kills it at its Nth durable step, POSTRIDER_CRASH_LOG gets
+a line for each step.
 """
 
 import argparse
@@ -26,10 +28,10 @@ import messages  # noqa: E402
 import postrider  # noqa: E402
 
 MODES = {"keep": "keep", "seen": "seen", "delete": "delete",
-         "move": 'move_to "Archive"'}
+         "move": 'move_to "Archive"', "reset": "keep"}
 
 # Modes whose steps differ from those of the others only at the end.
-SAMPLED = ("move", "seen")
+SAMPLED = ("move", "seen", "reset")
 
 # Any user, known or not, with this one password.
 ANYBODY = """\
@@ -87,10 +89,17 @@ class Sweep:
         home.configure(self.server, user=user, after=MODES[mode], rules=RULES)
         return home
 
+    def prepare(self, home, user, mode):
+        """What happened to the mailbox before the run that dies."""
+        if mode == "reset":
+            home.fetched()
+            self.server.change_uidvalidity(user=user)
+
     def count_steps(self, mode):
         """(durable steps, seconds) of a run that nothing disturbs."""
         user = self.new_user(mode)
         with self.home(user, mode) as home:
+            self.prepare(home, user, mode)
             log = home.root / "steps"
             begin = time.monotonic()
             run = home.run("fetch", POSTRIDER_CRASH_LOG=log)
@@ -126,7 +135,7 @@ class Sweep:
             return f"{len(wrong)} in the wrong folder"
         here = maildir.digests(self.server.bodies(user=user).values())
         sent = maildir.digests(one.delivered for one in self.sent)
-        if mode in ("keep", "seen") and here != sent:
+        if mode in ("keep", "seen", "reset") and here != sent:
             return f"the server has {sum(here.values())} messages"
         if mode in ("delete", "move") and here:
             return f"the server still has {sum(here.values())} messages"
@@ -147,6 +156,7 @@ class Sweep:
         """An empty string, or what is wrong."""
         user = self.new_user(trial.mode)
         with self.home(user, trial.mode) as home:
+            self.prepare(home, user, trial.mode)
             code = self.kill(home, trial)
             if trial.step and code != -signal.SIGKILL:
                 return f"it did not die there but ended with {code}"
@@ -193,8 +203,8 @@ def main():
     parser.add_argument("--kills", type=int, default=100,
                         help="kills at random moments (100)")
     parser.add_argument("--every", type=int, default=1,
-                        help="of move and seen only every Nth durable step (1)")
-    parser.add_argument("--modes", default="keep,delete,move,seen")
+                        help="of move, seen and reset only every Nth durable step (1)")
+    parser.add_argument("--modes", default="keep,delete,move,seen,reset")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
