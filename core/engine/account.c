@@ -64,8 +64,15 @@ static bool has_folders_left(const struct account_run *run)
     return run->folder_next < run->folder_count && !run->engine->is_stopping;
 }
 
-/* Works off the queue of folders. A folder that is not there spoils only
- * itself; any other failure spoils the source. */
+/* A folder that is not there, or that the server does not let us have, spoils
+ * only itself; any other failure spoils the source. */
+static bool is_of_folder_only(pr_status status)
+{
+    return status == PR_GONE || status == PR_REFUSED || status == PR_LATER ||
+           status == PR_UNSUPPORTED || status == PR_LIMIT ||
+           status == PR_CONFIG;
+}
+
 static void work_folders(struct account_run *run, struct pr_source *source)
 {
     while (has_folders_left(run)) {
@@ -78,7 +85,7 @@ static void work_folders(struct account_run *run, struct pr_source *source)
         account_note_failure(run, status);
         pr_log(&log, status == PR_CANCELLED ? PR_LOG_DEBUG : PR_LOG_ERROR, "%s",
                pr_last_failure()->text);
-        if (status != PR_GONE) {
+        if (!is_of_folder_only(status)) {
             return;
         }
     }

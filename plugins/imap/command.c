@@ -206,8 +206,7 @@ static pr_status take_bye(const struct imap *imap,
 {
     if (imap->is_leaving)
         return PR_OK;
-    return pr_fail(told->code == IMAP_CODE_UNAVAILABLE ? PR_LATER : PR_NETWORK,
-                   "the server ended the session: %s",
+    return pr_fail(PR_NETWORK, "the server ended the session: %s",
                    imap_text(told, told->text));
 }
 

@@ -234,8 +234,13 @@ pr_status imap_op_settle(struct pr_source *source, struct pr_deed *deeds,
     status = imap_check(imap);
     if (status == PR_OK && imap->folder.arena == NULL)
         status = pr_fail(PR_BUG, "no folder is selected");
-    if (status == PR_OK && imap->folder.read_only)
-        status = pr_fail(PR_REFUSED, "the folder is read-only");
+    if (status == PR_OK && imap->folder.read_only) {
+        /* The line stands: it is the deeds that are refused. */
+        pr_log(imap->log, PR_LOG_WARNING,
+               "the server lets us read this folder only");
+        close_deeds(deeds, count, PR_REFUSED);
+        return PR_OK;
+    }
     if (status == PR_OK) {
         imap_listen(imap, NULL, NULL, NULL);
         status = settle(imap, deeds, count);
