@@ -163,25 +163,42 @@ static void stage_all(struct batch *batch)
 
 /* ---- 2: intent ----------------------------------------------------------- */
 
+/* One that was not staged has no key: recovery is to know that it is lacking.
+ */
+static struct state_delivery intent_for(const struct letter *letter,
+                                        const struct target *target)
+{
+    struct state_delivery intent = {.sink = target->sink->name,
+                                    .folder = target->folder,
+                                    .key = "",
+                                    .receipt = ""};
+    for (size_t i = 0; i < letter->delivery_count; i++) {
+        const struct pr_delivery *delivery = &letter->deliveries[i];
+        if (letter->sinks[i] == target->sink &&
+            strcmp(delivery->folder, target->folder) == 0) {
+            intent.key = letter->key;
+            intent.receipt = delivery->receipt;
+        }
+    }
+    return intent;
+}
+
+/* All targets are noted: a message is safe when it is in all of them. Those
+ * that an earlier try reached are known to be done, and stay so. */
 static pr_status intend_letter(struct state_changes *changes,
                                struct letter *letter)
 {
     struct state_delivery *intents = pr_arena_array(
-        letter->message->arena, letter->delivery_count, sizeof(*intents));
+        letter->message->arena, letter->target_count, sizeof(*intents));
     if (intents == NULL) {
         return PR_NOMEM;
     }
-    for (size_t i = 0; i < letter->delivery_count; i++) {
-        intents[i] = (struct state_delivery){
-            .sink = letter->sinks[i]->name,
-            .folder = letter->deliveries[i].folder,
-            .key = letter->key,
-            .receipt = letter->deliveries[i].receipt,
-        };
+    for (size_t i = 0; i < letter->target_count; i++) {
+        intents[i] = intent_for(letter, &letter->targets[i]);
     }
     letter->row.stage = STAGE_INTENT;
     state_intend(changes, letter->session->record.id, &letter->row, intents,
-                 letter->delivery_count);
+                 letter->target_count);
     return PR_OK;
 }
 
@@ -449,9 +466,11 @@ static pr_status carry_out(struct batch *batch, struct pr_arena *arena)
         return status;
     }
     status = commit_all(batch, arena);
-    if (status == PR_OK) {
-        status = note_results(batch);
+    if (status != PR_OK) {
+        abort_all(batch); /* nothing was handed to any sink */
+        return status;
     }
+    status = note_results(batch);
     for (struct letter *letter = batch->first;
          status == PR_OK && letter != NULL; letter = letter->next) {
         mark_dealt(letter);

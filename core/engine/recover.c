@@ -10,6 +10,9 @@
 static bool has_happened(struct session *session, const struct state_row *row,
                          const struct state_delivery *delivery)
 {
+    if (delivery->key[0] == '\0') {
+        return false; /* its sink would not even stage it */
+    }
     struct pr_sink *sink = engine_sink(session->engine, delivery->sink);
     const struct pr_sink_ops *ops = sink != NULL ? sink->class->sink : NULL;
     pr_status status = PR_DOUBT;
