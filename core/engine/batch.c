@@ -15,6 +15,7 @@
  */
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/memory.h"
 #include "engine/parts.h"
@@ -437,7 +438,8 @@ static void mark_dealt(struct letter *letter)
     session->run->report.messages++;
     session->run->report.octets += pr_spool_wire_size(letter->message->spool);
     session->engine->progress.messages++;
-    if (letter->row.stage == STAGE_OWED && letter->row.debt.due == 0) {
+    if (letter->row.stage == STAGE_OWED &&
+        is_owing_at(&letter->row.debt, time(NULL))) {
         pr_status status =
             session_owe(session, &letter->entry->item, &letter->row.debt);
         session_fail(session, status);

@@ -202,10 +202,13 @@ struct debtor {
     struct debtor *next;
     struct pr_item item;
     struct state_debt debt;
+    bool has_failed; /* the server did not do some of it */
 };
 
 /* Is there anything in it? */
 bool is_owing(const struct state_debt *debt);
+/* Is there anything in it that is to be done by then? */
+bool is_owing_at(const struct state_debt *debt, int64_t now);
 /* Copies and queues; what is owed by a slice is to be paid before it ends. */
 PR_CHECKED pr_status session_owe(struct session *session,
                                  const struct pr_item *item,

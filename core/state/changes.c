@@ -305,6 +305,33 @@ void state_delivered(struct state_changes *changes, int64_t folder,
     it->sink_folder = keep(changes, sink_folder);
 }
 
+struct debt_change {
+    struct change change;
+    struct state_debt debt;
+};
+
+static pr_status apply_owe(struct state *state, const struct change *change)
+{
+    struct statement statement = statement_for(state, SQL_MESSAGE_OWE);
+
+    bind_debt(&statement, &((const struct debt_change *)change)->debt);
+    bind_int(&statement, change->folder);
+    bind_int(&statement, change->uid);
+    return statement_run(&statement);
+}
+
+void state_owe(struct state_changes *changes, int64_t folder, uint32_t uid,
+               const struct state_debt *debt)
+{
+    struct debt_change *it =
+        change_add(changes, sizeof(*it), folder, uid, apply_owe);
+
+    if (it == NULL)
+        return;
+    it->debt = *debt;
+    copy_debt(changes, &it->debt);
+}
+
 static pr_status apply_settled(struct state *state, const struct change *change)
 {
     return with_key(state, SQL_MESSAGE_SETTLE, change);

@@ -126,6 +126,9 @@ void state_delivered(struct state_changes *changes, int64_t folder,
  * SETTLED); its delivery rows are no longer needed. */
 void state_safe(struct state_changes *changes, int64_t folder,
                 const struct state_row *row);
+/* The server did some of its part: `debt` is what is still owed. */
+void state_owe(struct state_changes *changes, int64_t folder, uint32_t uid,
+               const struct state_debt *debt);
 /* The server did its part. `forget`: the message is gone from the folder, so
  * its row goes too. */
 void state_settled(struct state_changes *changes, int64_t folder, uint32_t uid,

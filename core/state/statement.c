@@ -35,6 +35,10 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_MESSAGE_PUT] = "REPLACE INTO message (folder, " MESSAGE_COLUMNS ") "
                         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
                         "?, ?, ?)",
+    [SQL_MESSAGE_OWE] =
+        "UPDATE message SET set_flags = ?, set_keywords = ?, clear_flags = ?, "
+        "clear_keywords = ?, copy_to = ?, move_to = ?, remove = ?, "
+        "debt_due = ? WHERE folder = ? AND uid = ?",
     [SQL_MESSAGE_SETTLE] =
         "UPDATE message SET stage = 3, tries = NULL, due = NULL, "
         "reason = NULL, set_flags = NULL, set_keywords = NULL, "
