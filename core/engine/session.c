@@ -43,6 +43,7 @@ static struct state_row *find_row(const struct session *session, uint32_t uid)
 struct start_search {
     int64_t oldest;
     uint32_t first; /* the first UID that is young enough; 0: none yet */
+    uint32_t last;  /* the last of all */
 };
 
 static pr_status look_for_start(void *user, const struct pr_item *item)
@@ -51,6 +52,7 @@ static pr_status look_for_start(void *user, const struct pr_item *item)
     if (search->first == 0 && item->received >= search->oldest) {
         search->first = item->uid;
     }
+    search->last = item->uid;
     return PR_OK;
 }
 
@@ -65,7 +67,9 @@ static pr_status first_uid_to_take(struct session *session, uint32_t *ret)
     if (account->start == START_RECENT) {
         search.oldest = time(NULL) - (int64_t)(account->start_age / 1000);
     }
-    if (session->mailbox.exists > 0 && account->start == START_RECENT) {
+    bool tells_next = session->mailbox.uidnext > 0;
+    if (session->mailbox.exists > 0 &&
+        (account->start == START_RECENT || !tells_next)) {
         struct pr_range all = {1, UINT32_MAX};
         pr_status status = account->source->source->list(
             session->source, &all, 1, look_for_start, &search);
@@ -73,9 +77,10 @@ static pr_status first_uid_to_take(struct session *session, uint32_t *ret)
             return status;
         }
     }
-    *ret = search.first != 0              ? search.first
-           : session->mailbox.uidnext > 0 ? session->mailbox.uidnext
-                                          : 1;
+    *ret = search.first != 0           ? search.first
+           : tells_next                ? session->mailbox.uidnext
+           : search.last == UINT32_MAX ? UINT32_MAX
+                                       : search.last + 1;
     return PR_OK;
 }
 
@@ -109,6 +114,16 @@ static pr_status load_rows(struct session *session)
                       &session->row_count);
 }
 
+/* Does the account still want messages to go some time after? If not, those
+ * that wait for it stay. */
+static bool may_be_removed(const struct session *session,
+                           const struct state_debt *debt)
+{
+    enum after after = session->account->after;
+    return debt->due == 0 || after == AFTER_DELETE ||
+           after == AFTER_DELETE_LATER;
+}
+
 /* Debts of earlier runs that are due now. */
 static pr_status queue_old_debts(struct session *session)
 {
@@ -118,7 +133,8 @@ static pr_status queue_old_debts(struct session *session)
     int64_t now = time(NULL);
     for (size_t i = 0; i < session->row_count; i++) {
         const struct state_row *row = &session->rows[i];
-        if (row->stage != STAGE_OWED || row->debt.due > now) {
+        if (row->stage != STAGE_OWED || !is_owing_at(&row->debt, now) ||
+            !may_be_removed(session, &row->debt)) {
             continue;
         }
         struct pr_item item = {.uid = row->uid, .uidl = row->uidl};
@@ -128,6 +144,17 @@ static pr_status queue_old_debts(struct session *session)
         }
     }
     return PR_OK;
+}
+
+/* Are the UIDs of the state those of the folder? UIDNEXT never decreases (RFC
+ * 3501, 2.3.1.1) but when a folder was put back from a copy: new messages then
+ * have UIDs that the watermark has passed. */
+static bool is_numbered_anew(const struct session *session)
+{
+    const struct pr_mailbox *mailbox = &session->mailbox;
+    return session->record.uidvalidity != mailbox->uidvalidity ||
+           (mailbox->uidnext > 0 &&
+            mailbox->uidnext < session->record.watermark);
 }
 
 /* Brings the state and the folder together before anything is fetched. */
@@ -144,7 +171,7 @@ static pr_status reconcile(struct session *session)
     }
     if (session->record.uidvalidity == 0) {
         status = first_visit(session);
-    } else if (session->record.uidvalidity != session->mailbox.uidvalidity) {
+    } else if (is_numbered_anew(session)) {
         status = rematch(session);
     }
     if (status == PR_OK && session->rows == NULL) {
@@ -207,9 +234,6 @@ static pr_status note_listing(struct session *session,
                               const struct pr_range *retries, size_t count)
 {
     struct state_changes *changes;
-    if (session->engine->dry_run) {
-        return PR_OK;
-    }
     pr_status status = state_begin(session->engine->state, &changes);
     if (status != PR_OK) {
         return status;
@@ -240,7 +264,7 @@ static pr_status note_listing(struct session *session,
                entry->item.uid, (unsigned long long)entry->item.size);
         noted++;
     }
-    if (noted == 0) {
+    if (noted == 0 || session->engine->dry_run) {
         state_drop(changes);
         return PR_OK;
     }
@@ -336,6 +360,17 @@ static pr_status linger(void *argument)
     return PR_OK;
 }
 
+/* Until there is room for more: what is in the house becomes debts while the
+ * server is busy with those before. */
+static pr_status settle_enough(struct session *session)
+{
+    pr_status status;
+    do {
+        status = session_settle(session);
+    } while (status == PR_OK && session->debt_count >= DEBTS_MOST);
+    return status;
+}
+
 /* Fetches the slice; debts are paid between rounds, so that a long fetch with
  * deletion is not all owed at its end. */
 static pr_status fetch_rounds(struct session *session)
@@ -347,7 +382,7 @@ static pr_status fetch_rounds(struct session *session)
         before = session->ledger.next;
         status = ops->fetch(session->source, &session->feed);
         if (status == PR_OK && has_more_to_ask(session)) {
-            status = session_settle(session);
+            status = settle_enough(session);
         }
     } while (status == PR_OK && has_more_to_ask(session) &&
              session->ledger.next > before);
@@ -385,7 +420,11 @@ static pr_status fetch_slice(struct session *session)
 static pr_status save_watermark(struct session *session)
 {
     uint32_t mark = ledger_watermark(&session->ledger);
-    if (mark <= session->record.watermark || session->engine->dry_run) {
+    if (mark <= session->record.watermark) {
+        return PR_OK;
+    }
+    if (session->engine->dry_run) {
+        session->record.watermark = mark;
         return PR_OK;
     }
     struct state_changes *changes;

@@ -206,6 +206,78 @@ static void deletion_can_come_later(void **state)
     assert_int_equal(fake_mailbox.count, 4);
 }
 
+static void
+what_waits_to_be_deleted_stays_if_that_is_no_longer_wanted(void **state)
+{
+    (void)state;
+    bench.account.after = AFTER_DELETE_LATER;
+    bench.account.after_delay = 0;
+    add_many(2);
+    fake_server.refuses_all = true;
+    run();
+    fake_server.refuses_all = false;
+    bench.account.after = AFTER_KEEP;
+    run();
+    assert_int_equal(fake_server.count, 2);
+    bench.account.after = AFTER_DELETE_LATER;
+    run();
+    assert_int_equal(fake_server.count, 0);
+}
+
+/* As a rule with two m:copy_to leaves it, on an account that deletes. */
+static pr_status leave_debts(void *argument)
+{
+    (void)argument;
+    struct state *store;
+    struct state_folder folder;
+    struct state_changes *changes;
+    assert_int_equal(state_open(bench.directory, &store), PR_OK);
+    assert_int_equal(state_folder(store, "a", "INBOX", &folder), PR_OK);
+    assert_int_equal(state_begin(store, &changes), PR_OK);
+    state_new_validity(changes, folder.id, fake_server.uidvalidity);
+    state_watermark(changes, folder.id, 2);
+    struct state_row row = {.uid = 1,
+                            .stage = STAGE_OWED,
+                            .debt = {.set = {.system = PR_FLAG_FLAGGED},
+                                     .copy_to = "One\nTwo",
+                                     .remove = true,
+                                     .due = fake_server.due}};
+    state_safe(changes, folder.id, &row);
+    assert_int_equal(state_commit(changes), PR_OK);
+    state_close(store);
+    return PR_OK;
+}
+
+static void a_message_goes_when_all_its_copies_are_made(void **state)
+{
+    (void)state;
+    add_many(1);
+    assert_int_equal(loop_run(1, leave_debts, NULL), PR_OK);
+    fake_server.refused_copy = "One";
+    run();
+    run();
+    assert_int_equal(fake_server.count, 1);
+    assert_int_equal(fake_server.copies, 1);
+    fake_server.refused_copy = NULL;
+    run();
+    assert_int_equal(fake_server.count, 0);
+    assert_int_equal(fake_server.copies, 2);
+}
+
+static void flags_and_copies_do_not_wait_for_the_deletion(void **state)
+{
+    (void)state;
+    bench.account.after = AFTER_DELETE_LATER;
+    add_many(1);
+    fake_server.due = INT64_MAX;
+    assert_int_equal(loop_run(1, leave_debts, NULL), PR_OK);
+    run();
+    run();
+    assert_int_equal(fake_server.copies, 2);
+    assert_int_equal(fake_server.messages[0].flags, PR_FLAG_FLAGGED);
+    assert_int_equal(fake_server.count, 1);
+}
+
 static void seen_is_set_on_the_server_alone(void **state)
 {
     (void)state;
@@ -333,6 +405,42 @@ static void a_third_twin_after_a_new_validity_is_new(void **state)
     assert_int_equal(fake_count(&fake_mailbox, "twin"), 3);
 }
 
+static void a_folder_put_back_from_a_copy_loses_no_new_message(void **state)
+{
+    (void)state;
+    add_many(20);
+    run();
+    fake_server.count = 10;
+    fake_server.uidnext = 11;
+    fake_add("new");
+    run();
+    assert_int_equal(fake_count(&fake_mailbox, "new"), 1);
+    assert_int_equal(fake_mailbox.count, 21);
+    run();
+    assert_int_equal(fake_mailbox.count, 21);
+}
+
+static void a_folder_that_is_refused_stops_no_other(void **state)
+{
+    (void)state;
+    add_many(3);
+    fake_server.has_refused_folder = true;
+    run();
+    assert_int_equal(bench.report.status, PR_REFUSED);
+    assert_int_equal(fake_mailbox.count, 3);
+}
+
+static void debts_that_come_while_others_are_paid_end_no_run(void **state)
+{
+    (void)state;
+    bench.account.after = AFTER_DELETE;
+    fake_server.settles_slowly = true;
+    add_many(1000);
+    run();
+    assert_int_equal(fake_mailbox.count, 1000);
+    assert_int_equal(fake_server.count, 0);
+}
+
 static void a_first_run_can_leave_what_is_there(void **state)
 {
     (void)state;
@@ -439,6 +547,58 @@ static void what_cannot_be_told_is_delivered_again(void **state)
     assert_int_equal(fake_mailbox.count, 2);
 }
 
+/* What the disk would have if the machine stopped now. */
+static void keep_state(void)
+{
+    char command[300];
+    snprintf(command, sizeof(command), "rm -rf '%s.kept'; cp -r '%s' '%s.kept'",
+             bench.directory, bench.directory, bench.directory);
+    assert_int_equal(system(command), 0);
+}
+
+static void go_back_to_kept_state(void)
+{
+    char command[300];
+    fake_on_commit = NULL;
+    snprintf(command, sizeof(command), "rm -rf '%s'; mv '%s.kept' '%s'",
+             bench.directory, bench.directory, bench.directory);
+    assert_int_equal(system(command), 0);
+}
+
+static void a_crash_makes_no_delivery_of_one_not_staged(void **state)
+{
+    (void)state;
+    bench.account.after = AFTER_DELETE;
+    bench.account.deliver_count = 2;
+    bench.targets[1].folder = "refused";
+    add_many(1);
+    fake_on_commit = keep_state;
+    run();
+    assert_int_equal(fake_mailbox.count, 1);
+    go_back_to_kept_state();
+    run();
+    assert_int_equal(fake_server.count, 1);
+    bench.targets[1].folder = "in";
+    run();
+    assert_int_equal(fake_mailbox.count, 1);
+    assert_int_equal(fake_other.count, 1);
+    assert_int_equal(fake_server.count, 0);
+}
+
+static void a_crash_after_the_commit_doubles_nothing(void **state)
+{
+    (void)state;
+    bench.account.after = AFTER_DELETE;
+    add_many(3);
+    fake_on_commit = keep_state;
+    run();
+    assert_int_equal(fake_mailbox.count, 3);
+    go_back_to_kept_state();
+    run();
+    assert_int_equal(fake_mailbox.count, 3);
+    assert_int_equal(fake_server.count, 0);
+}
+
 /* ---- The ledger
  * -------------------------------------------------------------------- */
 
@@ -473,6 +633,9 @@ int main(void)
         TEST(only_the_new_ones_come),
         TEST(deletion_follows_delivery),
         TEST(deletion_can_come_later),
+        TEST(what_waits_to_be_deleted_stays_if_that_is_no_longer_wanted),
+        TEST(a_message_goes_when_all_its_copies_are_made),
+        TEST(flags_and_copies_do_not_wait_for_the_deletion),
         TEST(seen_is_set_on_the_server_alone),
         TEST(read_only_accounts_change_nothing),
         TEST(a_full_disk_puts_off_and_loses_nothing),
@@ -481,11 +644,16 @@ int main(void)
         TEST(a_broken_line_is_gone_on_with),
         TEST(a_new_validity_delivers_nothing_again),
         TEST(a_third_twin_after_a_new_validity_is_new),
+        TEST(a_folder_put_back_from_a_copy_loses_no_new_message),
+        TEST(a_folder_that_is_refused_stops_no_other),
+        TEST(debts_that_come_while_others_are_paid_end_no_run),
         TEST(a_first_run_can_leave_what_is_there),
         TEST(limits_leave_messages_on_the_server),
         TEST(a_dry_run_changes_nothing),
         TEST(what_a_crash_left_is_looked_up),
         TEST(what_cannot_be_told_is_delivered_again),
+        TEST(a_crash_makes_no_delivery_of_one_not_staged),
+        TEST(a_crash_after_the_commit_doubles_nothing),
         cmocka_unit_test(the_watermark_stops_at_the_first_open_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,12 +8,14 @@
 
 struct fake_server fake_server;
 struct fake_mailbox fake_mailbox, fake_other;
+void (*fake_on_commit)(void);
 
 void fake_reset(void)
 {
     memset(&fake_server, 0, sizeof(fake_server));
     memset(&fake_mailbox, 0, sizeof(fake_mailbox));
     memset(&fake_other, 0, sizeof(fake_other));
+    fake_on_commit = NULL;
     fake_server.uidvalidity = 7;
     fake_server.uidnext = 1;
 }
@@ -60,10 +62,28 @@ static pr_status source_open(struct pr_source *source)
     return PR_OK;
 }
 
+static pr_status source_folders(struct pr_source *source,
+                                const char *const *patterns,
+                                pr_folder_found *found, void *user)
+{
+    (void)source;
+    (void)patterns;
+    if (fake_server.has_refused_folder) {
+        pr_status status = found(user, "Private");
+        if (status != PR_OK) {
+            return status;
+        }
+    }
+    return found(user, "INBOX");
+}
+
 static pr_status source_select(struct pr_source *source, const char *folder,
                                struct pr_mailbox *ret)
 {
     (void)source;
+    if (strcmp(folder, "Private") == 0) {
+        return pr_fail(PR_REFUSED, "it is private");
+    }
     if (strcmp(folder, "INBOX") != 0) {
         return pr_fail(PR_GONE, "no such folder");
     }
@@ -178,6 +198,9 @@ static pr_status source_settle(struct pr_source *source, struct pr_deed *deeds,
                                size_t count)
 {
     (void)source;
+    if (fake_server.settles_slowly && pr_sleep(400) != PR_OK) {
+        return PR_CANCELLED;
+    }
     for (size_t i = 0; i < count; i++) {
         struct fake_message *message = find_message(deeds[i].item->uid);
         deeds[i].result = PR_OK;
@@ -185,6 +208,16 @@ static pr_status source_settle(struct pr_source *source, struct pr_deed *deeds,
         if (message == NULL) {
             continue;
         }
+        if (fake_server.refuses_all) {
+            deeds[i].result = PR_REFUSED;
+            continue;
+        }
+        if (deeds[i].copy_to != NULL && fake_server.refused_copy != NULL &&
+            strcmp(deeds[i].copy_to, fake_server.refused_copy) == 0) {
+            deeds[i].result = PR_REFUSED;
+            continue;
+        }
+        fake_server.copies += deeds[i].copy_to != NULL;
         fake_server.unsafe_deeds += !is_safe(message);
         message->flags |= deeds[i].set.system;
         message->flags &= ~deeds[i].clear.system;
@@ -206,6 +239,7 @@ static void source_close(struct pr_source *source)
 static const struct pr_source_ops source_ops = {
     .size = sizeof(source_ops),
     .open = source_open,
+    .folders = source_folders,
     .select = source_select,
     .list = source_list,
     .fetch = source_fetch,
@@ -265,6 +299,9 @@ static pr_status sink_commit(struct pr_sink *sink,
     mailbox->batches++;
     for (size_t i = 0; i < count; i++) {
         batch[i]->result = deliver(mailbox, batch[i]);
+    }
+    if (fake_on_commit != NULL) {
+        fake_on_commit();
     }
     return PR_OK;
 }

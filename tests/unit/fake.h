@@ -21,7 +21,13 @@ struct fake_server {
     struct fake_message messages[FAKE_MOST];
     size_t count;
     uint32_t uidvalidity, uidnext;
-    size_t lose_line_after; /* bodies; 0: never */
+    size_t lose_line_after;  /* bodies; 0: never */
+    bool has_refused_folder; /* one before INBOX */
+    bool settles_slowly;
+    const char *refused_copy; /* nothing can be copied there */
+    bool refuses_all;         /* of settle */
+    size_t copies;
+    int64_t due; /* for the debts of a test */
     /* what was asked of it */
     size_t opens, lists, bodies, headers, settled;
     size_t unsafe_deeds; /* for messages that were not in the mailbox yet */
@@ -46,6 +52,9 @@ struct fake_mailbox {
 
 extern struct fake_server fake_server;
 extern struct fake_mailbox fake_mailbox, fake_other; /* of two sinks */
+
+/* Called when a sink has committed, before the engine knows; NULL: no. */
+extern void (*fake_on_commit)(void);
 
 extern const struct pr_class fake_source_class, fake_sink_class;
 
