@@ -1,1 +1,4 @@
 # Lua that ships with the program.
+examplesdir = $(pkgdatadir)/examples
+dist_examples_DATA = %D%/examples/first.lua %D%/examples/scored.lua \
+	%D%/examples/sorted.lua
