@@ -30,9 +30,11 @@ static struct reader new_reader(lua_State *L, const struct pr_class *class)
         .class = class,
         .place = script_place(L, 1),
     };
+    pr_status status;
 
-    if (options_new(class, script_of(L)->arena, &reader.options) != PR_OK)
-        luaL_error(L, "%s: %s", class->name, pr_last_failure()->text);
+    status = options_new(class, script_of(L)->arena, &reader.options);
+    if (status != PR_OK)
+        script_raise(L, pr_context(status, "%s", class->name));
     return reader;
 }
 

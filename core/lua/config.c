@@ -120,13 +120,14 @@ static int run_chunk(lua_State *L)
 }
 
 /* The words of the error on top of the stack, which is popped. */
-static pr_status lua_failure(struct script *script, int status,
-                             const struct run *run)
+static pr_status lua_failure(struct script *script, int status, struct run *run)
 {
     const char *words = lua_tostring(script->L, -1);
     char text[200];
 
     if (status == LUA_ERRMEM)
+        script_stop_for_memory(run);
+    if (run->stop == STOP_NOMEM)
         pr_fail(PR_NOMEM, "out of memory");
     else if (run->stop != STOP_NONE)
         pr_fail(PR_CONFIG, "the configuration %s",

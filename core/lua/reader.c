@@ -158,6 +158,7 @@ static bool store(lua_State *L, struct reader *reader,
 {
     struct option_value value = value_of(L, option);
     const char *exposed = exposed_in(L, option, &value, place);
+    pr_status status;
 
     reader->given[option - reader->class->options] = true;
     if (exposed != NULL) {
@@ -170,9 +171,11 @@ static bool store(lua_State *L, struct reader *reader,
     if (value.type == OPTION_VALUE_SECRET && value.secret == NULL &&
         option->kind == PR_OPTION_SECRET)
         return false; /* its problem is noted already */
-    if (option_store(option, reader->options, &value, script_of(L)->arena) ==
-        PR_OK)
+    status = option_store(option, reader->options, &value, script_of(L)->arena);
+    if (status == PR_OK)
         return true;
+    if (status == PR_NOMEM)
+        script_raise(L, status);
     problem_add(L, place, "%s: %s", reader->what, pr_last_failure()->text);
     return false;
 }

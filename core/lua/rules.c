@@ -193,14 +193,14 @@ static pr_status rule_failure(struct run *run, int status)
     const char *words = lua_tostring(run->thread, -1);
     char text[200];
 
-    if (status == LUA_ERRMEM && run->stop == STOP_NONE)
-        run->stop = STOP_MEMORY;
+    if (status == LUA_ERRMEM)
+        script_stop_for_memory(run);
     if (run->stop == STOP_CANCELLED)
         return pr_fail(PR_CANCELLED, "asked to stop");
     if (run->stop != STOP_NONE)
-        return pr_fail(PR_SCRIPT, "%s:%d: rule \"%s\" %s", rule->file,
-                       rule->line, rule->name,
-                       script_stop_text(run, text, sizeof text));
+        return pr_fail(run->stop == STOP_NOMEM ? PR_NOMEM : PR_SCRIPT,
+                       "%s:%d: rule \"%s\" %s", rule->file, rule->line,
+                       rule->name, script_stop_text(run, text, sizeof text));
     return pr_fail(PR_SCRIPT, "rule \"%s\": %s", rule->name,
                    words != NULL ? words : "an error without words");
 }

@@ -28,10 +28,10 @@ static void pass_on_stops(lua_State *L, int status)
 {
     struct run *run = script_of(L)->running;
 
-    if (status == LUA_ERRMEM && run != NULL && run->stop == STOP_NONE) {
+    if (status == LUA_ERRMEM && run != NULL) {
         char text[200];
 
-        run->stop = STOP_MEMORY;
+        script_stop_for_memory(run);
         lua_pushstring(L, script_stop_text(run, text, sizeof text));
     }
     script_check_stop(L);

@@ -21,7 +21,14 @@
 #include "lua/config.h"
 
 /* Why a run was ended from outside. Nothing a script does can hold it up. */
-enum run_stop { STOP_NONE, STOP_TIME, STOP_TOTAL, STOP_MEMORY, STOP_CANCELLED };
+enum run_stop {
+    STOP_NONE,
+    STOP_TIME,
+    STOP_TOTAL,
+    STOP_MEMORY, /* it took more than it may */
+    STOP_NOMEM,  /* the system has none */
+    STOP_CANCELLED
+};
 
 /* One turn of Lua code with its own limits: loading, or the rules over one
  * message. */
@@ -36,8 +43,9 @@ struct run {
     uint64_t time_start;     /* the clock when the last wait ended */
     uint64_t time_used;      /* until the wait it is in */
     pr_time deadline;
-    int64_t memory; /* octets it took more than it gave back */
-    unsigned lines; /* printed */
+    int64_t memory;  /* octets it took more than it gave back */
+    unsigned lines;  /* printed */
+    bool is_refused; /* was it memory, ever? */
     enum run_stop stop;
 };
 
@@ -120,9 +128,12 @@ void script_check_stack(lua_State *L);
 /* Raises the end of the run if it has been ordered: what a pcall caught then is
  * not its business. */
 void script_check_stop(lua_State *L);
+/* A call ended with LUA_ERRMEM: the run is over. */
+void script_stop_for_memory(struct run *run);
 /* The words for a stop. */
 const char *script_stop_text(const struct run *run, char *out, size_t size);
-/* Raises the last failure, or the end of the run when it was cancelled. */
+/* Raises the last failure; the end of the run when it was cancelled or there is
+ * no memory. */
 int script_raise(lua_State *L, pr_status status) __attribute__((noreturn));
 /* As pr_arena_*, but raises when out of memory. */
 void *script_alloc(lua_State *L, struct pr_arena *arena, size_t size);

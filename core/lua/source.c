@@ -294,6 +294,7 @@ static int require(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);
     const char *path, *shown = NULL;
+    pr_status status;
 
     lua_settop(L, 1);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LOADED);
@@ -315,8 +316,9 @@ static int require(lua_State *L)
     /* While it is being loaded, a second require of it ends here. */
     lua_pushboolean(L, true);
     lua_setfield(L, 2, name);
-    if (source_load(script_of(L), L, path, shown) != PR_OK)
-        return luaL_error(L, "%s", pr_last_failure()->text);
+    status = source_load(script_of(L), L, path, shown);
+    if (status != PR_OK)
+        script_raise(L, status);
     lua_pushvalue(L, 1);
     lua_call(L, 1, 1);
     if (lua_isnil(L, -1))

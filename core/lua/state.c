@@ -21,9 +21,9 @@
 #define WORK_PER_OCTET 10                /* likewise */
 #define LOAD_TIME 5000                   /* ms to load a configuration */
 #define LOAD_MEMORY (256 * 1024 * 1024u) /* octets, likewise */
-/* Of the C stack a run may use before it must not nest further. What Lua can
+/* Of the C stack a run may use before it must not nest further: what Lua can
  * add from there (200 levels in all) stays below PR_STACK_RULE. */
-#define STACK_USED_MOST (80 * 1024)
+#define STACK_USED_MOST (PR_STACK_RULE / 2)
 
 static uint64_t processor_time(void)
 {
@@ -95,8 +95,12 @@ const char *script_stop_text(const struct run *run, char *out, size_t size)
         return out;
     case STOP_MEMORY:
         snprintf(out, size, "needs more than %llu KiB of memory",
-                 (unsigned long long)(limits->memory / 1024));
+                 (run->message == NULL ? (unsigned long long)LOAD_MEMORY
+                                       : (unsigned long long)limits->memory) /
+                     1024);
         return out;
+    case STOP_NOMEM:
+        return "ran out of memory";
     case STOP_CANCELLED:
         return "was asked to stop";
     case STOP_NONE:
@@ -136,8 +140,10 @@ static void *allocate(void *user, void *block, size_t old_size, size_t new_size)
         memory_free(block);
         moved = NULL;
     } else {
-        if (new_size > held && !has_room(script, new_size - held))
+        if (new_size > held && !has_room(script, new_size - held)) {
+            script->running->is_refused = true;
             return NULL;
+        }
         moved = memory_realloc(block, new_size);
         if (moved == NULL && new_size <= held)
             moved = block; /* Lua takes for granted that shrinking succeeds */
@@ -151,6 +157,12 @@ static void *allocate(void *user, void *block, size_t old_size, size_t new_size)
             script_nudge(script->running->thread);
     }
     return moved;
+}
+
+void script_stop_for_memory(struct run *run)
+{
+    if (run->stop == STOP_NONE)
+        run->stop = run->is_refused ? STOP_MEMORY : STOP_NOMEM;
 }
 
 /* ---- Turns --------------------------------------------------------------- */
@@ -222,6 +234,8 @@ int script_raise(lua_State *L, pr_status status)
 
     if (status == PR_CANCELLED && run != NULL)
         stop_run(L, run, STOP_CANCELLED);
+    if (status == PR_NOMEM && run != NULL)
+        stop_run(L, run, STOP_NOMEM);
     luaL_error(L, "%s", pr_last_failure()->text);
     __builtin_unreachable(); /* luaL_error does not say that it never returns */
 }

@@ -294,25 +294,33 @@ static void add_entry(const struct plan_entry *entry)
 }
 
 struct job {
-    const char *rules, *folder, *octets;
+    const char *rules, *path, *folder, *octets;
 };
 
-static pr_status run_rules(void *argument)
+static pr_status load_rules(const char *rules, struct config **ret)
 {
-    const struct job *job = argument;
     struct pr_buffer text = {.cap = 1 << 20};
-    struct config *config;
-    struct message *message;
     pr_status status;
 
     if (pr_buffer_printf(
             &text,
             "local mail = maildir \"/m\" account \"work\" { source "
             "= imap { host = \"h\" }, deliver = mail }\n%s",
-            job->rules) != PR_OK)
+            rules) != PR_OK)
         abort();
-    status = fixture_load(pr_buffer_text(&text), &config);
+    status = fixture_load(pr_buffer_text(&text), ret);
     pr_buffer_done(&text);
+    return status;
+}
+
+static pr_status run_rules(void *argument)
+{
+    const struct job *job = argument;
+    struct config *config;
+    struct message *message;
+    pr_status status = job->path != NULL ? config_load(job->path, &config)
+                                         : load_rules(job->rules, &config);
+
     if (status != PR_OK)
         return status;
     message = fixture_message(config, job->folder, job->octets);
@@ -324,16 +332,27 @@ static pr_status run_rules(void *argument)
     return status;
 }
 
+static const char *plan_of(struct job *job)
+{
+    pr_buffer_done(&plan_text);
+    pr_buffer_init(&plan_text, 1 << 20);
+    plan_status = loop_run(2, run_rules, job);
+    return plan_status == PR_OK ? pr_buffer_text(&plan_text)
+                                : pr_last_failure()->text;
+}
+
 const char *fixture_plan(const char *rules, const char *from,
                          const char *octets)
 {
-    struct job job = {rules, from, octets};
+    return plan_of(
+        &(struct job){.rules = rules, .folder = from, .octets = octets});
+}
 
-    pr_buffer_done(&plan_text);
-    pr_buffer_init(&plan_text, 1 << 20);
-    plan_status = loop_run(2, run_rules, &job);
-    return plan_status == PR_OK ? pr_buffer_text(&plan_text)
-                                : pr_last_failure()->text;
+const char *fixture_plan_of(const char *file, const char *from,
+                            const char *octets)
+{
+    return plan_of(
+        &(struct job){.path = file, .folder = from, .octets = octets});
 }
 
 pr_status fixture_status(void)

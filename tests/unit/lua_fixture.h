@@ -32,6 +32,9 @@ void fixture_message_free(struct message *message);
  * entry of the plan, lent until the next call; the words if that failed. */
 const char *fixture_plan(const char *rules, const char *from,
                          const char *octets);
+/* The same with a whole configuration. */
+const char *fixture_plan_of(const char *file, const char *from,
+                            const char *octets);
 pr_status fixture_status(void); /* of the last run */
 
 /* What the options of the class "imap" of the fixture become. */

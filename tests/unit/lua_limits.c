@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "base/memory.h"
 #include "fiber/loop.h"
 #include "lua_fixture.h"
 
@@ -416,6 +417,61 @@ static void one_that_runs_away_takes_nothing_from_the_others(void **state)
     crowd_done(&crowd);
 }
 
+/* ---- Out of memory ------------------------------------------------------- */
+
+struct sweep {
+    unsigned long n;
+    bool is_over;
+};
+
+static pr_status load_and_run(void *argument)
+{
+    static const char text[] =
+        "local mail = maildir '/m' account 'work' { source = imap { host = 'h' "
+        "}, deliver = mail }\n"
+        "rule('r', function(m) local t = {} for i = 1, 10 do t[i] = 'x' .. i "
+        "end pcall(error, {})\n"
+        "m:note(m.subject:upper() .. #m.to .. #m.text) m:deliver(mail / 'x') "
+        "end)";
+    const char *path = fixture_write("config.lua", text);
+    struct sweep *sweep = argument;
+    struct message *message;
+    struct config *config;
+    pr_status status;
+
+    memory_fail_at(sweep->n);
+    status = config_load(path, &config);
+    if (status == PR_OK) {
+        bool is_pending = memory_fail_pending();
+
+        memory_fail_at(0);
+        message = fixture_message(config, "INBOX", plain);
+        memory_fail_at(is_pending ? sweep->n / 4 + 1 : 0);
+        status = rules_run(config, message);
+        sweep->is_over = memory_fail_pending();
+        memory_fail_at(0);
+        fixture_message_free(message);
+        config_free(config);
+    }
+    memory_fail_at(0);
+    return status;
+}
+
+static void no_memory_is_a_failure_like_another(void **state)
+{
+    struct sweep sweep = {0};
+
+    (void)state;
+    for (sweep.n = 1; !sweep.is_over && sweep.n < 20000; sweep.n++) {
+        pr_status status = loop_run(1, load_and_run, &sweep);
+
+        if (status != PR_OK && status != PR_NOMEM)
+            fail_msg("%lu: %s: %s", sweep.n, pr_status_name(status),
+                     pr_last_failure()->text);
+    }
+    assert_true(sweep.is_over);
+}
+
 static int begin(void **state)
 {
     *state = (void *)fixture_begin();
@@ -446,6 +502,7 @@ int main(void)
         cmocka_unit_test(a_message_that_has_left_cannot_be_used),
         cmocka_unit_test(another_run_cannot_use_a_message),
         cmocka_unit_test(one_that_runs_away_takes_nothing_from_the_others),
+        cmocka_unit_test(no_memory_is_a_failure_like_another),
     };
 
     return cmocka_run_group_tests(tests, begin, end);

@@ -361,6 +361,44 @@ static void a_wrong_call_says_what_is_right(void **state)
     }
 }
 
+/* ---- The examples -------------------------------------------------------- */
+
+static const char *example(const char *name, const char *octets)
+{
+    const char *source = getenv("abs_srcdir");
+    char path[500];
+
+    snprintf(path, sizeof path, "%s/scripts/examples/%s",
+             source != NULL ? source : ".", name);
+    return fixture_plan_of(path, "INBOX", octets);
+}
+
+static void the_examples_decide_as_they_say(void **state)
+{
+    static const char loud[] =
+        "Subject: FREE MONEY FOR EVERYBODY\r\n"
+        "Content-Type: application/octet-stream; name=\"Bill.EXE\"\r\n"
+        "Content-Disposition: attachment; filename=\"Bill.EXE\"\r\n\r\nMZ\r\n";
+    char directory[300];
+
+    (void)state;
+    if (getenv("abs_srcdir") == NULL)
+        skip();
+    setenv("HOME", "/home/alice", 1);
+    /* No program of the examples is to be found. */
+    snprintf(directory, sizeof directory, "%s", getenv("PATH"));
+    setenv("PATH", "/nowhere", 1);
+    assert_string_equal(example("first.lua", rich), "");
+    assert_string_equal(example("sorted.lua", rich),
+                        "sorted.lua:34 lists: deliver "
+                        "[maildir:/home/alice/Mail/lists/dev]\n");
+    assert_non_null(strstr(
+        example("scored.lua", loud),
+        "scored.lua:49 decide: set_header [X-Score] [5.0]\nscored.lua:50 "
+        "decide: deliver [maildir:/home/alice/Mail/Junk]\n"));
+    setenv("PATH", directory, 1);
+}
+
 static int begin(void **state)
 {
     *state = (void *)fixture_begin();
@@ -388,6 +426,7 @@ int main(void)
         cmocka_unit_test(each_final_action),
         cmocka_unit_test(selectors_choose_account_and_folder),
         cmocka_unit_test(a_wrong_call_says_what_is_right),
+        cmocka_unit_test(the_examples_decide_as_they_say),
     };
 
     return cmocka_run_group_tests(tests, begin, end);
