@@ -30,6 +30,7 @@ EXTRA_DIST += %D%/bench/run %D%/bench/bench.py %D%/bench/contenders.py \
 	%D%/bench/limits.py
 EXTRA_DIST += %D%/lib/postrider.py %D%/crash/sweep.py %D%/e2e/conftest.py \
 	%D%/e2e/test_after.py %D%/e2e/test_changes.py %D%/e2e/test_cli.py \
+	%D%/e2e/test_docs.py \
 	%D%/e2e/test_errors.py %D%/e2e/test_fetch.py \
 	%D%/e2e/test_folders.py %D%/e2e/test_limits.py \
 	%D%/e2e/test_hostile.py %D%/e2e/test_rules.py %D%/e2e/test_servers.py

@@ -1,0 +1,88 @@
+"""The manual and the program say the same."""
+
+import pathlib
+import re
+
+import messages
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
+MANUAL = SOURCE / "contrib" / "man"
+CONFIGURED = """
+local mail = maildir "~/Mail"
+account "work" {
+  source = imap { host = "localhost", user = "a", password = env "P" },
+  deliver = mail,
+}
+"""
+
+
+def examples(name):
+    """What stands in a page as it would in a file."""
+    found = re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed",
+                       (MANUAL / name).read_text(), re.DOTALL | re.MULTILINE)
+    return [one.replace("\\e", "\\") for one in found]
+
+
+def names_in_manual():
+    """Fields as they are, methods with a colon before them."""
+    text = (MANUAL / "postrider-rules.5").read_text()
+    text = text[text.index(".Ss Final actions"):text.index(".Ss Addresses")]
+    names = set()
+    for line in re.findall(r"^\.It Ic (.*)$", text, re.MULTILINE):
+        names.update(f":{one}" for one in re.findall(r"\bm:(\w+)", line))
+        if "m:" not in line:
+            names.update(line.replace(",", " ").split())
+    return names
+
+
+def names_in_program():
+    def table(file, name):
+        text = (SOURCE / "core" / "lua" / file).read_text()
+        text = text[text.index(f"{name}[] = {{"):]
+        return re.findall(r'\{"(\w+)",', text[:text.index("};")])
+
+    return {*table("message.c", "fields"),
+            *(f":{one}" for one in table("message.c", "readers")),
+            *(f":{one}" for one in table("actions.c", "message_actions"))}
+
+
+def test_the_readme_shows_configurations_that_hold(home):
+    text = (SOURCE / "README.md").read_text()
+    found = re.findall(r"```lua\n(.*?)```", text, re.DOTALL)
+    assert len(found) == 2
+    for one in found:
+        home.config.write_text(one)
+        run = home.run("check")
+        assert run.code == 0, run
+
+
+def test_the_manual_shows_configurations_that_hold(home):
+    whole = examples("postrider-config.5")[0]
+    rules = CONFIGURED + "\n".join(examples("postrider-rules.5"))
+    for one in (whole, rules):
+        home.config.write_text(one)
+        run = home.run("check")
+        assert run.code == 0, run
+
+
+def test_the_manual_names_every_field_and_action():
+    # redirect waits for a sink that sends mail.
+    assert names_in_manual() == names_in_program() - {":redirect"}
+
+
+def test_every_field_in_the_manual_can_be_read(server, home):
+    server.fill(messages.mailbox(1, 950))
+    names = sorted(names_in_manual())
+    read = "\n".join(f"  n = n + 1; local _ = m.{name.lstrip(':')}"
+                     for name in names)
+    home.configure(server, rules=f"""
+rule("all", function(m)
+  local n = 0
+{read}
+  m:discard("read " .. n)
+end)
+""")
+    run = home.fetched()
+    assert run.messages[0]["action"] == "discard", run
+    assert f"read {len(names)}" in home.run(
+        "why", run.messages[0]["message_id"]).out
