@@ -3,6 +3,7 @@
  * over all of them.
  */
 #include <string.h>
+#include <time.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -13,6 +14,9 @@ struct host_limit {
     struct pr_semaphore places;
     char name[];
 };
+
+/* So long `postrider why` has an answer, in seconds. */
+#define HISTORY_AGE ((int64_t)365 * 24 * 60 * 60)
 
 static const struct pr_log engine_log = {NULL, "engine"};
 
@@ -184,6 +188,18 @@ static pr_status check_names(const struct config *config,
     return PR_OK;
 }
 
+static void forget_old_history(const struct engine *engine)
+{
+    if (engine->dry_run || engine->is_stopping) {
+        return;
+    }
+    pr_status status =
+        state_prune_history(engine->state, time(NULL) - HISTORY_AGE);
+    if (status != PR_OK) {
+        pr_log(&engine_log, PR_LOG_WARNING, "%s", pr_last_failure()->text);
+    }
+}
+
 pr_status engine_fetch(struct engine *engine, const char *const *accounts)
 {
     const struct config *config = engine->config;
@@ -215,5 +231,6 @@ pr_status engine_fetch(struct engine *engine, const char *const *accounts)
     }
     pr_status joined = pr_scope_join(&scope);
     memory_free(runs);
+    forget_old_history(engine);
     return status != PR_OK ? status : joined;
 }
