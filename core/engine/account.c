@@ -94,7 +94,8 @@ static void work_folders(struct account_run *run, struct pr_source *source)
 typedef pr_status source_work(struct account_run *run,
                               struct pr_source *source);
 
-/* Opens a source, does the work, closes it. */
+/* Opens a source, does the work, closes it. When the folders were worked off
+ * while a helper waited for its place, it need not connect. */
 static pr_status with_source(struct account_run *run, source_work *work)
 {
     const struct pr_source_ops *ops = run->account->source->source;
@@ -109,6 +110,10 @@ static pr_status with_source(struct account_run *run, source_work *work)
     pr_status status = engine_take_host(run->engine, host);
     if (status != PR_OK) {
         return status;
+    }
+    if (run->folder_count > 0 && !has_folders_left(run)) {
+        engine_give_host(run->engine, host);
+        return PR_OK;
     }
     status = ops->open(&source);
     if (status == PR_OK) {
