@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <postrider/crash.h>
@@ -171,15 +172,27 @@ static pr_status write_letters(struct batch *batch)
 
 /* ---- Publishing ---------------------------------------------------------- */
 
-/* All of the file system, in one go. Since Linux 5.8 it tells of failed writes
- * too, from the opening of the descriptor on. */
+/* All of a file system, in one go; a folder may be a link to another one. Since
+ * Linux 5.8 it tells of failed writes too, from the opening of the descriptor
+ * on. */
 static pr_status sync_filesystem(struct batch *batch)
 {
-    for (struct letter_folder *in = batch->folders; in != NULL; in = in->next)
-        if (in->folder.tmp >= 0 && syncfs(in->folder.tmp) != 0)
+    dev_t last = 0;
+    bool is_first = true;
+
+    for (struct letter_folder *in = batch->folders; in != NULL; in = in->next) {
+        struct stat found;
+        if (in->folder.tmp < 0)
+            continue;
+        if (fstat(in->folder.tmp, &found) != 0)
+            return folder_fail(&in->folder, errno, "look at");
+        if (!is_first && found.st_dev == last)
+            continue;
+        if (syncfs(in->folder.tmp) != 0)
             return folder_fail(&in->folder, errno, "sync the file system of");
-        else if (in->folder.tmp >= 0)
-            break;
+        is_first = false;
+        last = found.st_dev;
+    }
     pr_crash_point("maildir file system synced");
     return PR_OK;
 }
