@@ -237,11 +237,20 @@ static pr_status note_matches(struct rematching *all)
             known++;
         }
     }
-    pr_log(&session->log, PR_LOG_WARNING,
-           "the server numbered this folder anew (UIDVALIDITY %u, was %u): "
-           "%zu of %zu messages are known from before",
-           session->mailbox.uidvalidity, session->record.uidvalidity, known,
-           all->count);
+    if (session->mailbox.uidvalidity != session->record.uidvalidity) {
+        pr_log(&session->log, PR_LOG_WARNING,
+               "the server numbered this folder anew (UIDVALIDITY %u, was "
+               "%u): %zu of %zu messages are known from before",
+               session->mailbox.uidvalidity, session->record.uidvalidity, known,
+               all->count);
+    } else {
+        pr_log(&session->log, PR_LOG_WARNING,
+               "the server seems to have put back an older state of this "
+               "folder (UIDNEXT %u, was %u): %zu of %zu messages are known "
+               "from before",
+               session->mailbox.uidnext, session->record.watermark, known,
+               all->count);
+    }
     session->record.uidvalidity = session->mailbox.uidvalidity;
     session->record.watermark = 1;
     if (session->engine->dry_run) {
