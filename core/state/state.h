@@ -81,7 +81,7 @@ struct state_row {
 struct state_delivery {
     const char *sink;   /* its name */
     const char *folder; /* below the sink's root */
-    const char *key; /* "": it was not staged */
+    const char *key;    /* "": it was not staged */
     const char *receipt;
     bool is_done;
 };
