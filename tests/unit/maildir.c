@@ -26,6 +26,7 @@
 
 #include <postrider/plugin.h>
 
+#include "base/memory.h"
 #include "fiber/loop.h"
 #include "mail/spool.h"
 
@@ -477,6 +478,30 @@ static void what_does_not_fit_leaves_nothing(void **unused)
     spool_free(fits);
 }
 
+static void each_allocation_may_fail(void **unused)
+{
+    bool is_over = false;
+    struct pr_spool *spool = hello();
+
+    (void)unused;
+    for (unsigned long n = 1; !is_over; n++) {
+        struct pr_delivery delivery = delivery_of(spool, "f", "k");
+        struct pr_delivery *batch[] = {&delivery};
+        OK(ops->stage(&sink, &delivery));
+        memory_fail_at(n);
+        pr_status status = ops->commit(&sink, batch, 1);
+        is_over = memory_fail_pending();
+        memory_fail_at(0);
+        assert_int_equal(delivery.result, is_over ? PR_OK : PR_NOMEM);
+        assert_true(status == PR_OK || status == PR_NOMEM);
+        assert_true(entries("f/new", NULL) <= (is_over ? 1 : 0));
+        assert_true(entries("f/tmp", NULL) <= 0);
+        assert_true(n < 1000);
+    }
+    assert_int_equal(entries("f/new", NULL), 1);
+    spool_free(spool);
+}
+
 /* ---- After a crash ------------------------------------------------------- */
 
 static pr_status recover(const char *key, const char *receipt)
@@ -659,6 +684,7 @@ static pr_status all_tests(void *failed)
         TEST(a_message_in_a_file_comes_out_whole),
         TEST(the_whole_file_system_can_be_synced_instead),
         TEST(what_does_not_fit_leaves_nothing),
+        TEST(each_allocation_may_fail),
         TEST(recovery_finds_what_was_delivered),
         TEST(leftovers_are_removed),
 #ifdef ENABLE_CRASH_POINTS

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "base/memory.h"
 #include "fiber/loop.h"
 #include "state/private.h"
 
@@ -652,6 +653,67 @@ static void old_history_is_pruned(void **unused)
     assert_int_equal(why("same@id", &found), 0);
 }
 
+/* ---- No memory ----------------------------------------------------------- */
+
+/* All that one message needs, until something fails. */
+static pr_status live_through_a_message(struct pr_arena *place)
+{
+    struct state_folder folder;
+    struct state_changes *changes;
+    struct state_row row = row_of(7, STAGE_SETTLED), *found;
+    const struct state_delivery one[] = {{"a", "x", "k", "x/new/k", false}};
+    const struct state_event event = {.message_id = "<m@x>", .action = "keep"};
+    struct state_event *events;
+    size_t count;
+    pr_status status = state_folder(state, "work", "INBOX", &folder);
+
+    if (status == PR_OK)
+        status = state_begin(state, &changes);
+    if (status != PR_OK)
+        return status;
+    row.debt.move_to = "Archive";
+    state_intend(changes, folder.id, &row, one, 1);
+    state_delivered(changes, folder.id, &row, "a", "x");
+    state_safe(changes, folder.id, &row);
+    state_history(changes, &event);
+    status = state_commit(changes);
+    if (status == PR_OK)
+        status = state_rows(state, folder.id, 1, place, &found, &count);
+    if (status == PR_OK)
+        status = state_why(state, "m@x", place, &events, &count);
+    return status;
+}
+
+static void each_allocation_may_fail(void **unused)
+{
+    bool is_over = false;
+
+    (void)unused;
+    for (unsigned long n = 1; !is_over; n++) {
+        memory_fail_at(n);
+        struct pr_arena *place = pr_arena_new();
+        pr_status status =
+            place != NULL ? live_through_a_message(place) : PR_NOMEM;
+        is_over = memory_fail_pending();
+        memory_fail_at(0);
+        pr_arena_free(place);
+        assert_int_equal(status, is_over ? PR_OK : PR_NOMEM);
+        assert_true(n < 1000);
+    }
+    assert_int_equal(ask("SELECT count(*) FROM message"), 1);
+    for (unsigned long n = 1;; n++) {
+        struct state *other = NULL;
+        memory_fail_at(n);
+        pr_status status = state_open(directory, &other);
+        is_over = memory_fail_pending();
+        memory_fail_at(0);
+        state_close(other);
+        assert_int_equal(status, is_over ? PR_OK : PR_NOMEM);
+        if (is_over)
+            break;
+    }
+}
+
 /* ---- Locks --------------------------------------------------------------- */
 
 static void an_account_is_locked_against_another_process(void **unused)
@@ -806,6 +868,7 @@ static pr_status all_tests(void *failed)
         TEST(history_is_found_by_message_id_and_by_place),
         TEST(long_texts_are_cut_between_characters),
         TEST(old_history_is_pruned),
+        TEST(each_allocation_may_fail),
         TEST(an_account_is_locked_against_another_process),
         TEST(an_endless_account_name_is_refused),
         TEST(a_large_mailbox_opens_and_answers_fast),
