@@ -7,6 +7,7 @@
  */
 #include <config.h>
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -18,6 +19,7 @@
     "postrider.address_files" /* path -> patterns, in the registry \
                                */
 #define FILE_MOST (1024 * 1024)
+#define LOOK_AGAIN 1000 /* ms */
 
 struct addresses {
     struct cell *cell; /* of the message, kept by the uservalue */
@@ -149,10 +151,17 @@ static int any(lua_State *L)
 
 /* ---- Files of addresses -------------------------------------------------- */
 
+/* What is known of a file: the userdata at 1 of its entry. */
+struct known_file {
+    struct timespec changed;
+    pr_time looked; /* when it was last asked whether it has changed */
+};
+
 struct address_file {
     const char *path;
-    struct timespec changed;
+    struct known_file known;
     struct pr_buffer *text; /* read only if the file changed */
+    bool is_known;
     bool is_new;
 };
 
@@ -161,12 +170,13 @@ static pr_status read_if_changed(void *argument)
     struct address_file *file = argument;
     struct stat about;
 
-    if (stat(file->path, &about) == 0 &&
-        about.st_mtim.tv_sec == file->changed.tv_sec &&
-        about.st_mtim.tv_nsec == file->changed.tv_nsec)
+    if (stat(file->path, &about) != 0)
+        return pr_fail_errno(PR_IO, errno, "%s", file->path);
+    if (file->is_known && about.st_mtim.tv_sec == file->known.changed.tv_sec &&
+        about.st_mtim.tv_nsec == file->known.changed.tv_nsec)
         return PR_OK;
     file->is_new = true;
-    file->changed = about.st_mtim;
+    file->known.changed = about.st_mtim;
     return file_read(file->path, file->text);
 }
 
@@ -194,46 +204,75 @@ static void add_lines(lua_State *L, const struct pr_buffer *text)
     }
 }
 
-/* Pushes the table of the file, read again if it has changed. Waits. */
-static void push_file(lua_State *L, const char *path)
+/* Makes the entry of a file that has been read: { known, table }. Leaves the
+ * table. `files` is where the table of entries is. */
+static void keep_file(lua_State *L, int files, const char *path,
+                      const struct address_file *file)
 {
-    struct address_file file = {.path = path};
-    struct run *run;
-    pr_status status;
-
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, FILES);
-    if (lua_getfield(L, -1, path) == LUA_TTABLE) {
-        lua_rawgeti(L, -1, 1);
-        memcpy(&file.changed, lua_touserdata(L, -1), sizeof file.changed);
-        lua_rawgeti(L, -2, 2);
-    } else {
-        lua_pushnil(L);
-        lua_pushnil(L);
-    }
-    /* files, entry, time, table */
-    file.text = push_buffer(L, FILE_MOST);
-    run = script_pause(L);
-    status = pr_offload(read_if_changed, &file);
-    script_resume(run);
-    if (status != PR_OK)
-        script_raise(L, status);
-    lua_insert(L, -2);
-    if (!file.is_new)
-        return;
-    lua_pop(L, 1);
     lua_newtable(L);
-    add_lines(L, file.text);
+    add_lines(L, file->text);
     lua_createtable(L, 2, 0);
-    memcpy(lua_newuserdatauv(L, sizeof file.changed, 0), &file.changed,
-           sizeof file.changed);
+    memcpy(lua_newuserdatauv(L, sizeof file->known, 0), &file->known,
+           sizeof file->known);
     lua_rawseti(L, -2, 1);
     lua_pushvalue(L, -2);
     lua_rawseti(L, -2, 2);
-    lua_setfield(L, -6, path);
+    lua_setfield(L, files, path);
+}
+
+/* Asks for the file; true if it was read anew. Waits. */
+static bool look_at_file(lua_State *L, const char *path,
+                         struct address_file *file)
+{
+    struct message *message = script_of(L)->running->message;
+    struct run *run;
+    char *absolute;
+    pr_status status = file_absolute(message->arena, path, &absolute);
+
+    if (status != PR_OK)
+        script_raise(L, status);
+    file->path = absolute;
+    file->text = push_buffer(L, FILE_MOST);
+    run = script_pause(L);
+    status = pr_offload(read_if_changed, file);
+    script_resume(run);
+    if (status != PR_OK)
+        script_raise(L, status);
+    file->known.looked = pr_now();
+    return file->is_new;
+}
+
+/* Pushes the table of the file, read again if it has changed. Waits, but not
+ * for a file that was looked at just now. */
+static void push_file(lua_State *L, const char *path)
+{
+    struct address_file file = {.path = path};
+    struct known_file *known = NULL;
+    int files;
+
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, FILES);
+    files = lua_gettop(L);
+    if (lua_getfield(L, files, path) == LUA_TTABLE) {
+        lua_rawgeti(L, -1, 1);
+        known = lua_touserdata(L, -1);
+        file.known = *known;
+        file.is_known = true;
+        lua_rawgeti(L, files + 1, 2);
+        if (pr_now() - known->looked < LOOK_AGAIN)
+            return;
+    }
+    if (look_at_file(L, path, &file)) {
+        keep_file(L, files, path, &file);
+        return;
+    }
+    if (known != NULL)
+        known->looked = file.known.looked;
+    lua_pop(L, 1); /* the buffer */
 }
 
 /* addresses:in_file(path): true if one of them stands in the file, one address
- * or pattern a line, "#" for comments; read again when it changes. Waits. */
+ * or pattern a line, "#" for comments; read again when it changes (within a
+ * second). Waits. */
 static int in_file(lua_State *L)
 {
     const struct addresses *addresses = check_addresses(L, 1);
