@@ -183,31 +183,56 @@ static bool is_too_old(const struct session *session,
     return suspect->item.received < oldest;
 }
 
+/* A message that is not dealt with keeps what is known of its deliveries: those
+ * that were made are not made again. */
+static pr_status put_deliveries(struct session *session,
+                                struct state_changes *changes,
+                                const struct state_row *row,
+                                const struct state_row *old)
+{
+    struct state_delivery *deliveries;
+    size_t count;
+    pr_status status =
+        state_deliveries(session->engine->state, session->record.id, old->uid,
+                         session->arena, &deliveries, &count);
+    if (status == PR_OK && (count > 0 || old->stage == STAGE_INTENT)) {
+        state_intend(changes, session->record.id, row, deliveries, count);
+    }
+    return status;
+}
+
+static bool is_dealt_with(const struct state_row *row)
+{
+    return row == NULL || row->stage == STAGE_OWED ||
+           row->stage == STAGE_SETTLED;
+}
+
 /* Puts a known message in again: into the changes, and among the session's
  * rows, which is all that a dry run has of it. */
-static void put_row(struct session *session, struct state_changes *changes,
-                    const struct suspect *suspect, const struct state_row *old)
+static pr_status put_row(struct session *session, struct state_changes *changes,
+                         const struct suspect *suspect,
+                         const struct state_row *old)
 {
-    struct state_row row = {.uid = suspect->item.uid,
-                            .uidl = suspect->item.uidl,
-                            .stage = STAGE_SETTLED,
-                            .size = suspect->item.size,
-                            .received = suspect->item.received};
+    struct state_row row = {.stage = STAGE_SETTLED};
+    if (old != NULL) {
+        row = *old;
+    }
+    row.uid = suspect->item.uid;
+    row.uidl = suspect->item.uidl;
+    row.size = suspect->item.size;
+    row.received = suspect->item.received;
     memcpy(row.print, suspect->print, sizeof(row.print));
-    if (old != NULL && old->stage == STAGE_DEFERRED) {
-        row.tries = old->tries;
-        row.due = old->due;
-        row.reason = old->reason;
-        row.stage = STAGE_DEFERRED;
+    pr_status status = PR_OK;
+    if (!is_dealt_with(old)) {
+        status = put_deliveries(session, changes, &row, old);
+    }
+    if (row.stage == STAGE_DEFERRED) {
         state_deferred(changes, session->record.id, &row);
-    } else {
-        if (old != NULL && old->stage == STAGE_OWED) {
-            row.stage = STAGE_OWED;
-            row.debt = old->debt;
-        }
+    } else if (is_dealt_with(&row)) {
         state_safe(changes, session->record.id, &row);
     }
     session->rows[session->row_count++] = row;
+    return status;
 }
 
 static pr_status note_matches(struct rematching *all)
@@ -229,12 +254,13 @@ static pr_status note_matches(struct rematching *all)
     for (size_t i = 0; i < all->count; i++) {
         const struct suspect *suspect = &all->suspects[i];
         const struct state_row *old = take_row(all, suspect);
-        if (old != NULL && old->stage == STAGE_INTENT) {
-            continue;
-        }
         if (old != NULL || is_too_old(session, suspect)) {
-            put_row(session, changes, suspect, old);
+            status = put_row(session, changes, suspect, old);
             known++;
+        }
+        if (status != PR_OK) {
+            state_drop(changes);
+            return status;
         }
     }
     if (session->mailbox.uidvalidity != session->record.uidvalidity) {

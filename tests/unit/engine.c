@@ -393,6 +393,22 @@ static void a_new_validity_delivers_nothing_again(void **state)
     assert_int_equal(fake_mailbox.count, 43);
 }
 
+static void a_new_validity_keeps_what_one_sink_has(void **state)
+{
+    (void)state;
+    bench.account.deliver_count = 2;
+    add_many(3);
+    fake_other.fail_next = 2;
+    fake_other.failure = PR_FULL;
+    run();
+    assert_int_equal(bench.later, 2);
+    fake_renumber(8, 500);
+    run();
+    assert_int_equal(bench.report.status, PR_OK);
+    assert_int_equal(fake_mailbox.count, 3);
+    assert_int_equal(fake_other.count, 3);
+}
+
 static void a_third_twin_after_a_new_validity_is_new(void **state)
 {
     (void)state;
@@ -643,6 +659,7 @@ int main(void)
         TEST(a_refused_message_holds_up_no_other),
         TEST(a_broken_line_is_gone_on_with),
         TEST(a_new_validity_delivers_nothing_again),
+        TEST(a_new_validity_keeps_what_one_sink_has),
         TEST(a_third_twin_after_a_new_validity_is_new),
         TEST(a_folder_put_back_from_a_copy_loses_no_new_message),
         TEST(a_folder_that_is_refused_stops_no_other),
