@@ -28,9 +28,11 @@ static inline const char *lint_never_null(const char *text)
     lint_never_null((luaL_checklstring)(L, arg, size))
 
 struct lua_State;
-int luaL_error(struct lua_State *L, const char *format, ...)
+/* NOLINTBEGIN(readability-identifier-naming): the names are Lua's. */
+int luaL_error(struct lua_State *L, const char *fmt, ...)
     __attribute__((analyzer_noreturn));
-int luaL_argerror(struct lua_State *L, int arg, const char *words)
+int luaL_argerror(struct lua_State *L, int arg, const char *extramsg)
     __attribute__((analyzer_noreturn));
+/* NOLINTEND(readability-identifier-naming) */
 
 #endif
