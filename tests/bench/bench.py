@@ -1,7 +1,7 @@
 """Measures fetchers on the same generated mailbox, server and machine.
 
-Each contender fetches the mailbox into a fresh Maildir, in turn, as often as
---runs says; the table has the medians. Slow ones fetch only the first
+Each contender fetches the mailbox into a fresh Maildir, in turn and from
+another one on each time, as often as --runs says; the table has the medians. Slow ones fetch only the first
 --slow-messages of it: their rates are messages of their own count per second.
 Client CPU and peak memory are those of the process and all its children.
 """
@@ -191,7 +191,15 @@ class Bench:
         if wrong or status not in (0,):
             output = (place / "output").read_text(errors="replace")[-400:]
             result.fault = f"{wrong} status {status}: {output.strip()}"
-        shutil.rmtree(place)
+        if not self.keeps_runs:
+            shutil.rmtree(place)
+
+    def has_room_for(self, runs):
+        """Can every run's mail stay until the end? ext4 searches long for an
+        inode where many were freed within the last minutes, and so a run would
+        pay for the tidying after the one before."""
+        needed = runs * self.options.runs * self.box.octets["full"] * 1.3
+        return shutil.disk_usage(self.place).free > needed
 
     def run(self):
         wanted = {} if self.options.no_postrider else {
@@ -204,8 +212,14 @@ class Bench:
                 wanted[name] = setup
         results = {name: Result(name, "part" if name in SLOW else "full",
                                 self.box) for name in wanted}
+        self.keeps_runs = self.has_room_for(len(wanted))
+        if not self.keeps_runs:
+            print("bench: little room here: what was fetched is deleted after "
+                  "each run, which slows the next", file=sys.stderr)
         for turn in range(self.options.runs):
-            for name, setup in wanted.items():
+            order = list(wanted.items())
+            shift = turn * len(order) // self.options.runs
+            for name, setup in order[shift:] + order[:shift]:
                 if sys.stderr.isatty():
                     print(f"\r\033[Krun {turn + 1}: {name}", end="",
                           file=sys.stderr, flush=True)
