@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "cli/terminal.h"
 #include "lua/config.h"
+#include "mail/spare.h"
 #include "mail/view.h"
 #include "plugin/registry.h"
 
@@ -220,6 +221,7 @@ static int run_command(int argc, char **argv, struct invocation *invocation)
     terminal_open(level_of(invocation));
     status = command->run(invocation);
     view_shutdown();
+    spare_close_all();
     terminal_close();
     return status;
 }

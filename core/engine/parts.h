@@ -27,7 +27,7 @@
 /* ---- The house ----------------------------------------------------------- */
 
 /* What may be in the house at a time, over all sessions. */
-#define HOUSE_OCTETS ((size_t)6 * 1024 * 1024) /* of spools in memory */
+#define HOUSE_OCTETS ((size_t)4 * 1024 * 1024) /* of spools in memory */
 #define HOUSE_MESSAGES ((size_t)600)
 /* A batch goes off when it has so much. */
 #define BATCH_MESSAGES ((size_t)100)

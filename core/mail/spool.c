@@ -18,7 +18,7 @@
 #include <postrider/fiber.h>
 
 #include "base/memory.h"
-#include "io/file.h"
+#include "mail/spare.h"
 
 #define SMALLEST_BLOCK 1024
 
@@ -57,7 +57,7 @@ void spool_free(struct pr_spool *spool)
     if (spool == NULL)
         return;
     if (spool->fd >= 0)
-        close(spool->fd);
+        spare_give(spool->directory, spool->fd);
     memory_free(spool->block);
     memory_free(spool);
 }
@@ -110,7 +110,7 @@ static pr_status move_block_to_file(void *argument)
 {
     struct pr_spool *spool = argument;
     if (spool->fd < 0) {
-        pr_status status = file_open_unnamed(spool->directory, &spool->fd);
+        pr_status status = spare_take(spool->directory, &spool->fd);
         if (status != PR_OK)
             return status;
     }
