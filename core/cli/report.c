@@ -78,12 +78,10 @@ static void print_message_json(const struct message_report *message)
     pr_buffer_done(&line);
 }
 
-static void print_account_json(const struct fetch_report *report,
-                               const struct account_report *account)
+static void print_account_json(const struct account_report *account)
 {
     struct pr_buffer line;
     pr_buffer_init(&line, 65536);
-    (void)report;
     int status = exit_status_of(account->status);
     const char *word = account->status == PR_OK && account->put_off == 0 ? "ok"
                        : status == EX_OK || status == EX_TEMPFAIL ? "later"
@@ -217,7 +215,7 @@ static void on_account(void *user, const struct account_report *account)
         report->exit_status = status;
     }
     if (report->invocation->json) {
-        print_account_json(report, account);
+        print_account_json(account);
     } else if (report->shows_summary) {
         print_account(account);
     }

@@ -9,9 +9,7 @@
 
 struct fetch_report {
     const struct invocation *invocation;
-    pr_status gravest;  /* of the accounts */
-    int exit_status;    /* for it */
-    bool is_put_off;    /* some message waits for another try */
+    int exit_status;    /* the gravest of the accounts' */
     bool shows_summary; /* a line for each account */
     pr_time start;
 };

@@ -139,8 +139,7 @@ struct session {
     size_t batches_running;
     struct batch *batch; /* being filled; NULL: none */
     struct pr_semaphore batch_places;
-    struct pr_event changed; /* a batch or a rule ended */
-    struct debtor *debts;    /* owed now, to be settled; list */
+    struct debtor *debts; /* owed now, to be settled; list */
     size_t debt_count;
     uint64_t asked;    /* messages asked for in this run */
     pr_status failure; /* the first that ended the session's work */

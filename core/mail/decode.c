@@ -157,7 +157,10 @@ static pr_status unfold_plain(struct pr_bytes raw, struct pr_buffer *buffer)
     return PR_OK;
 }
 
-pr_status decode_header(struct pr_bytes raw, struct pr_buffer *buffer)
+/* Unfolds, and lets `read` make of the encoded words what it will. */
+static pr_status decode_with(struct pr_bytes raw, struct pr_buffer *buffer,
+                             pr_status (*read)(struct pr_bytes,
+                                               struct pr_buffer *))
 {
     raw = trim(raw);
     if (is_plain(raw))
@@ -165,24 +168,19 @@ pr_status decode_header(struct pr_bytes raw, struct pr_buffer *buffer)
     struct pr_buffer unfolded = {.cap = 3 * raw.size};
     pr_status status = unfold(raw, &unfolded);
     if (status == PR_OK)
-        status = words_decode(
-            (struct pr_bytes){pr_buffer_text(&unfolded), unfolded.size},
-            buffer);
+        status =
+            read((struct pr_bytes){pr_buffer_text(&unfolded), unfolded.size},
+                 buffer);
     pr_buffer_done(&unfolded);
     return status;
 }
 
+pr_status decode_header(struct pr_bytes raw, struct pr_buffer *buffer)
+{
+    return decode_with(raw, buffer, words_decode);
+}
+
 pr_status decode_structured(struct pr_bytes raw, struct pr_buffer *buffer)
 {
-    raw = trim(raw);
-    if (is_plain(raw))
-        return unfold_plain(raw, buffer);
-    struct pr_buffer unfolded = {.cap = 3 * raw.size};
-    pr_status status = unfold(raw, &unfolded);
-    if (status == PR_OK)
-        status = words_join(
-            (struct pr_bytes){pr_buffer_text(&unfolded), unfolded.size},
-            buffer);
-    pr_buffer_done(&unfolded);
-    return status;
+    return decode_with(raw, buffer, words_join);
 }
