@@ -17,8 +17,9 @@ postrider_LDADD = libpostrider.la
 
 prapidir = $(includedir)/postrider
 dist_prapi_HEADERS = %D%/api/postrider/buffer.h %D%/api/postrider/crash.h \
-	%D%/api/postrider/fiber.h \
-	%D%/api/postrider/log.h %D%/api/postrider/message.h \
+	%D%/api/postrider/fiber.h %D%/api/postrider/header.h \
+	%D%/api/postrider/log.h %D%/api/postrider/login.h \
+	%D%/api/postrider/message.h \
 	%D%/api/postrider/option.h %D%/api/postrider/plugin.h \
 	%D%/api/postrider/status.h %D%/api/postrider/stream.h
 

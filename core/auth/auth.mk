@@ -1,1 +1,1 @@
-libcore_la_SOURCES += %D%/sasl.c %D%/sasl.h %D%/secret.c %D%/secret.h
+libcore_la_SOURCES += %D%/login.c %D%/secret.c %D%/secret.h

@@ -223,8 +223,28 @@ struct lock_job {
 static pr_status take_lock(void *argument)
 {
     struct lock_job *job = argument;
-    return state_lock_account(job->run->engine->state, job->run->account->name,
-                              &job->lock);
+    struct account_run *run = job->run;
+    pr_status status =
+        state_lock_account(run->engine->state, run->account->name, &job->lock);
+    if (status == PR_OK && !run->engine->dry_run) {
+        status = state_journal_open(run->engine->state, run->account->name,
+                                    &run->journal);
+    }
+    return status;
+}
+
+/* What the journal says is of use as long as an intent is open. */
+static void close_journal(struct account_run *run)
+{
+    uint64_t intents = 0;
+    if (run->journal != NULL &&
+        state_intents(run->engine->state, run->account->name, &intents) ==
+            PR_OK &&
+        intents == 0 && state_journal_clear(run->journal) != PR_OK) {
+        pr_log(&run->log, PR_LOG_WARNING, "%s", pr_last_failure()->text);
+    }
+    state_journal_close(run->journal);
+    run->journal = NULL;
 }
 
 void account_run(struct account_run *run)
@@ -237,9 +257,12 @@ void account_run(struct account_run *run)
         run->arena == NULL ? PR_NOMEM : pr_offload(take_lock, &job);
     if (status == PR_OK) {
         status = run_locked(run);
-        state_unlock_account(job.lock);
     }
+    struct pr_failure failure = *pr_last_failure();
+    close_journal(run);
+    state_unlock_account(job.lock);
     if (status != PR_OK) {
+        status = pr_fail(status, "%s", failure.text);
         account_note_failure(run, status);
         pr_log(&run->log, status == PR_CANCELLED ? PR_LOG_DEBUG : PR_LOG_ERROR,
                "%s", pr_last_failure()->text);

@@ -106,6 +106,9 @@ static pr_status stage_one(struct letter *letter, const struct target *target)
         .received = item->received,
         .account = session->account->name,
         .source_folder = session->folder,
+        .uid = item->uid,
+        .sink = target->sink->name,
+        .journal = session->run->journal,
     };
     fill_flags(letter, &delivery->flags);
     pr_status status = target->sink->class->sink->stage(target->sink, delivery);

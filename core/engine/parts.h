@@ -64,7 +64,8 @@ struct account_run {
     struct engine *engine;
     const struct account *account;
     struct pr_log log;
-    struct pr_arena *arena; /* of the run: folder names */
+    struct pr_journal *journal; /* owned; NULL in a dry run */
+    struct pr_arena *arena;     /* of the run: folder names */
     const char **folders;   /* the queue */
     size_t folder_count, folder_next;
     struct pr_scope workers;

@@ -5,6 +5,21 @@
 
 #include "engine/parts.h"
 
+/* What a sink's own journal says, when it keeps one. */
+static pr_status ask_journal(const struct session *session,
+                             const struct state_delivery *delivery)
+{
+    switch (state_journal_ask(session->run->journal, delivery->sink,
+                              delivery->folder, delivery->key)) {
+    case WORD_DONE:
+        return PR_OK;
+    case WORD_NONE:
+        return PR_GONE;
+    default:
+        return PR_DOUBT;
+    }
+}
+
 /* Did it happen? A sink that cannot tell, or that the configuration has no
  * more, makes it a no: better twice than never. */
 static bool has_happened(struct session *session, const struct state_row *row,
@@ -18,6 +33,8 @@ static bool has_happened(struct session *session, const struct state_row *row,
     pr_status status = PR_DOUBT;
     if (ops != NULL && ops->recover != NULL) {
         status = ops->recover(sink, delivery->key, delivery->receipt);
+    } else if (ops != NULL && ops->journaled) {
+        status = ask_journal(session, delivery);
     }
     if (status != PR_OK && status != PR_GONE) {
         pr_log(&session->log, PR_LOG_WARNING,

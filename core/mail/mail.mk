@@ -1,4 +1,4 @@
-libcore_la_SOURCES += %D%/spool.c %D%/spool.h %D%/spare.c %D%/spare.h %D%/edits.c %D%/fold.c \
+libcore_la_SOURCES += %D%/header.c %D%/spool.c %D%/spool.h %D%/spare.c %D%/spare.h %D%/edits.c %D%/fold.c \
 	%D%/fold.h %D%/print.c %D%/print.h %D%/view.c %D%/view.h %D%/view_private.h \
 	%D%/addresses.c %D%/fields.c %D%/fields.h %D%/decode.c %D%/decode.h \
 	%D%/words.c %D%/words.h %D%/charset.c %D%/casing.c %D%/casing.h %D%/lines.c \

@@ -38,6 +38,7 @@ enum statement_id {
     SQL_ROWS,
     SQL_OPEN_ROWS,
     SQL_DELIVERIES,
+    SQL_INTENTS,
     SQL_WHY,
     SQL_WHY_PLACE,
     SQL_COUNT
@@ -128,6 +129,12 @@ PR_CHECKED pr_status transaction_begin(struct state *state);
 /* Ends it: commits if `status` is PR_OK, else rolls back; returns `status`, or
  * what went wrong. */
 PR_CHECKED pr_status transaction_end(struct state *state, pr_status status);
+
+/* ---- Files of an account ------------------------------------------------- */
+
+/* DIRECTORY/KIND/ACCOUNT.KIND, its folder made. Freed by the caller. Blocks. */
+PR_CHECKED pr_status state_account_path(struct state *state, const char *kind,
+                                        const char *account, char **ret);
 
 /* ---- Schema -------------------------------------------------------------- */
 

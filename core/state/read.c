@@ -206,3 +206,34 @@ pr_status state_deliveries(struct state *state, int64_t folder, uint32_t uid,
         *ret = deliveries;
     return status;
 }
+
+/* ---- Intents ------------------------------------------------------------- */
+
+struct intents_job {
+    struct state *state;
+    const char *account;
+    uint64_t count;
+};
+
+static pr_status intents_job(void *argument)
+{
+    struct intents_job *job = argument;
+    struct statement statement = statement_for(job->state, SQL_INTENTS);
+
+    bind_text(&statement, job->account);
+    pr_status status = statement_step(&statement);
+    if (status != PR_OK)
+        return status;
+    job->count = (uint64_t)column_int(&statement, 0);
+    statement_end(&statement);
+    return PR_OK;
+}
+
+pr_status state_intents(struct state *state, const char *account, uint64_t *ret)
+{
+    struct intents_job job = {.state = state, .account = account};
+    pr_status status = state_run(state, intents_job, &job);
+
+    *ret = job.count;
+    return status;
+}

@@ -1,7 +1,8 @@
 /*
  * Opening and closing the state, the locks of accounts, and whose turn it is.
  *
- * The files: DIRECTORY/state.db with its -wal and -shm, DIRECTORY/lock/.
+ * The files: DIRECTORY/state.db with its -wal and -shm, DIRECTORY/lock/,
+ * DIRECTORY/journal/.
  */
 #include "config.h"
 
@@ -179,17 +180,19 @@ static pr_status escape(const char *account, char *name, size_t size)
     return PR_OK;
 }
 
-static pr_status lock_path(struct state *state, const char *account, char **ret)
+pr_status state_account_path(struct state *state, const char *kind,
+                             const char *account, char **ret)
 {
     char name[200];
     pr_status status = escape(account, name, sizeof(name));
     char *directory = NULL, *path = NULL;
 
     if (status == PR_OK) {
-        directory = join(state->directory, "lock");
+        directory = join(state->directory, kind);
         status = directory != NULL ? file_make_dirs(directory) : PR_NOMEM;
     }
-    if (status == PR_OK && asprintf(&path, "%s/%s.lock", directory, name) < 0)
+    if (status == PR_OK &&
+        asprintf(&path, "%s/%s.%s", directory, name, kind) < 0)
         status = pr_fail(PR_NOMEM, "out of memory");
     free(directory);
     if (status == PR_OK)
@@ -202,8 +205,9 @@ pr_status state_lock_account(struct state *state, const char *account,
 {
     char *path = NULL;
     struct state_lock *lock = memory_zeroed(1, sizeof(*lock));
-    pr_status status = lock != NULL ? lock_path(state, account, &path)
-                                    : pr_fail(PR_NOMEM, "out of memory");
+    pr_status status = lock != NULL
+                           ? state_account_path(state, "lock", account, &path)
+                           : pr_fail(PR_NOMEM, "out of memory");
 
     if (status == PR_OK)
         status = file_lock(path, &lock->fd);

@@ -101,6 +101,33 @@ PR_CHECKED pr_status state_deliveries(struct state *state, int64_t folder,
                                       struct state_delivery **ret,
                                       size_t *ret_count);
 
+/* How many messages of the account are in the stage INTENT. */
+PR_CHECKED pr_status state_intents(struct state *state, const char *account,
+                                   uint64_t *ret);
+
+/* ---- The journal --------------------------------------------------------- */
+
+/* What journaled sinks said of their deliveries (<postrider/message.h>). Who
+ * opens it holds the account's lock. These block briefly. */
+PR_CHECKED pr_status state_journal_open(struct state *state,
+                                        const char *account,
+                                        struct pr_journal **ret);
+void state_journal_close(struct pr_journal *journal); /* NULL is fine */
+
+enum state_word {
+    WORD_NONE,   /* it was never begun, or failed */
+    WORD_BEGUN,  /* it may have happened */
+    WORD_DONE,   /* it happened */
+    WORD_UNKNOWN /* there was a power cut: the word may be lost */
+};
+
+/* The last word that was there when the journal was opened. */
+enum state_word state_journal_ask(const struct pr_journal *journal,
+                                  const char *sink, const char *folder,
+                                  const char *key);
+/* Empties it: no intent is open that it could tell of. */
+PR_CHECKED pr_status state_journal_clear(struct pr_journal *journal);
+
 /* ---- Changes ------------------------------------------------------------- */
 
 /* Changes in the making: collected in memory, then one durable step. What is

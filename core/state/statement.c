@@ -76,6 +76,8 @@ static const char *const texts[SQL_COUNT] = {
         "WHERE folder = ? AND uid < ? AND stage <> 3 ORDER BY uid",
     [SQL_DELIVERIES] = "SELECT sink, sink_folder, key, receipt, done "
                        "FROM delivery WHERE folder = ? AND uid = ?",
+    [SQL_INTENTS] = "SELECT count(*) FROM message WHERE stage = 1 AND folder "
+                    "IN (SELECT id FROM folder WHERE account = ?)",
 
     [SQL_WHY] = "SELECT " HISTORY_COLUMNS " FROM history "
                 "WHERE message_hash = ? AND message_id = ? ORDER BY id",

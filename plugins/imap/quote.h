@@ -1,5 +1,5 @@
 /*
- * Strings as commands carry them (RFC 3501, 9: string), and base64.
+ * Strings as commands carry them (RFC 3501, 9: string).
  *
  * Nothing that could end a line early is ever written.
  */
@@ -21,7 +21,5 @@ enum imap_form imap_form_of(struct pr_bytes text, bool utf8);
 /* Appends `text` in quotes, with what needs it escaped. */
 PR_CHECKED pr_status imap_quote(struct pr_bytes text, struct pr_buffer *ret);
 
-/* Appends base64 with padding (RFC 4648, 4). */
-PR_CHECKED pr_status imap_base64(struct pr_bytes octets, struct pr_buffer *ret);
 
 #endif

@@ -16,7 +16,8 @@
 
 #include <cmocka.h>
 
-#include "auth/sasl.h"
+#include <postrider/login.h>
+
 #include "auth/secret.h"
 #include "base/memory.h"
 #include "fiber/loop.h"
@@ -175,11 +176,11 @@ static void base64_goes_both_ways(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
         pr_buffer_init(&got, 100);
-        assert_int_equal(base64_encode(pr_bytes_of(pairs[i].plain), &got),
+        assert_int_equal(pr_base64_encode(pr_bytes_of(pairs[i].plain), &got),
                          PR_OK);
         assert_string_equal(pr_buffer_text(&got), pairs[i].base64);
         pr_buffer_clear(&got);
-        assert_int_equal(base64_decode(pr_bytes_of(pairs[i].base64), &got),
+        assert_int_equal(pr_base64_decode(pr_bytes_of(pairs[i].base64), &got),
                          PR_OK);
         assert_string_equal(pr_buffer_text(&got), pairs[i].plain);
         pr_buffer_done(&got);
@@ -195,27 +196,41 @@ static void malformed_base64_is_refused(void **state)
     (void)state;
     pr_buffer_init(&got, 100);
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
-        assert_int_equal(base64_decode(pr_bytes_of(wrong[i]), &got),
+        assert_int_equal(pr_base64_decode(pr_bytes_of(wrong[i]), &got),
                          PR_PROTOCOL);
     assert_int_equal(got.size, 0);
     pr_buffer_done(&got);
 }
 
+static const struct pr_login tim = {.user = {"tim", 3},
+                                    .password = {"tanstaaf", 8}};
+
 static void plain_is_user_and_password(void **state)
 {
     (void)state;
+    struct pr_login who = tim;
+    who.password = PR_BYTES("tanstaaftanstaaf");
     pr_buffer_init(&got, 1000);
-    assert_int_equal(sasl_plain("tim", PR_BYTES("tanstaaftanstaaf"), &got),
-                     PR_OK);
+    assert_int_equal(pr_login_plain(&who, &got), PR_OK);
     /* RFC 4616, 4, without the authorization identity */
     assert_string_equal(pr_buffer_text(&got), "AHRpbQB0YW5zdGFhZnRhbnN0YWFm");
-    assert_int_equal(sasl_plain("tim", PR_BYTES("a\0b"), &got), PR_CONFIG);
-    assert_int_equal(sasl_plain("", PR_BYTES("a"), &got), PR_CONFIG);
-    assert_int_equal(sasl_plain("tim", PR_BYTES(""), &got), PR_CONFIG);
     pr_secret_wipe(&got);
     pr_buffer_init(&got, 10);
-    assert_int_equal(sasl_plain("tim", PR_BYTES("tanstaaf"), &got), PR_LIMIT);
+    assert_int_equal(pr_login_plain(&who, &got), PR_LIMIT);
     pr_secret_wipe(&got);
+}
+
+static void apop_is_as_in_its_rfc(void **state)
+{
+    char digest[PR_APOP_SIZE];
+
+    (void)state;
+    assert_int_equal(
+        pr_login_apop(&tim, PR_BYTES("<1896.697170952@dbc.mtview.ca.us>"),
+                      digest),
+        PR_OK);
+    /* RFC 1939, 7, for the password "tanstaaf" */
+    assert_string_equal(digest, "c4c9334bac560ecc979e58001b3e22fb");
 }
 
 int main(void)
@@ -228,6 +243,7 @@ int main(void)
         cmocka_unit_test(base64_goes_both_ways),
         cmocka_unit_test(malformed_base64_is_refused),
         cmocka_unit_test(plain_is_user_and_password),
+        cmocka_unit_test(apop_is_as_in_its_rfc),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,15 +54,20 @@ struct pr_flags {
     const char *keywords;
 };
 
-/* One message on a server, as it was listed. */
+/* One message of a source, as it was listed. */
 struct pr_item {
-    uint32_t uid;     /* IMAP; for POP3 the number of this session */
-    const char *uidl; /* POP3 only, else NULL */
+    uint32_t uid; /* what the state knows it by. IMAP's own; where a source has
+                     none, the core gives one that stays */
+    uint32_t number;  /* sources without UIDs: its place in this session */
+    const char *uidl; /* sources without UIDs: what the source knows it by in
+                         every session; NULL: it cannot tell */
     uint64_t size;    /* octets as the server counts them; 0: not told */
     int64_t received; /* INTERNALDATE: seconds since 1970; 0: not told */
     struct pr_flags flags;
     void *user; /* the lister's own */
 };
+
+struct pr_journal; /* the core's: see pr_delivery_begin */
 
 /* What a sink is handed: one message for one place. All lent until commit or
  * abort has returned, but `ticket`, which is the sink's own. */
@@ -75,11 +80,26 @@ struct pr_delivery {
     struct pr_flags flags;
     const char *account;
     const char *source_folder;
-    char receipt[300]; /* stage writes where the message will be */
+    uint32_t uid;               /* in source_folder */
+    const char *sink;           /* name of the sink */
+    struct pr_journal *journal; /* NULL: none is kept */
+    char receipt[300];          /* stage writes where the message will be */
     void *ticket;
     pr_status result;             /* of commit, for this delivery */
     char failure[PR_FAILURE_MAX]; /* its words when result is not PR_OK */
 };
+
+/* For a sink that nobody can ask afterwards whether a delivery happened, such
+ * as a program or an SMTP server. It calls begin right before the step that may
+ * make it happen, and end with the result as soon as that is known. A crash
+ * between the two leaves the delivery in doubt; outside of them the core can
+ * tell what happened. `journaled` of its operations is to be true.
+ *
+ * begin: anything but PR_OK, and the step must not be done. Both write a few
+ * octets to a file, and do not wait. */
+PR_API PR_CHECKED pr_status pr_delivery_begin(struct pr_delivery *delivery);
+/* Sets delivery->result, and delivery->failure from pr_last_failure. */
+PR_API void pr_delivery_end(struct pr_delivery *delivery, pr_status result);
 
 #ifdef __cplusplus
 }

@@ -44,7 +44,7 @@ typedef pr_status pr_folder_found(void *user, const char *name);
 
 /* What select tells about a folder. */
 struct pr_mailbox {
-    uint32_t uidvalidity; /* 0: the source has none (POP3) */
+    uint32_t uidvalidity; /* 0: the source has no UIDs: see pr_item.number */
     uint32_t uidnext;     /* 0: not told */
     uint64_t modseq;      /* HIGHESTMODSEQ; 0: not told */
     uint32_t exists;      /* messages in it */
@@ -114,14 +114,19 @@ struct pr_source_ops {
     /* Selects a folder. PR_GONE if it is not there. */
     pr_status (*select)(struct pr_source *source, const char *folder,
                         struct pr_mailbox *ret);
-    /* Lists the messages in `ranges`, in ascending order of UID. */
+    /* Lists the messages in `ranges`, in ascending order of UID. A source
+     * without UIDs lists all it has, in order of number, whatever the ranges
+     * are. */
     pr_status (*list)(struct pr_source *source, const struct pr_range *ranges,
                       size_t count, pr_item_listed *listed, void *user);
     /* Fetches all that `feed` asks for; returns when the feed is at its end and
      * nothing is in flight. */
     pr_status (*fetch)(struct pr_source *source, struct pr_feed *feed);
     /* Carries out deeds, merged into as few commands as may be. A result for
-     * each deed; the return value is for the session. */
+     * each deed; the return value is for the session. A source
+     * without UIDs is asked once for each folder, after all else: where the
+     * server carries out nothing before the session ends (POP3, QUIT), settle
+     * ends it, and the results are those of that end. */
     pr_status (*settle)(struct pr_source *source, struct pr_deed *deeds,
                         size_t count);
     /* Logs out if the line still stands, closes, frees. Any time after open was
@@ -167,6 +172,8 @@ struct pr_sink_ops {
     void (*close)(struct pr_sink *sink);
     /* Names the sink for logs and the state from its options, into `name`. */
     void (*describe)(const void *options, char *name, size_t size);
+    /* It calls pr_delivery_begin and pr_delivery_end. */
+    bool journaled;
 };
 
 /* ---- The descriptor ---------------------------------------------------- */
