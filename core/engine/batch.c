@@ -14,7 +14,6 @@
  * not ended by cancellation.
  */
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include "base/memory.h"
@@ -71,26 +70,14 @@ static bool is_done_before(const struct done_before *before,
     return false;
 }
 
-static void fill_flags(struct letter *letter, struct pr_flags *ret)
+static struct pr_flags flags_of_copy(const struct letter *letter)
 {
-    const struct state_debt *debt = &letter->row.debt;
-    *ret = letter->entry->item.flags;
-    /* `after = seen` is about the server's copy, not about ours. */
-    const struct plan *plan = &letter->message->plan;
-    unsigned set = debt->set.system;
-    if (letter->session->account->after == AFTER_SEEN) {
-        set &= ~(unsigned)PR_FLAG_SEEN;
+    struct pr_flags flags = letter->entry->item.flags;
+    flags.system = (flags.system | letter->set.system) & ~letter->clear.system;
+    if (letter->set.keywords != NULL) {
+        flags.keywords = letter->set.keywords;
     }
-    for (size_t i = 0; i < plan->count; i++) {
-        if (plan->entries[i].action == PLAN_FLAG &&
-            strcasecmp(plan->entries[i].text, "\\Seen") == 0) {
-            set |= PR_FLAG_SEEN;
-        }
-    }
-    ret->system = (ret->system | set) & ~debt->clear.system;
-    if (debt->set.keywords != NULL) {
-        ret->keywords = debt->set.keywords;
-    }
+    return flags;
 }
 
 static pr_status stage_one(struct letter *letter, const struct target *target)
@@ -104,13 +91,13 @@ static pr_status stage_one(struct letter *letter, const struct target *target)
         .folder = target->folder,
         .key = letter->key,
         .received = item->received,
+        .flags = flags_of_copy(letter),
         .account = session->account->name,
         .source_folder = session->folder,
         .uid = item->uid,
         .sink = target->sink->name,
         .journal = session->run->journal,
     };
-    fill_flags(letter, &delivery->flags);
     pr_status status = target->sink->class->sink->stage(target->sink, delivery);
     if (status == PR_OK) {
         letter->sinks[letter->delivery_count++] = target->sink;

@@ -198,6 +198,27 @@ static pr_status edit_copy(struct letter *letter)
                             count, &letter->edited);
 }
 
+/* A rule that asks for a folder of a source that has none is wrong, and says so
+ * as any wrong rule does. */
+static pr_status check_folders(const struct letter *letter)
+{
+    const struct plan *plan = &letter->message->plan;
+    const struct pr_class *source = letter->session->account->source;
+    if ((source->source->lacks & PR_LACKS_FOLDERS) == 0) {
+        return PR_OK;
+    }
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct plan_entry *entry = &plan->entries[i];
+        if (entry->action == PLAN_MOVE || entry->action == PLAN_COPY_TO) {
+            return pr_fail(PR_SCRIPT,
+                           "%s:%d: rule \"%s\": a %s source has no folders to "
+                           "move or copy to; use m:deliver",
+                           entry->file, entry->line, entry->rule, source->name);
+        }
+    }
+    return PR_OK;
+}
+
 static pr_status take_plan(struct letter *letter)
 {
     const struct plan *plan = &letter->message->plan;
@@ -208,12 +229,19 @@ static pr_status take_plan(struct letter *letter)
             return status;
         }
     }
+    struct state_debt *debt = &letter->row.debt;
+    letter->set = debt->set;
+    letter->clear = debt->clear;
+    if ((letter->session->account->source->source->lacks & PR_LACKS_FLAGS) !=
+        0) {
+        debt->set = debt->clear = (struct pr_flags){0};
+    }
     pr_status status = take_final(letter);
     if (status == PR_OK) {
         status = edit_copy(letter);
     }
     if (letter->session->source->read_only) {
-        letter->row.debt = (struct state_debt){0};
+        *debt = (struct state_debt){0};
     }
     return status;
 }
@@ -274,8 +302,16 @@ pr_status decide(struct letter *letter)
 {
     struct config *config = letter->session->engine->config;
     pr_status status = fill_row(letter);
+    if (status == PR_OK &&
+        is_known_after_all(letter->session, letter->entry, letter->row.print)) {
+        letter->is_known = true;
+        return PR_OK;
+    }
     if (status == PR_OK && config->rule_count > 0) {
         status = rules_run(config, letter->message);
+    }
+    if (status == PR_OK) {
+        status = check_folders(letter);
     }
     if (status == PR_CANCELLED) {
         return status;

@@ -10,5 +10,7 @@ libcore_la_SOURCES += \
 	%D%/batch.c \
 	%D%/settle.c \
 	%D%/recover.c \
+	%D%/lineup.c \
 	%D%/rematch.c \
+	%D%/identify.c \
 	%D%/report.c

@@ -21,7 +21,7 @@ static bool is_over(const struct session *session)
 {
     uint64_t most = session->account->limit_messages;
     return session->engine->is_stopping || session->failure != PR_OK ||
-           session->debt_count >= DEBTS_MOST ||
+           (session->has_uids && session->debt_count >= DEBTS_MOST) ||
            (most > 0 && session->asked >= most);
 }
 
@@ -149,7 +149,10 @@ static pr_status run_rules(void *argument)
     struct letter *letter = argument;
     struct session *session = letter->session;
     pr_status status = decide(letter);
-    if (status == PR_OK) {
+    if (status == PR_OK && letter->is_known) {
+        letter->entry->fate = FATE_DEALT;
+        letter_free(letter);
+    } else if (status == PR_OK) {
         batch_take(session, letter);
     } else {
         letter->entry->fate = FATE_DROPPED;

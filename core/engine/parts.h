@@ -16,7 +16,9 @@
  *   batch.c    decided messages to sinks and state, in the one safe order
  *   settle.c   debts to the server, paid merged
  *   recover.c  what a crash left: intents looked up
- *   rematch.c  a folder made anew on the server: known messages found again
+ *   lineup.c   known messages found again by size and header
+ *   rematch.c  a folder made anew on the server
+ *   identify.c sources without UIDs: which message is which
  *   report.c   words for the observer and the history
  */
 #ifndef ENGINE_PARTS_H
@@ -66,7 +68,7 @@ struct account_run {
     struct pr_log log;
     struct pr_journal *journal; /* owned; NULL in a dry run */
     struct pr_arena *arena;     /* of the run: folder names */
-    const char **folders;   /* the queue */
+    const char **folders;       /* the queue */
     size_t folder_count, folder_next;
     struct pr_scope workers;
     size_t worker_count; /* started, with the first */
@@ -92,13 +94,16 @@ enum fate {
     FATE_DROPPED /* did not come this time; the next run lists it again */
 };
 
+struct suspect;
+
 struct entry {
     struct pr_item item;
     enum fate fate;
     unsigned tries; /* failures so far, from the state */
     bool has_row;   /* the state knows it: deliveries may be done already */
-    struct letter *letter; /* while it is in the house */
-    pr_status trouble;     /* why it could not be fetched; PR_OK: it could */
+    struct suspect *suspect; /* its print may be that of a known one; or NULL */
+    struct letter *letter;   /* while it is in the house */
+    pr_status trouble;       /* why it could not be fetched; PR_OK: it could */
     const char *trouble_text;
 };
 
@@ -119,6 +124,14 @@ PR_CHECKED pr_status ledger_add(struct ledger *ledger,
 /* The watermark that holds now; only ever grows. */
 uint32_t ledger_watermark(struct ledger *ledger);
 
+/* A message of a source without UIDs, as it is listed in this session. */
+struct listed {
+    struct pr_item item;
+    struct state_row *row;   /* NULL: not known */
+    struct suspect *suspect; /* how it may still be found; NULL: it was */
+    bool is_left;            /* cannot be told from a known one: not now */
+};
+
 struct session {
     struct account_run *run;
     struct engine *engine;
@@ -131,6 +144,11 @@ struct session {
     struct state_folder record;
     struct state_row *rows; /* of the state, at the start; by ascending UID */
     size_t row_count;
+    bool has_uids;         /* of the source's own */
+    struct listed *listed; /* without UIDs: all there is, by ascending UID */
+    size_t listed_count, listed_allocated;
+    uint32_t next_uid;      /* without UIDs: for the next new message */
+    struct lineup *lineup;  /* without UIDs: rows nobody has matched yet */
     struct pr_arena *slice; /* of the part of the folder that is worked on */
     struct ledger ledger;
     struct pr_feed feed;     /* found again with a cast in feed.c */
@@ -170,12 +188,14 @@ struct letter {
     const struct plan_entry *final; /* NULL: default delivery */
     struct target *targets;
     size_t target_count;
-    struct state_row row;    /* with its debt */
-    bool is_put_off;         /* m:defer: row.due says until when */
-    const char *trouble;     /* why it is put off; NULL: none */
-    bool is_rule_failure;    /* trouble is a rule's, and logged */
-    bool is_trouble_final;   /* a sink refused it for good */
-    struct pr_spool *edited; /* owned; what is delivered if headers change */
+    struct pr_flags set, clear; /* on the delivered copies */
+    struct state_row row;       /* with its debt */
+    bool is_known;              /* it was dealt with in an earlier run */
+    bool is_put_off;            /* m:defer: row.due says until when */
+    const char *trouble;        /* why it is put off; NULL: none */
+    bool is_rule_failure;       /* trouble is a rule's, and logged */
+    bool is_trouble_final;      /* a sink refused it for good */
+    struct pr_spool *edited;    /* owned; what is delivered if headers change */
     struct pr_delivery *deliveries; /* one for each target */
     struct pr_sink **sinks;         /* beside deliveries */
     size_t delivery_count;
@@ -220,6 +240,57 @@ PR_CHECKED pr_status session_settle(struct session *session);
  * the state and in `rows`. */
 PR_CHECKED pr_status recover_intents(struct session *session,
                                      struct state_row *rows, size_t count);
+
+/* A message that may be one the state knows. */
+struct suspect {
+    struct pr_item item; /* its texts are in the lineup's arena */
+    uint64_t size;       /* what the row would have */
+    bool is_wanted;      /* its header is fetched in any case */
+    bool has_print;
+    unsigned char print[STATE_PRINT_SIZE];
+    pr_status trouble;      /* of fetching its header */
+    struct pr_spool *spool; /* its header, while it comes */
+};
+
+/* Messages beside the rows they may belong to; zeroed but for session and
+ * arena, which are lent. */
+struct lineup {
+    struct pr_feed feed; /* first: found again with a cast */
+    struct session *session;
+    struct pr_arena *arena;
+    struct state_row *rows; /* lent; sorted by size, then print */
+    size_t row_count;
+    bool *is_taken; /* beside rows */
+    struct suspect **suspects;
+    size_t count, allocated, next;
+};
+
+/* The rows they may belong to; sorts and keeps them. */
+PR_CHECKED pr_status lineup_rows(struct lineup *lineup, struct state_row *rows,
+                                 size_t count);
+PR_CHECKED pr_status lineup_add(struct lineup *lineup,
+                                const struct pr_item *item,
+                                struct suspect **ret);
+/* Fetches the headers that are needed; a suspect's trouble is its own. */
+PR_CHECKED pr_status lineup_look(struct lineup *lineup);
+/* The row that the suspect's print belongs to, for no other from now on; NULL:
+ * it is a message the state does not know. */
+struct state_row *lineup_take(struct lineup *lineup,
+                              const struct suspect *suspect);
+/* A row of that size that is not taken; NULL: none. */
+struct state_row *lineup_of_size(const struct lineup *lineup,
+                                 const struct suspect *suspect);
+void lineup_mark_taken(struct lineup *lineup, const struct state_row *row);
+
+/* For a source without UIDs: lists the folder, finds out which messages are
+ * known, gives UIDs to the others. Fills session->listed, and session->rows
+ * with the rows of those; notes what changed. */
+PR_CHECKED pr_status identify(struct session *session);
+/* The listed message of that UID; NULL: it is not there. */
+struct listed *session_listed(const struct session *session, uint32_t uid);
+/* A message whose header could not be had is here: is it one that is known? */
+bool is_known_after_all(struct session *session, struct entry *entry,
+                        const unsigned char print[STATE_PRINT_SIZE]);
 
 /* The folder has a new UIDVALIDITY: finds known messages again by size and
  * header, and notes the new validity. */

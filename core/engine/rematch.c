@@ -1,172 +1,19 @@
 /*
  * A folder whose UIDVALIDITY changed: the server numbers its messages anew, so
- * the known ones are found again by their size and the fingerprint of their
- * header, which is fetched only for messages of a size that is known.
- *
- * Equal messages are told apart by count: two rows with the same fingerprint
- * stand for two messages.
+ * the known ones are found again by size and header.
  */
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "engine/parts.h"
-#include "mail/print.h"
-#include "mail/spool.h"
-
-struct suspect {
-    struct pr_item item;
-    unsigned char print[STATE_PRINT_SIZE];
-    bool has_print;
-    struct pr_spool *spool; /* its header, while it comes */
-};
-
-struct rematching {
-    struct pr_feed feed; /* first: found again with a cast */
-    struct session *session;
-    struct pr_arena *arena;
-    struct state_row *rows; /* sorted by size, then print */
-    size_t row_count;
-    bool *is_taken; /* beside rows */
-    struct suspect *suspects;
-    size_t count, allocated, next;
-};
-
-static int compare_rows(const void *left, const void *right)
-{
-    const struct state_row *a = left, *b = right;
-    if (a->size != b->size) {
-        return a->size < b->size ? -1 : 1;
-    }
-    return memcmp(a->print, b->print, STATE_PRINT_SIZE);
-}
-
-/* The first row of that size and print or after; print NULL: of that size. */
-static size_t find_rows(const struct rematching *all, uint64_t size,
-                        const unsigned char *print)
-{
-    size_t low = 0, high = all->row_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct state_row *row = &all->rows[middle];
-        bool is_before = row->size < size ||
-                         (row->size == size && print != NULL &&
-                          memcmp(row->print, print, STATE_PRINT_SIZE) < 0);
-        if (is_before) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
 
 static pr_status note_suspect(void *user, const struct pr_item *item)
 {
-    struct rematching *all = user;
-    if (all->count == all->allocated) {
-        size_t room = all->allocated == 0 ? 64 : all->allocated * 2;
-        struct suspect *more = pr_arena_array(all->arena, room, sizeof(*more));
-        if (more == NULL) {
-            return PR_NOMEM;
-        }
-        if (all->count > 0) {
-            memcpy(more, all->suspects, all->count * sizeof(*more));
-        }
-        all->suspects = more;
-        all->allocated = room;
-    }
-    struct suspect *suspect = &all->suspects[all->count++];
-    *suspect = (struct suspect){.item = *item};
-    suspect->item.flags.keywords = NULL;
-    suspect->item.uidl =
-        item->uidl == NULL ? NULL : pr_arena_text(all->arena, item->uidl);
-    return PR_OK;
+    struct suspect *suspect;
+    return lineup_add(user, item, &suspect);
 }
-
-/* ---- Fetching headers -----------------------------------------------------
- */
-
-static pr_status next_header(struct pr_feed *feed, bool wait,
-                             struct pr_request *ret)
-{
-    (void)wait;
-    struct rematching *all = (struct rematching *)feed;
-    *ret = (struct pr_request){0};
-    while (all->next < all->count) {
-        struct suspect *suspect = &all->suspects[all->next++];
-        size_t at = find_rows(all, suspect->item.size, NULL);
-        if (at < all->row_count && all->rows[at].size == suspect->item.size) {
-            suspect->item.user = suspect;
-            *ret = (struct pr_request){&suspect->item, PR_WANT_HEADER};
-            return PR_OK;
-        }
-    }
-    return PR_EOF;
-}
-
-static pr_status begin_header(struct pr_feed *feed, struct pr_item *item,
-                              enum pr_want want, uint64_t octets,
-                              struct pr_spool **ret)
-{
-    (void)want;
-    (void)octets;
-    struct rematching *all = (struct rematching *)feed;
-    struct suspect *suspect = item->user;
-    if (suspect->spool != NULL) {
-        return pr_fail(PR_PROTOCOL, "the server sent message %u twice",
-                       item->uid);
-    }
-    pr_status status =
-        spool_new(all->session->engine->config->state_dir, 0, &suspect->spool);
-    *ret = suspect->spool;
-    return status;
-}
-
-static void end_header(struct pr_feed *feed, struct pr_item *item,
-                       pr_status result)
-{
-    (void)feed;
-    struct suspect *suspect = item->user;
-    if (result == PR_OK && suspect->spool != NULL &&
-        pr_spool_seal(suspect->spool) == PR_OK &&
-        mail_fingerprint(suspect->spool, suspect->print) == PR_OK) {
-        suspect->has_print = true;
-    }
-    spool_free(suspect->spool);
-    suspect->spool = NULL;
-}
-
-static const struct pr_feed_ops header_feed = {
-    .size = sizeof(header_feed),
-    .next = next_header,
-    .begin = begin_header,
-    .end = end_header,
-};
 
 /* ---- Matching --------------------------------------------------------------
  */
-
-static struct state_row *take_row(struct rematching *all,
-                                  const struct suspect *suspect)
-{
-    if (!suspect->has_print) {
-        return NULL;
-    }
-    size_t at = find_rows(all, suspect->item.size, suspect->print);
-    for (; at < all->row_count; at++) {
-        struct state_row *row = &all->rows[at];
-        if (row->size != suspect->item.size ||
-            memcmp(row->print, suspect->print, STATE_PRINT_SIZE) != 0) {
-            return NULL;
-        }
-        if (!all->is_taken[at]) {
-            all->is_taken[at] = true;
-            return row;
-        }
-    }
-    return NULL;
-}
 
 /* What a first run would have left alone, is left alone again. */
 static bool is_too_old(const struct session *session,
@@ -235,7 +82,7 @@ static pr_status put_row(struct session *session, struct state_changes *changes,
     return status;
 }
 
-static pr_status note_matches(struct rematching *all)
+static pr_status note_matches(struct lineup *all)
 {
     struct session *session = all->session;
     struct state_changes *changes;
@@ -252,8 +99,8 @@ static pr_status note_matches(struct rematching *all)
                        session->mailbox.uidvalidity);
     size_t known = 0;
     for (size_t i = 0; i < all->count; i++) {
-        const struct suspect *suspect = &all->suspects[i];
-        const struct state_row *old = take_row(all, suspect);
+        const struct suspect *suspect = all->suspects[i];
+        const struct state_row *old = lineup_take(all, suspect);
         if (old != NULL || is_too_old(session, suspect)) {
             status = put_row(session, changes, suspect, old);
             known++;
@@ -288,41 +135,52 @@ static pr_status note_matches(struct rematching *all)
     return state_commit(changes);
 }
 
-static pr_status load_known(struct rematching *all)
+/* A header that did not come may be that of a known message. */
+static pr_status check_headers(const struct lineup *all)
 {
-    struct session *session = all->session;
-    pr_status status =
-        state_all_rows(session->engine->state, session->record.id, all->arena,
-                       &all->rows, &all->row_count);
+    for (size_t i = 0; i < all->count; i++) {
+        const struct suspect *suspect = all->suspects[i];
+        if (suspect->trouble != PR_OK && suspect->trouble != PR_GONE &&
+            lineup_of_size(all, suspect) != NULL) {
+            return pr_fail(suspect->trouble,
+                           "the server numbered this folder anew, and does "
+                           "not hand out the header of message %u, by which "
+                           "it could be told whether it is new",
+                           suspect->item.uid);
+        }
+    }
+    return PR_OK;
+}
+
+static pr_status load_known(struct session *session, struct lineup *all)
+{
+    struct state_row *rows;
+    size_t count;
+    pr_status status = state_all_rows(
+        session->engine->state, session->record.id, all->arena, &rows, &count);
     if (status == PR_OK && !session->engine->dry_run) {
-        status = recover_intents(session, all->rows, all->row_count);
+        status = recover_intents(session, rows, count);
     }
-    if (status != PR_OK) {
-        return status;
-    }
-    if (all->row_count > 0) {
-        qsort(all->rows, all->row_count, sizeof(*all->rows), compare_rows);
-    }
-    all->is_taken =
-        pr_arena_array(all->arena, all->row_count + 1, sizeof(bool));
-    return all->is_taken == NULL ? PR_NOMEM : PR_OK;
+    return status == PR_OK ? lineup_rows(all, rows, count) : status;
 }
 
 pr_status rematch(struct session *session)
 {
     const struct pr_source_ops *ops = session->account->source->source;
-    struct rematching all = {
-        .feed = {&header_feed}, .session = session, .arena = pr_arena_new()};
+    struct lineup all = {.session = session, .arena = pr_arena_new()};
     if (all.arena == NULL) {
         return PR_NOMEM;
     }
-    pr_status status = load_known(&all);
+    pr_status status = load_known(session, &all);
     struct pr_range every = {1, UINT32_MAX};
     if (status == PR_OK && session->mailbox.exists > 0) {
         status = ops->list(session->source, &every, 1, note_suspect, &all);
     }
-    if (status == PR_OK && all.count > 0) {
-        status = ops->fetch(session->source, &all.feed);
+    if (status == PR_OK) {
+        status = lineup_look(&all);
+    }
+    if (status == PR_OK) {
+        status = check_headers(&all);
     }
     if (status == PR_OK) {
         status = note_matches(&all);

@@ -138,6 +138,9 @@ static pr_status queue_old_debts(struct session *session)
             continue;
         }
         struct pr_item item = {.uid = row->uid, .uidl = row->uidl};
+        if (!session->has_uids) {
+            item = session_listed(session, row->uid)->item;
+        }
         pr_status status = session_owe(session, &item, &row->debt);
         if (status != PR_OK) {
             return status;
@@ -166,8 +169,11 @@ static pr_status reconcile(struct session *session)
     if (status != PR_OK) {
         return status;
     }
-    if (session->mailbox.uidvalidity == 0) {
+    session->has_uids = session->mailbox.uidvalidity != 0;
+    if (!session->has_uids) {
         session->mailbox.uidvalidity = 1;
+        status = identify(session);
+        return status == PR_OK ? queue_old_debts(session) : status;
     }
     if (session->record.uidvalidity == 0) {
         status = first_visit(session);
@@ -209,6 +215,8 @@ static pr_status note_item(void *user, const struct pr_item *item)
     if (row != NULL) {
         entry->has_row = true;
         entry->tries = row->tries;
+    } else if (!session->has_uids) {
+        entry->suspect = session_listed(session, item->uid)->suspect;
     }
     return PR_OK;
 }
@@ -381,7 +389,7 @@ static pr_status fetch_rounds(struct session *session)
     do {
         before = session->ledger.next;
         status = ops->fetch(session->source, &session->feed);
-        if (status == PR_OK && has_more_to_ask(session)) {
+        if (status == PR_OK && session->has_uids && has_more_to_ask(session)) {
             status = settle_enough(session);
         }
     } while (status == PR_OK && has_more_to_ask(session) &&
@@ -392,7 +400,7 @@ static pr_status fetch_rounds(struct session *session)
 static pr_status fetch_slice(struct session *session)
 {
     if (session->ledger.count == 0) {
-        return PR_OK;
+        return session_settle(session);
     }
     account_wants_help(session->run);
     pr_scope_init(&session->rules);
@@ -494,6 +502,37 @@ static pr_status collect_retries(struct session *session, struct pr_range **ret,
     return PR_OK;
 }
 
+/* A source without UIDs has one slice: all that is listed. */
+static pr_status work_listed(struct session *session)
+{
+    pr_status status = PR_OK;
+    session->slice = pr_arena_new();
+    if (session->slice == NULL) {
+        return PR_NOMEM;
+    }
+    session->ledger = (struct ledger){.arena = session->slice,
+                                      .watermark = session->record.watermark,
+                                      .next_uid = session->next_uid};
+    for (size_t i = 0; status == PR_OK && i < session->listed_count; i++) {
+        if (!session->listed[i].is_left) {
+            status = note_item(session, &session->listed[i].item);
+        }
+    }
+    session->engine->progress.expected += session->ledger.count;
+    if (status == PR_OK) {
+        status = note_listing(session, NULL, 0);
+    }
+    if (status == PR_OK) {
+        status = fetch_slice(session);
+    }
+    if (status == PR_OK) {
+        status = save_watermark(session);
+    }
+    pr_arena_free(session->slice);
+    session->slice = NULL;
+    return status;
+}
+
 static bool is_at_limit(const struct session *session)
 {
     uint64_t most = session->account->limit_messages;
@@ -544,13 +583,13 @@ static pr_status visit(struct session *session)
         session->engine->progress.folder = session->folder;
         status = reconcile(session);
     }
+    if (status == PR_OK && !session->has_uids) {
+        return work_listed(session);
+    }
     if (status == PR_OK) {
         status = session_settle(session);
     }
-    if (status == PR_OK) {
-        status = work_folder(session);
-    }
-    return status;
+    return status == PR_OK ? work_folder(session) : status;
 }
 
 pr_status session_run(struct account_run *run, struct pr_source *source,

@@ -297,6 +297,20 @@ static void fill(struct account *account, const struct account_options *options)
     account->limit_messages = (uint64_t)options->limit_messages;
 }
 
+/* Can the source do that? Says what it lacks, NULL if nothing. */
+static const char *lack_for(const struct account *account)
+{
+    unsigned lacks = account->source != NULL && account->source->source != NULL
+                         ? account->source->source->lacks
+                         : 0;
+
+    if (account->after == AFTER_SEEN && (lacks & PR_LACKS_FLAGS) != 0)
+        return "flags";
+    if (account->after == AFTER_MOVE && (lacks & PR_LACKS_FOLDERS) != 0)
+        return "folders to move to";
+    return NULL;
+}
+
 /* What goes wrong only as a whole. */
 static void check_account(lua_State *L, const struct reader *reader,
                           int source_type, int deliver_type)
@@ -315,6 +329,14 @@ static void check_account(lua_State *L, const struct reader *reader,
             L,
             source_field(script_of(L), reader->place, reader->opener, "after"),
             "%s: after: read_only allows keep only", reader->what);
+    const char *lack = lack_for(account);
+    if (lack != NULL)
+        problem_add(
+            L,
+            source_field(script_of(L), reader->place, reader->opener, "after"),
+            "%s: after: a %s source has no %s; keep, delete and delete_after "
+            "\"30d\" can be had",
+            reader->what, account->source->name, lack);
 }
 
 static void read_account(lua_State *L, const char *name, int table)

@@ -353,6 +353,39 @@ void state_settled(struct state_changes *changes, int64_t folder, uint32_t uid,
                      forget ? apply_forget : apply_settled);
 }
 
+struct known_change {
+    struct change change;
+    const char *uidl;
+    uint64_t size;
+    int64_t due;
+};
+
+static pr_status apply_known(struct state *state, const struct change *change)
+{
+    const struct known_change *it = (const struct known_change *)change;
+    struct statement statement = statement_for(state, SQL_MESSAGE_KNOWN);
+
+    bind_text(&statement, it->uidl);
+    bind_some(&statement, (int64_t)it->size);
+    bind_some(&statement, it->due);
+    bind_int(&statement, change->folder);
+    bind_int(&statement, change->uid);
+    return statement_run(&statement);
+}
+
+void state_known(struct state_changes *changes, int64_t folder,
+                 const struct state_row *row)
+{
+    struct known_change *it =
+        change_add(changes, sizeof(*it), folder, row->uid, apply_known);
+
+    if (it == NULL)
+        return;
+    it->uidl = keep(changes, row->uidl);
+    it->size = row->size;
+    it->due = row->due;
+}
+
 void state_forget(struct state_changes *changes, int64_t folder, uint32_t uid)
 {
     (void)change_add(changes, sizeof(struct change), folder, uid, apply_forget);

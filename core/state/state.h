@@ -72,9 +72,10 @@ struct state_row {
     int64_t received;
     unsigned char print[STATE_PRINT_SIZE]; /* of the header; zero: not known */
     unsigned tries;                        /* DEFERRED: how often it failed */
-    int64_t due;                           /* DEFERRED: not before */
-    const char *reason;                    /* DEFERRED: why */
-    struct state_debt debt;                /* OWED */
+    int64_t due; /* DEFERRED: not before. SETTLED, of a source without UIDs:
+                    since when it is not listed any more; 0: it is */
+    const char *reason;     /* DEFERRED: why */
+    struct state_debt debt; /* OWED */
 };
 
 /* A delivery that was intended, and whether it is known to have happened. */
@@ -164,6 +165,10 @@ void state_settled(struct state_changes *changes, int64_t folder, uint32_t uid,
  */
 void state_deferred(struct state_changes *changes, int64_t folder,
                     const struct state_row *row);
+/* The source names the message otherwise: row->uidl, row->size and row->due are
+ * noted. */
+void state_known(struct state_changes *changes, int64_t folder,
+                 const struct state_row *row);
 /* The row goes: the message is no longer on the server. */
 void state_forget(struct state_changes *changes, int64_t folder, uint32_t uid);
 void state_watermark(struct state_changes *changes, int64_t folder,

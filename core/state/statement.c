@@ -45,6 +45,8 @@ static const char *const texts[SQL_COUNT] = {
         "clear_flags = NULL, clear_keywords = NULL, copy_to = NULL, "
         "move_to = NULL, remove = NULL, debt_due = NULL "
         "WHERE folder = ? AND uid = ?",
+    [SQL_MESSAGE_KNOWN] = "UPDATE message SET uidl = ?, size = ?, due = ? "
+                          "WHERE folder = ? AND uid = ?",
     [SQL_MESSAGE_DELETE] = "DELETE FROM message WHERE folder = ? AND uid = ?",
     [SQL_MESSAGES_DELETE] = "DELETE FROM message WHERE folder = ?",
 

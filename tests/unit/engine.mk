@@ -1,6 +1,10 @@
 # Unit tests of engine.
-check_PROGRAMS += tests/unit/engine
-TESTS += tests/unit/engine
-tests_unit_engine_SOURCES = %D%/engine.c %D%/fake.c %D%/fake.h
+check_PROGRAMS += tests/unit/engine tests/unit/engine_identify
+TESTS += tests/unit/engine tests/unit/engine_identify
+engine_bench = %D%/engine_bench.c %D%/engine_bench.h %D%/fake.c %D%/fake.h
+tests_unit_engine_SOURCES = %D%/engine.c $(engine_bench)
 tests_unit_engine_CFLAGS = $(unit_cflags)
 tests_unit_engine_LDADD = $(unit_ldadd)
+tests_unit_engine_identify_SOURCES = %D%/engine_identify.c $(engine_bench)
+tests_unit_engine_identify_CFLAGS = $(unit_cflags)
+tests_unit_engine_identify_LDADD = $(unit_ldadd)

@@ -26,6 +26,7 @@ void fake_add(const char *subject)
     memset(message, 0, sizeof(*message));
     message->uid = fake_server.uidnext++;
     message->received = 1700000000 + message->uid;
+    snprintf(message->name, sizeof(message->name), "name%u", message->uid);
     snprintf(message->text, sizeof(message->text),
              "Message-ID: <%s@fake.example>\r\nSubject: %s\r\n\r\nbody of "
              "%s\r\n",
@@ -90,6 +91,9 @@ static pr_status source_select(struct pr_source *source, const char *folder,
     *ret = (struct pr_mailbox){.uidvalidity = fake_server.uidvalidity,
                                .uidnext = fake_server.uidnext,
                                .exists = (uint32_t)fake_server.count};
+    if (fake_server.has_no_uids) {
+        ret->uidvalidity = ret->uidnext = 0;
+    }
     return PR_OK;
 }
 
@@ -111,13 +115,21 @@ static pr_status source_list(struct pr_source *source,
     fake_server.lists++;
     for (size_t i = 0; i < fake_server.count; i++) {
         const struct fake_message *message = &fake_server.messages[i];
-        if (!is_in(ranges, count, message->uid)) {
+        if (!fake_server.has_no_uids && !is_in(ranges, count, message->uid)) {
             continue;
         }
         struct pr_item item = {.uid = message->uid,
                                .size = strlen(message->text),
                                .received = message->received,
                                .flags = {.system = message->flags}};
+        if (fake_server.has_no_uids) {
+            item.uid = 0;
+            item.received = 0;
+            item.number = (uint32_t)i + 1;
+            item.uidl = fake_server.has_no_names ? NULL : message->name;
+            item.flags.system =
+                item.number <= fake_server.last ? PR_FLAG_SEEN : 0;
+        }
         pr_status status = listed(user, &item);
         if (status != PR_OK) {
             return status;
@@ -126,8 +138,12 @@ static pr_status source_list(struct pr_source *source,
     return PR_OK;
 }
 
-static struct fake_message *find_message(uint32_t uid)
+static struct fake_message *find_message(const struct pr_item *item)
 {
+    if (fake_server.has_no_uids) {
+        return &fake_server.messages[item->number - 1];
+    }
+    uint32_t uid = item->uid;
     for (size_t i = 0; i < fake_server.count; i++) {
         if (fake_server.messages[i].uid == uid) {
             return &fake_server.messages[i];
@@ -162,7 +178,7 @@ static pr_status source_fetch(struct pr_source *source, struct pr_feed *feed)
     pr_status status;
     size_t here = 0;
     while ((status = feed->ops->next(feed, false, &request)) == PR_OK) {
-        struct fake_message *message = find_message(request.item->uid);
+        struct fake_message *message = find_message(request.item);
         if (fake_server.lose_line_after > 0 &&
             here++ >= fake_server.lose_line_after) {
             status = pr_fail(PR_NETWORK, "the line broke");
@@ -171,6 +187,9 @@ static pr_status source_fetch(struct pr_source *source, struct pr_feed *feed)
         }
         if (message == NULL) {
             status = PR_GONE;
+        } else if (request.want == PR_WANT_HEADER &&
+                   fake_server.has_no_headers) {
+            status = pr_fail(PR_UNSUPPORTED, "no TOP");
         } else if (message->trouble != PR_OK) {
             status = pr_fail(message->trouble, "this one will not come");
         } else {
@@ -194,6 +213,17 @@ static bool is_safe(const struct fake_message *message)
            fake_count(&fake_other, subject) > 0;
 }
 
+static void take_away_gone(void)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < fake_server.count; i++) {
+        if (!fake_server.messages[i].is_gone) {
+            fake_server.messages[left++] = fake_server.messages[i];
+        }
+    }
+    fake_server.count = left;
+}
+
 static pr_status source_settle(struct pr_source *source, struct pr_deed *deeds,
                                size_t count)
 {
@@ -201,8 +231,9 @@ static pr_status source_settle(struct pr_source *source, struct pr_deed *deeds,
     if (fake_server.settles_slowly && pr_sleep(400) != PR_OK) {
         return PR_CANCELLED;
     }
+    fake_server.settles++;
     for (size_t i = 0; i < count; i++) {
-        struct fake_message *message = find_message(deeds[i].item->uid);
+        struct fake_message *message = find_message(deeds[i].item);
         deeds[i].result = PR_OK;
         fake_server.settled++;
         if (message == NULL) {
@@ -221,13 +252,9 @@ static pr_status source_settle(struct pr_source *source, struct pr_deed *deeds,
         fake_server.unsafe_deeds += !is_safe(message);
         message->flags |= deeds[i].set.system;
         message->flags &= ~deeds[i].clear.system;
-        if (deeds[i].remove || deeds[i].move_to != NULL) {
-            size_t at = (size_t)(message - fake_server.messages);
-            memmove(message, message + 1,
-                    (fake_server.count - at - 1) * sizeof(*message));
-            fake_server.count--;
-        }
+        message->is_gone = deeds[i].remove || deeds[i].move_to != NULL;
     }
+    take_away_gone();
     return PR_OK;
 }
 

@@ -10,9 +10,11 @@
 
 struct fake_message {
     uint32_t uid;
+    char name[40]; /* its UIDL */
     char text[200];
     int64_t received;
     unsigned flags;
+    bool is_gone;
     pr_status trouble; /* what fetching it ends with; PR_OK: it comes */
 };
 
@@ -27,9 +29,13 @@ struct fake_server {
     const char *refused_copy; /* nothing can be copied there */
     bool refuses_all;         /* of settle */
     size_t copies;
-    int64_t due; /* for the debts of a test */
+    int64_t due;         /* for the debts of a test */
+    bool has_no_uids;    /* POP3 */
+    bool has_no_names;   /* nor UIDL */
+    bool has_no_headers; /* nor TOP */
+    uint32_t last;       /* LAST */
     /* what was asked of it */
-    size_t opens, lists, bodies, headers, settled;
+    size_t opens, lists, bodies, headers, settled, settles;
     size_t unsafe_deeds; /* for messages that were not in the mailbox yet */
 };
 

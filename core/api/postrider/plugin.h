@@ -102,6 +102,12 @@ struct pr_deed {
     pr_status result;    /* of settle, for this deed */
 };
 
+/* What a source's messages cannot have done to them. */
+enum pr_lack {
+    PR_LACKS_FLAGS = 1,  /* set and clear of a deed */
+    PR_LACKS_FOLDERS = 2 /* copy_to and move_to */
+};
+
 struct pr_source_ops {
     uint32_t size;
     /* Connects and logs in. */
@@ -134,6 +140,7 @@ struct pr_source_ops {
     void (*close)(struct pr_source *source);
     /* Host and port for the limit of connections; lent. NULL slot: none. */
     const char *(*host)(const struct pr_source *source);
+    unsigned lacks; /* of enum pr_lack: no deed asks for it */
 };
 
 /* ---- Sinks ------------------------------------------------------------- */

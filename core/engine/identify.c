@@ -1,0 +1,541 @@
+/*
+ * Sources without UIDs (POP3, files): which listed message is which row.
+ *
+ * The source's own name for a message (UIDL) decides where it can be trusted:
+ * it stands for one listed message and one row, and their sizes agree. All
+ * others are compared by header with the rows that are left: servers are seen
+ * to give out a name twice, to give out new names for old messages, or none at
+ * all (RFC 1939, 7 allows none of the first two). A message that matches
+ * nothing is new and gets the next UID; a UID is never used again.
+ *
+ * A row whose message is not listed is kept for a while: a server that shows an
+ * empty mailbox today may show the full one tomorrow.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/parts.h"
+
+/* How long a message that is not listed any more is remembered, in seconds. */
+#define REMEMBERED ((int64_t)30 * 24 * 60 * 60)
+
+struct identification {
+    struct session *session;
+    struct state_row *rows; /* by UIDL where they have one */
+    size_t row_count;
+    struct lineup *lineup;
+    uint32_t next_uid;
+    struct state_changes *changes;
+    size_t changed;
+    int64_t now;
+};
+
+/* ---- Listing ------------------------------------------------------------- */
+
+static pr_status note_listed(void *user, const struct pr_item *item)
+{
+    struct session *session = user;
+    if (session->listed_count == session->listed_allocated) {
+        size_t room =
+            session->listed_allocated == 0 ? 64 : session->listed_allocated * 2;
+        struct listed *more =
+            pr_arena_array(session->arena, room, sizeof(*more));
+        if (more == NULL) {
+            return PR_NOMEM;
+        }
+        if (session->listed_count > 0) {
+            memcpy(more, session->listed,
+                   session->listed_count * sizeof(*more));
+        }
+        session->listed = more;
+        session->listed_allocated = room;
+    }
+    struct listed *listed = &session->listed[session->listed_count++];
+    *listed = (struct listed){.item = *item};
+    if (item->flags.keywords != NULL) {
+        listed->item.flags.keywords =
+            pr_arena_text(session->arena, item->flags.keywords);
+    }
+    if (item->uidl != NULL) {
+        listed->item.uidl = pr_arena_text(session->arena, item->uidl);
+        return listed->item.uidl == NULL ? PR_NOMEM : PR_OK;
+    }
+    return PR_OK;
+}
+
+/* ---- By name ------------------------------------------------------------- */
+
+static int compare_names(const char *a, const char *b)
+{
+    if (a == NULL || b == NULL) {
+        return (a != NULL) - (b != NULL);
+    }
+    return strcmp(a, b);
+}
+
+static int by_row_name(const void *left, const void *right)
+{
+    const struct state_row *a = left, *b = right;
+    return compare_names(a->uidl, b->uidl);
+}
+
+static int by_listed_name(const void *left, const void *right)
+{
+    const struct listed *const *a = left, *const *b = right;
+    return compare_names((*a)->item.uidl, (*b)->item.uidl);
+}
+
+static bool has_print(const struct state_row *row)
+{
+    static const unsigned char none[STATE_PRINT_SIZE];
+    return memcmp(row->print, none, sizeof(none)) != 0;
+}
+
+/* Has it been away? Then its name may have been given to another message. */
+static bool was_away(const struct state_row *row)
+{
+    return row->stage == STAGE_SETTLED && row->due > 0;
+}
+
+static bool may_trust_name(const struct listed *listed,
+                           const struct state_row *row)
+{
+    bool is_same_size = row->size == listed->item.size || row->size == 0 ||
+                        listed->item.size == 0;
+    return (is_same_size && !was_away(row)) || !has_print(row);
+}
+
+/* The end of those from `first` on that have the same name. */
+static size_t end_of_rows(const struct identification *all, size_t first)
+{
+    size_t end = first + 1;
+    while (end < all->row_count &&
+           by_row_name(&all->rows[first], &all->rows[end]) == 0) {
+        end++;
+    }
+    return end;
+}
+
+static pr_status suspect(struct identification *all, struct listed *listed,
+                         const struct state_row *namesake)
+{
+    pr_status status = lineup_add(all->lineup, &listed->item, &listed->suspect);
+    if (status == PR_OK && namesake != NULL) {
+        listed->suspect->size = namesake->size;
+    }
+    return status;
+}
+
+/* The listed messages of one name, and the rows that have it too. */
+static pr_status match_name(struct identification *all,
+                            struct listed *const *listed, size_t count,
+                            struct state_row *rows, size_t row_count)
+{
+    if (listed[0]->item.uidl != NULL && count == 1 && row_count == 1 &&
+        may_trust_name(listed[0], rows)) {
+        listed[0]->row = rows;
+        return PR_OK;
+    }
+    pr_status status = PR_OK;
+    for (size_t i = 0; status == PR_OK && i < count; i++) {
+        bool has_namesake =
+            listed[0]->item.uidl != NULL && count == 1 && row_count == 1;
+        status = suspect(all, listed[i], has_namesake ? rows : NULL);
+    }
+    return status;
+}
+
+static pr_status match_names(struct identification *all, struct listed **sorted)
+{
+    size_t count = all->session->listed_count;
+    size_t row = 0;
+    pr_status status = PR_OK;
+    for (size_t first = 0, end; status == PR_OK && first < count; first = end) {
+        const char *name = sorted[first]->item.uidl;
+        for (end = first + 1;
+             end < count && compare_names(sorted[end]->item.uidl, name) == 0;) {
+            end++;
+        }
+        while (row < all->row_count &&
+               compare_names(all->rows[row].uidl, name) < 0) {
+            row = end_of_rows(all, row);
+        }
+        bool is_there = row < all->row_count &&
+                        compare_names(all->rows[row].uidl, name) == 0;
+        size_t rows = is_there ? end_of_rows(all, row) - row : 0;
+        status =
+            match_name(all, sorted + first, end - first, all->rows + row, rows);
+    }
+    return status;
+}
+
+/* ---- By header ----------------------------------------------------------- */
+
+/* Rows that no name has found are looked for by header. They are copied: the
+ * lineup has an order of its own. */
+static pr_status line_up(struct identification *all)
+{
+    struct session *session = all->session;
+    bool *is_found =
+        pr_arena_array(session->arena, all->row_count + 1, sizeof(bool));
+    struct state_row *rest =
+        pr_arena_array(session->arena, all->row_count + 1, sizeof(*rest));
+    if (is_found == NULL || rest == NULL) {
+        return PR_NOMEM;
+    }
+    for (size_t i = 0; i < session->listed_count; i++) {
+        if (session->listed[i].row != NULL) {
+            is_found[session->listed[i].row - all->rows] = true;
+        }
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < all->row_count; i++) {
+        if (!is_found[i]) {
+            rest[count++] = all->rows[i];
+        }
+    }
+    pr_status status = lineup_rows(all->lineup, rest, count);
+    return status == PR_OK ? lineup_look(all->lineup) : status;
+}
+
+/* LAST (RFC 1460) tells that a message was fetched before: where nothing better
+ * is to be had, that and its size make it known. */
+static struct state_row *take_by_last(struct identification *all,
+                                      const struct listed *listed)
+{
+    if (listed->item.uidl != NULL ||
+        (listed->item.flags.system & PR_FLAG_SEEN) == 0) {
+        return NULL;
+    }
+    struct state_row *row = lineup_of_size(all->lineup, listed->suspect);
+    if (row != NULL) {
+        lineup_mark_taken(all->lineup, row);
+    }
+    return row;
+}
+
+static void match_suspect(struct identification *all, struct listed *listed)
+{
+    struct suspect *suspect = listed->suspect;
+    listed->row = lineup_take(all->lineup, suspect);
+    if (listed->row != NULL || suspect->has_print ||
+        suspect->trouble == PR_OK) {
+        listed->suspect = NULL;
+        return;
+    }
+    if (suspect->trouble == PR_UNSUPPORTED) {
+        listed->row = take_by_last(all, listed);
+        return;
+    }
+    listed->is_left = suspect->trouble != PR_GONE &&
+                      lineup_of_size(all->lineup, suspect) != NULL;
+    if (listed->is_left) {
+        pr_log(&all->session->log, PR_LOG_WARNING,
+               "message %u of this session may be a known one, but its header "
+               "cannot be had; it is looked at again in the next run",
+               listed->item.number);
+    }
+}
+
+/* ---- What changed -------------------------------------------------------- */
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return compare_names(a, b) == 0;
+}
+
+static void note_found(struct identification *all, struct listed *listed)
+{
+    struct state_row *row = listed->row;
+    listed->item.uid = row->uid;
+    if (is_same_text(row->uidl, listed->item.uidl) &&
+        row->size == listed->item.size && !was_away(row)) {
+        return;
+    }
+    row->uidl = listed->item.uidl;
+    row->size = listed->item.size;
+    if (row->stage == STAGE_SETTLED) {
+        row->due = 0;
+    }
+    state_known(all->changes, all->session->record.id, row);
+    all->changed++;
+}
+
+static void note_absent(struct identification *all, struct state_row *row)
+{
+    int64_t folder = all->session->record.id;
+    bool is_settled = row->stage == STAGE_SETTLED;
+    if (is_settled && row->due > 0 && row->due > all->now - REMEMBERED) {
+        return;
+    }
+    if (is_settled && row->due == 0) {
+        row->due = all->now;
+        state_known(all->changes, folder, row);
+    } else {
+        state_forget(all->changes, folder, row->uid);
+    }
+    if (row->stage == STAGE_DEFERRED || row->stage == STAGE_INTENT) {
+        pr_log(&all->session->log, PR_LOG_WARNING,
+               "message %u was put aside (%s) and is not on the server any "
+               "more",
+               row->uid, row->reason != NULL ? row->reason : "a crash");
+    }
+    all->changed++;
+}
+
+/* A first run may leave alone what is there: noted as settled, with its print,
+ * so that it stays known. */
+static bool is_to_be_left(const struct session *session,
+                          const struct pr_item *item, int64_t now)
+{
+    const struct account *account = session->account;
+    if (session->record.uidvalidity != 0 || account->start == START_ALL) {
+        return false;
+    }
+    return account->start == START_NOW ||
+           (item->received > 0 &&
+            item->received < now - (int64_t)(account->start_age / 1000));
+}
+
+static pr_status leave(struct identification *all, struct listed *listed)
+{
+    struct session *session = all->session;
+    struct state_row *row = pr_arena_alloc(session->arena, sizeof(*row));
+    if (row == NULL) {
+        return PR_NOMEM;
+    }
+    *row = (struct state_row){.uid = listed->item.uid,
+                              .uidl = listed->item.uidl,
+                              .stage = STAGE_SETTLED,
+                              .size = listed->item.size,
+                              .received = listed->item.received};
+    if (listed->suspect != NULL && listed->suspect->has_print) {
+        memcpy(row->print, listed->suspect->print, sizeof(row->print));
+    }
+    listed->suspect = NULL;
+    listed->row = row;
+    state_safe(all->changes, session->record.id, row);
+    all->changed++;
+    return PR_OK;
+}
+
+static int by_uid(const void *left, const void *right)
+{
+    const struct listed *a = left, *b = right;
+    return (a->item.uid > b->item.uid) - (a->item.uid < b->item.uid);
+}
+
+static int row_by_uid(const void *left, const void *right)
+{
+    const struct state_row *a = left, *b = right;
+    return (a->uid > b->uid) - (a->uid < b->uid);
+}
+
+/* session->rows: those of the messages that are there. */
+static pr_status keep_rows(struct session *session)
+{
+    session->rows = pr_arena_array(session->arena, session->listed_count + 1,
+                                   sizeof(*session->rows));
+    if (session->rows == NULL) {
+        return PR_NOMEM;
+    }
+    session->row_count = 0;
+    for (size_t i = 0; i < session->listed_count; i++) {
+        if (session->listed[i].row != NULL) {
+            session->rows[session->row_count++] = *session->listed[i].row;
+        }
+    }
+    if (session->row_count > 0) {
+        qsort(session->rows, session->row_count, sizeof(*session->rows),
+              row_by_uid);
+    }
+    return PR_OK;
+}
+
+static pr_status note_all(struct identification *all)
+{
+    struct session *session = all->session;
+    for (size_t i = 0; i < session->listed_count; i++) {
+        struct listed *listed = &session->listed[i];
+        if (listed->row != NULL) {
+            note_found(all, listed);
+            continue;
+        }
+        if (all->next_uid == UINT32_MAX) {
+            return pr_fail(PR_LIMIT, "no UID is left for this folder");
+        }
+        listed->item.uid = all->next_uid++;
+        if (is_to_be_left(session, &listed->item, all->now)) {
+            pr_status status = leave(all, listed);
+            if (status != PR_OK) {
+                return status;
+            }
+        }
+    }
+    return PR_OK;
+}
+
+/* A row that may belong to a message whose header is not known yet cannot be
+ * called absent. */
+static void note_all_absent(struct identification *all)
+{
+    const struct session *session = all->session;
+    for (size_t i = 0; i < session->listed_count; i++) {
+        if (session->listed[i].suspect != NULL) {
+            return;
+        }
+    }
+    for (size_t i = 0; i < all->lineup->row_count; i++) {
+        if (!all->lineup->is_taken[i]) {
+            note_absent(all, &all->lineup->rows[i]);
+        }
+    }
+}
+
+static pr_status note_changes(struct identification *all)
+{
+    struct session *session = all->session;
+    bool is_first = session->record.uidvalidity == 0;
+    pr_status status = state_begin(session->engine->state, &all->changes);
+    if (status != PR_OK) {
+        return status;
+    }
+    if (is_first) {
+        state_new_validity(all->changes, session->record.id,
+                           session->mailbox.uidvalidity);
+        all->changed++;
+    }
+    status = note_all(all);
+    if (status == PR_OK) {
+        note_all_absent(all);
+    }
+    if (status != PR_OK || all->changed == 0 || session->engine->dry_run) {
+        state_drop(all->changes);
+        return status;
+    }
+    return state_commit(all->changes);
+}
+
+/* ---- The whole ----------------------------------------------------------- */
+
+static pr_status load_rows(struct identification *all)
+{
+    struct session *session = all->session;
+    pr_status status =
+        state_all_rows(session->engine->state, session->record.id,
+                       session->arena, &all->rows, &all->row_count);
+    if (status == PR_OK && !session->engine->dry_run) {
+        status = recover_intents(session, all->rows, all->row_count);
+    }
+    all->next_uid = session->record.watermark;
+    for (size_t i = 0; i < all->row_count; i++) {
+        if (all->rows[i].uid >= all->next_uid) {
+            all->next_uid = all->rows[i].uid + 1;
+        }
+    }
+    if (status == PR_OK && all->row_count > 0) {
+        qsort(all->rows, all->row_count, sizeof(*all->rows), by_row_name);
+    }
+    return status;
+}
+
+static pr_status find_names(struct identification *all)
+{
+    struct session *session = all->session;
+    size_t count = session->listed_count;
+    struct listed **sorted =
+        pr_arena_array(session->arena, count + 1, sizeof(struct listed *));
+    if (sorted == NULL) {
+        return PR_NOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = &session->listed[i];
+    }
+    if (count > 0) {
+        qsort(sorted, count, sizeof(struct listed *), by_listed_name);
+    }
+    return match_names(all, sorted);
+}
+
+static pr_status find_rows(struct identification *all)
+{
+    struct session *session = all->session;
+    pr_status status = find_names(all);
+    for (size_t i = 0; status == PR_OK && i < session->listed_count; i++) {
+        struct listed *listed = &session->listed[i];
+        if (listed->suspect != NULL) {
+            listed->suspect->is_wanted =
+                is_to_be_left(session, &listed->item, all->now);
+        }
+    }
+    if (status == PR_OK) {
+        status = line_up(all);
+    }
+    for (size_t i = 0; status == PR_OK && i < session->listed_count; i++) {
+        struct listed *listed = &session->listed[i];
+        if (listed->suspect != NULL && !listed->suspect->is_wanted) {
+            match_suspect(all, listed);
+        }
+    }
+    return status;
+}
+
+pr_status identify(struct session *session)
+{
+    struct identification all = {
+        .session = session,
+        .lineup = pr_arena_alloc(session->arena, sizeof(*all.lineup)),
+        .now = time(NULL)};
+    struct pr_range every = {1, UINT32_MAX};
+    if (all.lineup == NULL) {
+        return PR_NOMEM;
+    }
+    *all.lineup = (struct lineup){.session = session, .arena = session->arena};
+    session->lineup = all.lineup;
+    pr_status status = load_rows(&all);
+    if (status == PR_OK && session->mailbox.exists > 0) {
+        status = session->account->source->source->list(
+            session->source, &every, 1, note_listed, session);
+    }
+    if (status == PR_OK) {
+        status = find_rows(&all);
+    }
+    if (status == PR_OK) {
+        status = note_changes(&all);
+    }
+    if (status != PR_OK) {
+        return status;
+    }
+    session->record.uidvalidity = session->mailbox.uidvalidity;
+    session->next_uid = all.next_uid;
+    if (session->listed_count > 0) {
+        qsort(session->listed, session->listed_count, sizeof(*session->listed),
+              by_uid);
+    }
+    return keep_rows(session);
+}
+
+struct listed *session_listed(const struct session *session, uint32_t uid)
+{
+    struct listed key = {.item = {.uid = uid}};
+    if (session->listed_count == 0) {
+        return NULL;
+    }
+    return bsearch(&key, session->listed, session->listed_count, sizeof(key),
+                   by_uid);
+}
+
+bool is_known_after_all(struct session *session, struct entry *entry,
+                        const unsigned char print[STATE_PRINT_SIZE])
+{
+    struct suspect *suspect = entry->suspect;
+    if (suspect == NULL) {
+        return false;
+    }
+    memcpy(suspect->print, print, STATE_PRINT_SIZE);
+    suspect->has_print = true;
+    struct state_row *row = lineup_take(session->lineup, suspect);
+    return row != NULL &&
+           (row->stage == STAGE_SETTLED || row->stage == STAGE_OWED);
+}
