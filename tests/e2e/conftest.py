@@ -16,8 +16,11 @@ LIB = pathlib.Path(__file__).resolve().parent.parent / "lib"
 sys.path.insert(0, str(LIB))
 
 import dovecot as dovecot_module  # noqa: E402
+import exim as exim_module  # noqa: E402
+import otherpop as otherpop_module  # noqa: E402
 import postrider  # noqa: E402
 import proxy as proxy_module  # noqa: E402
+import server as server_module  # noqa: E402
 
 
 def built(variable, variant):
@@ -47,19 +50,29 @@ def measure(plain_prefix):
     return build / "tests" / "lib" / "measure"
 
 
-@pytest.fixture
-def make_server():
-    """Starts servers that end with the test."""
-    servers = []
+def starter(kind):
+    """A fixture that starts servers of one kind, which end with the test. One
+    that cannot be had skips it."""
+    def fixture():
+        servers = []
 
-    def make(**options):
-        server = dovecot_module.Dovecot(**options)
-        servers.append(server)
-        return server.start()
+        def make(**options):
+            try:
+                servers.append(kind(**options))
+            except server_module.Unavailable as lack:
+                pytest.skip(str(lack))
+            return servers[-1].start()
 
-    yield make
-    for server in servers:
-        server.close()
+        yield make
+        for one in servers:
+            one.close()
+
+    return pytest.fixture(fixture)
+
+
+make_server = starter(dovecot_module.Dovecot)
+make_exim = starter(exim_module.Exim)
+make_otherpop = starter(otherpop_module.OtherPop)
 
 
 @pytest.fixture

@@ -1,24 +1,16 @@
 """A throwaway Dovecot on loopback: private folder, own certificates and users.
 
-Nothing of the system's own Dovecot is used but the program. The server runs
-without root: under the caller's account, or, when the caller is root, under
-`nobody`. Every path it uses lies in one temporary folder, which goes with it.
+Nothing of the system's own Dovecot is used but the program.
 """
 
 import base64
-import grp
 import imaplib
 import os
-import pathlib
-import pwd
 import re
-import shutil
-import signal
-import socket
 import ssl
-import subprocess
-import tempfile
-import time
+
+import server
+from server import Certificates, answers, free_ports, wait_for  # noqa: F401
 
 # A SEARCH of a large mailbox is one long line.
 imaplib._MAXLINE = 100_000_000
@@ -118,39 +110,14 @@ service lmtp {{
     address = 127.0.0.1
     port = {lmtp}
   }}
+  unix_listener {lmtp_socket} {{
+    mode = 0666
+  }}
+}}
+protocol lmtp {{
+  auth_username_format = %n
 }}
 """
-
-
-def free_ports(count):
-    """Ports that nobody listened on just now, all different."""
-    held = []
-    for _ in range(count):
-        one = socket.socket()
-        one.bind(("127.0.0.1", 0))
-        held.append(one)
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
-
-
-def wait_for(claim, seconds, what):
-    """Returns the first true result of claim(), or raises at the deadline."""
-    end = time.monotonic() + seconds
-    while True:
-        result = claim()
-        if result:
-            return result
-        if time.monotonic() > end:
-            raise TimeoutError(f"no {what} within {seconds} s")
-        time.sleep(0.01)
-
-
-def answers(port):
-    with socket.socket() as one:
-        one.settimeout(1)
-        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def encode_name(name):
@@ -174,52 +141,7 @@ def encode_name(name):
     return "".join(out)
 
 
-class Certificates:
-    """An authority and what it signed: good, of a wrong name, expired, alien.
-
-    The folder then holds ca.pem and NAME.pem with NAME.key, for NAME among
-    `good`, `wrong-name`, `expired` and `alien` (of another authority).
-    """
-
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._authority("ca")
-        self._authority("other-ca")
-        here = "DNS:localhost,IP:127.0.0.1"
-        self._leaf("good", "ca", here)
-        self._leaf("wrong-name", "ca", "DNS:mail.example.net")
-        self._leaf("expired", "ca", here, days="-1")
-        self._leaf("alien", "other-ca", here)
-
-    def _openssl(self, *args):
-        subprocess.run(["openssl", *args], cwd=self.folder, check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-    def _authority(self, name):
-        self._openssl(
-            "req", "-x509", "-newkey", "ec", "-pkeyopt",
-            "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
-            "-subj", f"/CN=Test authority {name}",
-            "-addext", "basicConstraints=critical,CA:TRUE",
-            "-addext", "keyUsage=critical,keyCertSign,cRLSign",
-            "-keyout", f"{name}.key", "-out", f"{name}.pem")
-
-    def _leaf(self, name, authority, names, days="30"):
-        (self.folder / "leaf.ext").write_text(
-            f"subjectAltName={names}\nbasicConstraints=CA:FALSE\n"
-            "keyUsage=digitalSignature\nextendedKeyUsage=serverAuth\n")
-        self._openssl(
-            "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-            "-nodes", "-subj", f"/CN={name}",
-            "-keyout", f"{name}.key", "-out", f"{name}.csr")
-        self._openssl(
-            "x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.pem",
-            "-CAkey", f"{authority}.key", "-CAcreateserial", "-days", days,
-            "-extfile", "leaf.ext", "-out", f"{name}.pem")
-
-
-class Dovecot:
+class Dovecot(server.Server):
     """One server. Use it as a context, or call start() and stop().
 
     separator    hierarchy separator of the names clients see
@@ -227,13 +149,16 @@ class Dovecot:
     certificate  good, wrong-name, expired or alien
     capability   appended to the capabilities offered ("+X" style), or the
                  whole list
-    pop3, lmtp   start these services too
+    pop3, lmtp   start these services too: ports pop3, pop3s and lmtp, and the
+                 socket lmtp_socket; a recipient's domain does not count
     """
+
+    name = "dovecot"
 
     def __init__(self, users=None, separator="/", certificate="good",
                  capability="", pop3=False, lmtp=False, plaintext=True,
                  extra="", folder=None):
-        self.users = dict(users or {"alice": "wonder land"})
+        super().__init__("pr-dc.", users, folder)
         self.separator = separator
         self.certificate = certificate
         self.capability = capability
@@ -241,64 +166,32 @@ class Dovecot:
         self.lmtp_wanted = lmtp
         self.plaintext = plaintext
         self.extra = extra
-        self.host = "127.0.0.1"
-        self.process = None
         self.serial = 0
-        base = folder or os.environ.get("TMPDIR") or "/tmp"
-        self.root = pathlib.Path(tempfile.mkdtemp(prefix="pr-dc.", dir=base))
-        owner = pwd.getpwnam("nobody") if os.getuid() == 0 else \
-            pwd.getpwuid(os.getuid())
-        self.uid, self.gid, self.user = \
-            owner.pw_uid, owner.pw_gid, owner.pw_name
-        self.group = grp.getgrgid(self.gid).gr_name
+        self.lmtp_socket = str(self.root / "lmtp")
         for name in ("run", "state", "mail", "home"):
             (self.root / name).mkdir(mode=0o700)
         for name in self.users:
             (self.root / "home" / name).mkdir(mode=0o700)
-        self.certificates = Certificates(self.root / "tls")
-        self.ca_file = str(self.root / "tls" / "ca.pem")
         self._write_users()
-        self._own_all()
-
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, *_):
-        self.close()
-
-    # What the server runs on
-
-    def own(self, path):
-        """Gives a file to the server's account."""
-        if os.getuid() == 0:
-            os.chown(path, self.uid, self.gid)
-
-    def _own_all(self):
-        if os.getuid() == 0:
-            for folder, _, files in os.walk(self.root):
-                self.own(folder)
-                for name in files:
-                    self.own(os.path.join(folder, name))
+        self.own_all()
 
     def _write_users(self):
-        path = self.root / "users"
-        path.write_text("".join(
+        path = self.write("users", "".join(
             f"{user}:{{PLAIN}}{word}\n" for user, word in self.users.items()))
         path.chmod(0o600)
-        self.own(path)
 
     def set_password(self, user, word):
         """From the next second on: so often the server looks at the file."""
         self.users[user] = word
         self._write_users()
 
-    def _write_config(self):
+    def _configure(self):
         ports = free_ports(5)
         self.imap, self.imaps, self.pop3, self.pop3s, self.lmtp = ports
         tls = self.root / "tls"
         extra = self.extra
         names = dict(user=self.user, pop3=self.pop3, pop3s=self.pop3s,
-                     lmtp=self.lmtp)
+                     lmtp=self.lmtp, lmtp_socket=self.lmtp_socket)
         if self.pop3_wanted:
             extra = POP3.format(**names) + extra
         if self.lmtp_wanted:
@@ -318,113 +211,13 @@ class Dovecot:
         wanted += ["lmtp"] if self.lmtp_wanted else []
         text = text.replace("protocols = imap", "protocols = "
                             + " ".join(wanted), 1)
-        path = self.root / "dovecot.conf"
-        path.write_text(text)
-        self.own(path)
+        self.write("dovecot.conf", text)
 
-    # Running it
+    def _argv(self):
+        return ["dovecot", "-F", "-c", self.root / "dovecot.conf"]
 
-    def start(self, same_ports=False):
-        """Starts the server and returns self once its port answers."""
-        for attempt in range(5):
-            if not same_ports:
-                self._write_config()
-            if self._try_start():
-                return self
-        raise RuntimeError("dovecot does not start:\n" + self.log()[-3000:])
-
-    def _try_start(self):
-        # It ends with this thread, however that ends.
-        argv = ["setpriv", "--pdeathsig=TERM"]
-        if os.getuid() == 0:
-            argv += [f"--reuid={self.uid}", f"--regid={self.gid}",
-                     "--clear-groups", "--inh-caps=-all"]
-        argv += ["--", "dovecot", "-F", "-c",
-                 str(self.root / "dovecot.conf")]
-        path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-        with open(self.root / "stderr", "ab") as errors:
-            self.process = subprocess.Popen(
-                argv, cwd=self.root, stdin=subprocess.DEVNULL,
-                stdout=errors, stderr=errors, start_new_session=True,
-                env={"PATH": path, "HOME": str(self.root)})
-        try:
-            wait_for(lambda: self.process.poll() is not None
-                     or answers(self.imap), 20, "answer from Dovecot")
-        except TimeoutError:
-            pass
-        if self.process.poll() is None and answers(self.imap):
-            return True
-        self.stop()
-        return False
-
-    def stop(self):
-        """Ends the server and every process of it; its mail stays."""
-        if self.process is None:
-            return
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                pass
-        self._kill_group()
-
-    def kill(self):
-        """The whole server dies at once, as in a power cut."""
-        self._kill_group()
-
-    def _kill_group(self):
-        for pid in self._processes():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
-        self.process.wait(10)
-        self.process = None
-
-    def _processes(self):
-        """The server's processes: each child may lead a group of its own."""
-        found, parents = [], {self.process.pid}
-        table = {}
-        for entry in os.listdir("/proc"):
-            if entry.isdigit():
-                try:
-                    text = pathlib.Path(f"/proc/{entry}/stat").read_text()
-                except OSError:
-                    continue
-                table[int(entry)] = int(text.rpartition(")")[2].split()[1])
-        for pid in sorted(table):
-            if pid in parents or table[pid] in parents:
-                parents.add(pid)
-                found.append(pid)
-        return found
-
-    def restart(self, **changes):
-        """Stops, applies changed attributes, starts on the same ports unless
-        something in the configuration changed."""
-        self.stop()
-        if not changes:
-            return self.start(same_ports=True)
-        for name, value in changes.items():
-            setattr(self, name, value)
-        return self.start()
-
-    def close(self):
-        if self.process is not None:
-            self.kill()
-        shutil.rmtree(self.root, ignore_errors=True)
-
-    def log(self):
-        text = ""
-        for name in ("log", "stderr"):
-            path = self.root / name
-            if path.exists():
-                text += path.read_text(errors="replace")
-        return text
+    def _answers(self):
+        return answers(self.imap)
 
     # The mail in it
 
