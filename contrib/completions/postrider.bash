@@ -23,7 +23,7 @@ _postrider() {
 	case $command:$word in
 	:-*) words='--config --help --version' ;;
 	:*) words='fetch check why plugins' ;;
-	fetch:-*) words='--dry-run --json --verbose --config --help' ;;
+	fetch:-*) words='--dry-run --retry --json --verbose --config --help' ;;
 	fetch:*) words=$(_postrider_accounts) ;;
 	why:-*) words='--json --verbose --config --help' ;;
 	*:-*) words='--verbose --config --help' ;;

@@ -110,6 +110,9 @@ static void print_command_help(const struct command *command)
     if (strchr(command->options, 'n') != NULL) {
         puts("  -n, --dry-run      show what would be done, change nothing");
     }
+    if (strchr(command->options, 'r') != NULL) {
+        puts("  -r, --retry        try now what was put aside");
+    }
     if (strchr(command->options, 'j') != NULL) {
         puts("      --json         one JSON object a line");
     }
@@ -149,6 +152,7 @@ static const struct option long_options[] = {
     {"version", no_argument, NULL, 'V'},
     {"verbose", no_argument, NULL, 'v'},
     {"dry-run", no_argument, NULL, 'n'},
+    {"retry", no_argument, NULL, 'r'},
     {"json", no_argument, NULL, 'j'},
     {0},
 };
@@ -170,7 +174,7 @@ static int read_options(const struct command *command, int argc, char **argv,
 {
     int option;
     optind = 0;
-    while ((option = getopt_long(argc, argv, "c:hvn", long_options, NULL)) !=
+    while ((option = getopt_long(argc, argv, "c:hvnr", long_options, NULL)) !=
            -1) {
         if (option == 'c') {
             invocation->config_file = optarg;
@@ -187,6 +191,8 @@ static int read_options(const struct command *command, int argc, char **argv,
             invocation->verbosity++;
         } else if (option == 'n') {
             invocation->dry_run = true;
+        } else if (option == 'r') {
+            invocation->retry = true;
         } else {
             invocation->json = true;
         }

@@ -20,6 +20,7 @@ struct invocation {
     int verbosity;           /* -v: 1, -vv: 2 */
     bool json;
     bool dry_run;
+    bool retry;
     char **arguments; /* what is not an option; ended by NULL */
     int argument_count;
 };
@@ -30,7 +31,7 @@ struct command {
     const char *arguments; /* as help shows them */
     const char *summary;   /* one line, no full stop */
     const char *help;      /* more lines, each with its end; "" if none */
-    const char *options;   /* of "jnv": those it takes besides -c and -h */
+    const char *options;   /* of "jnrv": those it takes besides -c and -h */
     int (*run)(const struct invocation *invocation);
 };
 

@@ -102,8 +102,9 @@ static pr_status run_pass(void *argument)
         return status;
     }
     struct engine_observer observer = report_observer(&pass->report);
-    status = engine_new(pass->config, state, pass->invocation->dry_run,
-                        &observer, &pass->engine);
+    unsigned mode = (pass->invocation->dry_run ? ENGINE_DRY_RUN : 0) |
+                    (pass->invocation->retry ? ENGINE_RETRY : 0);
+    status = engine_new(pass->config, state, mode, &observer, &pass->engine);
     if (status == PR_OK) {
         status = accompany(pass);
         engine_free(pass->engine);
@@ -137,6 +138,6 @@ const struct command command_fetch = {
             "done, 75 something is to be\ntried again later, 77 a server "
             "refuses the login, 78 the configuration is wrong;\nothers as in "
             "sysexits.h.\n",
-    .options = "jnv",
+    .options = "jnvr",
     .run = run,
 };

@@ -343,6 +343,20 @@ static void look_at_results(struct letter *letter)
     }
 }
 
+/* A message that a sink refuses for good is tried less and less often: the sink
+ * may be mended. In seconds. */
+#define REFUSED_FIRST ((int64_t)60 * 60)
+#define REFUSED_MOST ((int64_t)24 * 60 * 60)
+
+static int64_t wait_for_refused(unsigned tries)
+{
+    int64_t wait = REFUSED_FIRST;
+    while (tries-- > 1 && wait < REFUSED_MOST) {
+        wait *= 2;
+    }
+    return wait < REFUSED_MOST ? wait : REFUSED_MOST;
+}
+
 static void note_put_off(struct state_changes *changes, struct letter *letter)
 {
     struct session *session = letter->session;
@@ -356,6 +370,9 @@ static void note_put_off(struct state_changes *changes, struct letter *letter)
     letter->row.stage = STAGE_DEFERRED;
     letter->row.tries = letter->entry->tries + (letter->is_put_off ? 0 : 1);
     letter->row.reason = letter->trouble;
+    if (letter->is_trouble_final) {
+        letter->row.due = time(NULL) + wait_for_refused(letter->row.tries);
+    }
     state_deferred(changes, session->record.id, &letter->row);
     session->run->report.put_off += !letter->is_put_off;
     report_letter(letter, changes,

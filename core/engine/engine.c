@@ -86,7 +86,7 @@ static pr_status open_sinks(struct engine *engine)
     return PR_OK;
 }
 
-pr_status engine_new(struct config *config, struct state *state, bool dry_run,
+pr_status engine_new(struct config *config, struct state *state, unsigned mode,
                      const struct engine_observer *observer,
                      struct engine **ret)
 {
@@ -96,7 +96,8 @@ pr_status engine_new(struct config *config, struct state *state, bool dry_run,
     }
     *engine = (struct engine){.config = config,
                               .state = state,
-                              .dry_run = dry_run,
+                              .dry_run = (mode & ENGINE_DRY_RUN) != 0,
+                              .retries_now = (mode & ENGINE_RETRY) != 0,
                               .observer = *observer};
     pr_status status = open_sinks(engine);
     if (status != PR_OK) {

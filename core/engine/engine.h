@@ -54,11 +54,17 @@ struct engine_progress {
 
 struct engine;
 
-/* `config` and `state` are lent for the engine's life. With `dry_run` nothing
- * is delivered, noted or settled: messages are fetched, rules run, plans
- * reported. Opens the sinks; may wait. */
+enum engine_mode {
+    ENGINE_DRY_RUN = 1,
+    ENGINE_RETRY = 2 /* what is put aside is tried now, not at its time */
+};
+
+/* `config` and `state` are lent for the engine's life. `mode`: of enum
+ * engine_mode, 0 for none. In a dry run nothing is delivered, noted or settled:
+ * messages are fetched, rules run, plans reported. Opens the sinks; may wait.
+ */
 PR_CHECKED pr_status engine_new(struct config *config, struct state *state,
-                                bool dry_run,
+                                unsigned mode,
                                 const struct engine_observer *observer,
                                 struct engine **ret);
 void engine_free(struct engine *engine); /* NULL is fine */

@@ -20,29 +20,45 @@ static pr_status ask_journal(const struct session *session,
     }
 }
 
-/* Did it happen? A sink that cannot tell, or that the configuration has no
- * more, makes it a no: better twice than never. */
-static bool has_happened(struct session *session, const struct state_row *row,
-                         const struct state_delivery *delivery)
+/* Did it happen? PR_OK, PR_GONE, or why that is not known now. */
+static pr_status look_for(const struct session *session,
+                          const struct state_delivery *delivery)
 {
     if (delivery->key[0] == '\0') {
-        return false; /* its sink would not even stage it */
+        return PR_GONE; /* its sink would not even stage it */
     }
     struct pr_sink *sink = engine_sink(session->engine, delivery->sink);
     const struct pr_sink_ops *ops = sink != NULL ? sink->class->sink : NULL;
-    pr_status status = PR_DOUBT;
     if (ops != NULL && ops->recover != NULL) {
-        status = ops->recover(sink, delivery->key, delivery->receipt);
-    } else if (ops != NULL && ops->journaled) {
-        status = ask_journal(session, delivery);
+        return ops->recover(sink, delivery->key, delivery->receipt);
     }
-    if (status != PR_OK && status != PR_GONE) {
+    if (ops != NULL && ops->journaled) {
+        return ask_journal(session, delivery);
+    }
+    return PR_DOUBT;
+}
+
+/* A sink that cannot tell, or that the configuration has no more, makes it a
+ * no: better twice than never. One that cannot be asked now is asked again. */
+static pr_status has_happened(const struct session *session,
+                              const struct state_row *row,
+                              const struct state_delivery *delivery)
+{
+    pr_status status = look_for(session, delivery);
+    if (status == PR_DOUBT || status == PR_UNSUPPORTED) {
         pr_log(&session->log, PR_LOG_WARNING,
                "message %u was on its way to %s when postrider last ended; "
                "whether it arrived cannot be told, so it is delivered (again)",
                row->uid, delivery->sink);
+        return PR_GONE;
     }
-    return status == PR_OK;
+    if (status != PR_OK && status != PR_GONE) {
+        pr_log(&session->log, PR_LOG_ERROR,
+               "message %u was on its way to %s when postrider last ended; "
+               "it waits, because that cannot be asked whether it arrived: %s",
+               row->uid, delivery->sink, pr_last_failure()->text);
+    }
+    return status;
 }
 
 static void note_recovered(struct session *session,
@@ -77,18 +93,22 @@ static pr_status recover_one(struct session *session,
     }
     size_t done = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!deliveries[i].is_done) {
-            deliveries[i].is_done = has_happened(session, row, &deliveries[i]);
-            if (deliveries[i].is_done) {
-                state_delivered(changes, session->record.id, row,
-                                deliveries[i].sink, deliveries[i].folder);
-                note_recovered(session, changes, row, &deliveries[i]);
-            }
+        status = deliveries[i].is_done
+                     ? PR_OK
+                     : has_happened(session, row, &deliveries[i]);
+        if (status == PR_OK && !deliveries[i].is_done) {
+            state_delivered(changes, session->record.id, row,
+                            deliveries[i].sink, deliveries[i].folder);
+            note_recovered(session, changes, row, &deliveries[i]);
+        } else if (status != PR_OK && status != PR_GONE) {
+            row->due = INT64_MAX; /* not in this run */
+            session->run->report.put_off++;
         }
-        done += deliveries[i].is_done;
+        done += status == PR_OK;
     }
     if (count > 0 && done == count) {
         row->stage = is_owing(&row->debt) ? STAGE_OWED : STAGE_SETTLED;
+        row->due = 0;
         state_safe(changes, session->record.id, row);
     }
     return PR_OK;

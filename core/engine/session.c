@@ -194,17 +194,20 @@ static pr_status reconcile(struct session *session)
 
 /* ---- Listing ------------------------------------------------------------- */
 
-static bool is_to_be_tried_again(const struct state_row *row, int64_t now)
+static bool is_to_be_tried_again(const struct session *session,
+                                 const struct state_row *row)
 {
-    return row->stage == STAGE_INTENT ||
-           (row->stage == STAGE_DEFERRED && row->due <= now);
+    bool is_due = row->due <= time(NULL) ||
+                  (session->engine->retries_now && row->due < INT64_MAX);
+    return is_due &&
+           (row->stage == STAGE_INTENT || row->stage == STAGE_DEFERRED);
 }
 
 static pr_status note_item(void *user, const struct pr_item *item)
 {
     struct session *session = user;
     const struct state_row *row = find_row(session, item->uid);
-    if (row != NULL && !is_to_be_tried_again(row, time(NULL))) {
+    if (row != NULL && !is_to_be_tried_again(session, row)) {
         return PR_OK;
     }
     struct entry *entry;
@@ -489,11 +492,10 @@ static pr_status collect_retries(struct session *session, struct pr_range **ret,
     if (ranges == NULL) {
         return PR_NOMEM;
     }
-    int64_t now = time(NULL);
     for (size_t i = 0; i < session->row_count; i++) {
         const struct state_row *row = &session->rows[i];
         if (row->uid < session->record.watermark &&
-            is_to_be_tried_again(row, now)) {
+            is_to_be_tried_again(session, row)) {
             ranges[count++] = (struct pr_range){row->uid, row->uid};
         }
     }

@@ -236,7 +236,10 @@ static void a_refused_message_holds_up_no_other(void **state)
     add_many(1);
     run();
     assert_int_equal(bench.failed, 1);
+    run();
+    assert_int_equal(fake_server.bodies, 1);
     bench.targets[0].folder = "in";
+    bench.mode = ENGINE_RETRY;
     add_many(5);
     fake_server.messages[2].trouble = PR_REFUSED;
     run();
@@ -384,13 +387,13 @@ static void a_dry_run_changes_nothing(void **state)
 {
     (void)state;
     bench.account.after = AFTER_DELETE;
-    bench.dry_run = true;
+    bench.mode = ENGINE_DRY_RUN;
     add_many(4);
     run();
     assert_int_equal(bench.planned, 4);
     assert_int_equal(fake_mailbox.count, 0);
     assert_int_equal(fake_server.count, 4);
-    bench.dry_run = false;
+    bench.mode = 0;
     run();
     assert_int_equal(fake_mailbox.count, 4);
     assert_int_equal(fake_server.count, 0);
@@ -453,6 +456,20 @@ static void what_cannot_be_told_is_delivered_again(void **state)
     assert_int_equal(fake_mailbox.count, 2);
 }
 
+static void what_cannot_be_asked_now_waits(void **state)
+{
+    (void)state;
+    add_many(2);
+    fake_mailbox.recover_says = PR_NETWORK;
+    assert_int_equal(loop_run(1, leave_intents, NULL), PR_OK);
+    run();
+    assert_int_equal(fake_mailbox.count, 0);
+    assert_int_equal(bench.report.put_off, 2);
+    fake_mailbox.recover_says = PR_OK;
+    run();
+    assert_int_equal(fake_mailbox.count, 2);
+}
+
 /* What the disk would have if the machine stopped now. */
 static void keep_state(void)
 {
@@ -484,6 +501,7 @@ static void a_crash_makes_no_delivery_of_one_not_staged(void **state)
     go_back_to_kept_state();
     run();
     assert_int_equal(fake_server.count, 1);
+    bench.mode = ENGINE_RETRY;
     bench.targets[1].folder = "in";
     run();
     assert_int_equal(fake_mailbox.count, 1);
@@ -560,6 +578,7 @@ int main(void)
         TEST(a_dry_run_changes_nothing),
         TEST(what_a_crash_left_is_looked_up),
         TEST(what_cannot_be_told_is_delivered_again),
+        TEST(what_cannot_be_asked_now_waits),
         TEST(a_crash_makes_no_delivery_of_one_not_staged),
         TEST(a_crash_after_the_commit_doubles_nothing),
         cmocka_unit_test(the_watermark_stops_at_the_first_open_message),

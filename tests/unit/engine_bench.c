@@ -87,7 +87,7 @@ static pr_status run_fiber(void *argument)
     struct engine_observer observer = {NULL, on_message, on_account};
     assert_int_equal(state_open(bench.directory, &state), PR_OK);
     assert_int_equal(
-        engine_new(&bench.config, state, bench.dry_run, &observer, &engine),
+        engine_new(&bench.config, state, bench.mode, &observer, &engine),
         PR_OK);
     pr_status status = engine_fetch(engine, NULL);
     engine_free(engine);

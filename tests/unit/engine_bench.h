@@ -15,7 +15,7 @@ struct bench {
     struct target targets[2];
     struct account account;
     struct config config;
-    bool dry_run;
+    unsigned mode; /* of the engine */
     /* of the last run */
     struct account_report report;
     char error[PR_FAILURE_MAX];

@@ -277,11 +277,11 @@ static void a_dry_run_changes_nothing(void **state)
 {
     (void)state;
     bench.account.after = AFTER_DELETE;
-    bench.dry_run = true;
+    bench.mode = ENGINE_DRY_RUN;
     add_many(3);
     run_to(0);
     assert_int_equal(bench.planned, 3);
-    bench.dry_run = false;
+    bench.mode = 0;
     run_to(3);
     assert_int_equal(fake_server.count, 0);
 }

@@ -4,3 +4,9 @@ TESTS += tests/unit/state
 tests_unit_state_SOURCES = %D%/state.c
 tests_unit_state_CFLAGS = $(unit_cflags)
 tests_unit_state_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/journal
+TESTS += tests/unit/journal
+tests_unit_journal_SOURCES = %D%/journal.c
+tests_unit_journal_CFLAGS = $(unit_cflags)
+tests_unit_journal_LDADD = $(unit_ldadd)

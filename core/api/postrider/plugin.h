@@ -170,8 +170,9 @@ struct pr_sink_ops {
     /* Drops a staged delivery. */
     void (*abort)(struct pr_sink *sink, struct pr_delivery *delivery);
     /* After a crash: did the delivery with this key and receipt happen? PR_OK:
-     * yes, durably. PR_GONE: no, and it may be repeated. PR_DOUBT: the far side
-     * cannot tell. NULL slot: PR_DOUBT. */
+     * yes, durably. PR_GONE: no, and it may be repeated. PR_DOUBT: nobody can
+     * tell, ever. Any other failure: not now; asked again at the next run. NULL
+     * slot: what the journal says, if it is journaled, else PR_DOUBT. */
     pr_status (*recover)(struct pr_sink *sink, const char *key,
                          const char *receipt);
     /* Could it deliver? For `postrider check`; changes nothing. */
