@@ -20,7 +20,7 @@ endif
 include tests/fuzz/fuzz.mk
 
 EXTRA_DIST += %D%/run %D%/lib/packages %D%/lib/unpacked %D%/lib/build %D%/lib/server.py
-EXTRA_DIST += %D%/lib/dovecot.py %D%/lib/exim.py %D%/lib/otherpop.py \
+EXTRA_DIST += %D%/lib/dovecot.py %D%/lib/exim.py %D%/lib/otherpop.py %D%/lib/postfix.py \
 	%D%/lib/messages.py %D%/lib/valgrind.supp
 EXTRA_DIST += %D%/lib/proxy.py %D%/lib/maildir.py
 check_PROGRAMS += tests/lib/delay_proxy tests/lib/measure

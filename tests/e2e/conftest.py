@@ -18,6 +18,7 @@ sys.path.insert(0, str(LIB))
 import dovecot as dovecot_module  # noqa: E402
 import exim as exim_module  # noqa: E402
 import otherpop as otherpop_module  # noqa: E402
+import postfix as postfix_module  # noqa: E402
 import postrider  # noqa: E402
 import proxy as proxy_module  # noqa: E402
 import server as server_module  # noqa: E402
@@ -72,6 +73,7 @@ def starter(kind):
 
 make_server = starter(dovecot_module.Dovecot)
 make_exim = starter(exim_module.Exim)
+make_postfix = starter(postfix_module.Postfix)
 make_otherpop = starter(otherpop_module.OtherPop)
 
 

@@ -33,6 +33,9 @@ deliver_drop_privilege = true
 never_users =
 check_spool_space = 0
 smtp_accept_max = 100
+smtp_accept_queue_per_connection = 0
+smtp_accept_max_per_connection = 0
+recipients_max = 0
 received_headers_max = 100
 smtp_enforce_sync = true
 host_lookup =
@@ -90,7 +93,8 @@ plain:
 
 class Exim(server.Server):
     """One server, on ports `port` and `tls_port` (TLS from the start). Each
-    user has a mailbox at example.org and at localhost, in box(user).
+    user has a mailbox at example.org and at localhost, in box(user). A message
+    whose subject is "refuse this" is refused after its final dot.
 
     certificate  good, wrong-name, expired or alien
     starttls     offers STARTTLS

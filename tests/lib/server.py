@@ -174,21 +174,35 @@ class Server:
         shutil.copytree(prefix, copy, symlinks=True)
         return copy
 
-    def pretend(self, users, groups):
+    def pretend(self, users, groups, strangers=()):
         """The environment in which a program finds these users, a mapping of
         names to hashed passwords, and these groups. All of them are the
         server's own account: so it needs not change over to another, which
-        only root may do."""
-        wrapper = self.reachable(unpacked("libnss-wrapper"))
-        library = next(wrapper.rglob("libnss_wrapper.so"))
+        only root may do. `strangers` are users and groups that are not."""
+        library = self._wrapper("nss")
         lines = [f"{name}:{word}:{self.uid}:{self.gid}::{self.root}:/bin/sh\n"
                  for name, word in users.items()]
+        lines += [f"{name}:x:{number}:{number}::/:/bin/sh\n"
+                  for number, name in enumerate(strangers, 64001)]
         self.write("passwd", "root:x:0:0::/root:/bin/sh\n" + "".join(lines))
         lines = [f"{name}:x:{self.gid}:\n" for name in groups]
+        lines += [f"{name}:x:{number}:\n"
+                  for number, name in enumerate(strangers, 64001)]
         self.write("group", "root:x:0:\n" + "".join(lines))
-        return {"LD_PRELOAD": str(library),
+        return {"LD_PRELOAD": library,
                 "NSS_WRAPPER_PASSWD": str(self.root / "passwd"),
                 "NSS_WRAPPER_GROUP": str(self.root / "group")}
+
+    def pretend_root(self, environment):
+        """Adds to that environment what makes a program take itself for root,
+        and each change of its user for done."""
+        library = self._wrapper("uid")
+        return {**environment, "UID_WRAPPER": "1", "UID_WRAPPER_ROOT": "1",
+                "LD_PRELOAD": f"{environment['LD_PRELOAD']}:{library}"}
+
+    def _wrapper(self, what):
+        prefix = self.reachable(unpacked(f"lib{what}-wrapper"))
+        return str(next(prefix.rglob(f"lib{what}_wrapper.so")))
 
     # Running it
 
