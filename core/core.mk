@@ -21,7 +21,7 @@ dist_prapi_HEADERS = %D%/api/postrider/buffer.h %D%/api/postrider/crash.h \
 	%D%/api/postrider/log.h %D%/api/postrider/login.h \
 	%D%/api/postrider/message.h \
 	%D%/api/postrider/option.h %D%/api/postrider/plugin.h \
-	%D%/api/postrider/status.h %D%/api/postrider/stream.h
+	%D%/api/postrider/program.h %D%/api/postrider/status.h %D%/api/postrider/stream.h
 
 include core/base/base.mk
 include core/fiber/fiber.mk

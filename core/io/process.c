@@ -29,6 +29,7 @@ struct process {
     int holders; /* of this memory, once freed: the handle, the reaping */
     struct pr_fiber *waiter;
     bool has_ended;
+    bool is_to_end; /* with all of its group */
     int exit_status;
 };
 
@@ -54,6 +55,10 @@ static void process_ended(uv_process_t *handle, int64_t exit_status, int signal)
     struct process *process = (struct process *)handle;
     struct pr_fiber *waiter = process->waiter;
 
+    /* It was reaped a moment ago: numbers are given out in turn, so that its
+     * group's is not another's yet. */
+    if (process->is_to_end)
+        kill(-handle->pid, SIGKILL);
     process->has_ended = true;
     process->exit_status = signal != 0 ? 128 + signal : (int)exit_status;
     process->waiter = NULL;
@@ -120,6 +125,7 @@ static pr_status spawn(struct process *process,
         .file = setup->argv[0],
         .args = (char **)setup->argv,
         .env = env,
+        .cwd = setup->directory,
         .flags = UV_PROCESS_DETACHED,
         .stdio_count = 3,
         .stdio = stdio,
@@ -147,11 +153,13 @@ pr_status process_start(const struct process_setup *setup, struct process **ret)
     struct process *process = memory_zeroed(1, sizeof(*process));
     if (process == NULL)
         return pr_fail(PR_NOMEM, "out of memory");
-    if (setup->env != NULL && (env = join_environments(setup->env)) == NULL) {
+    if (!setup->is_env_whole && setup->env != NULL &&
+        (env = join_environments(setup->env)) == NULL) {
         memory_free(process);
         return pr_fail(PR_NOMEM, "out of memory");
     }
-    pr_status status = spawn(process, setup, env);
+    pr_status status =
+        spawn(process, setup, setup->is_env_whole ? (char **)setup->env : env);
     memory_free(env);
     if (status == PR_OK)
         *ret = process;
@@ -168,6 +176,14 @@ bool process_has_ended(const struct process *process, int *ret_status)
 void process_arm(struct process *process)
 {
     process->waiter = fiber_self();
+}
+
+void process_terminate(struct process *process)
+{
+    if (process->has_ended)
+        return;
+    process->is_to_end = true;
+    kill(-process->handle.pid, SIGTERM);
 }
 
 void process_kill(struct process *process)

@@ -14,6 +14,8 @@ struct process;
 struct process_setup {
     const char *const *argv; /* ended by NULL; found by PATH */
     const char *const *env;  /* NAME=VALUE added to ours, or NULL */
+    bool is_env_whole;       /* `env` is all of it */
+    const char *directory;   /* where it starts; NULL: where we are */
     int fds[3];              /* lent; -1: /dev/null */
 };
 
@@ -24,6 +26,9 @@ PR_CHECKED pr_status process_start(const struct process_setup *setup,
 bool process_has_ended(const struct process *process, int *ret_status);
 /* The running fiber's next fiber_park ends when the process does. */
 void process_arm(struct process *process);
+/* SIGTERM to all of its group, and SIGKILL to what is left of that once its
+ * first process has ended. */
+void process_terminate(struct process *process);
 /* SIGKILL to all of its group. */
 void process_kill(struct process *process);
 /* Kills the group if the process still runs; it is reaped later. NULL is fine.

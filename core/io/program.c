@@ -10,8 +10,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fiber/loop.h"
@@ -20,13 +22,18 @@
 #include "io/stream.h"
 
 #define COMPLAINT_SIZE 4096
+#define BLOCKS_AT_ONCE 32
+
+/* What is done with more than fits. */
+enum overflow { FAIL, DROP_LAST, DROP_FIRST };
 
 /* One of its outputs, as we read it. */
 struct outlet {
-    int fd; /* -1: at its end */
+    int fd; /* -1: at its end, or not in use */
     struct poller *poller;
     struct pr_buffer *into;
-    bool is_cut; /* more than fits is dropped instead of PR_LIMIT */
+    enum overflow overflow;
+    uint64_t octets;
 };
 
 static void outlet_close(struct outlet *outlet)
@@ -54,21 +61,31 @@ static pr_status outlet_open(struct outlet *outlet, int *ret_fd)
 static pr_status outlet_keep(struct outlet *outlet, const char *data,
                              size_t size)
 {
-    size_t room = outlet->into->cap - outlet->into->size;
+    struct pr_buffer *into = outlet->into;
+    size_t room = into->cap - into->size;
 
-    if (size > room && !outlet->is_cut)
-        return pr_fail(PR_LIMIT, "it wrote more than %zu octets",
-                       outlet->into->cap);
-    return pr_buffer_add(outlet->into, data, size < room ? size : room);
+    outlet->octets += size;
+    if (size > room && outlet->overflow == FAIL)
+        return pr_fail(PR_LIMIT, "it wrote more than %zu octets", into->cap);
+    if (size > room && outlet->overflow == DROP_FIRST) {
+        size_t most = size < into->cap ? size : into->cap;
+        data += size - most;
+        size = most;
+        if (size > room)
+            pr_buffer_consume(into, size - room);
+        room = into->cap - into->size;
+    }
+    return pr_buffer_add(into, data, size < room ? size : room);
 }
 
-/* Reads what is there. */
+/* Reads what is there, but not for ever from one that writes without end. */
 static pr_status outlet_drain(struct outlet *outlet)
 {
     char block[4096];
     pr_status status = PR_OK;
 
-    while (outlet->fd >= 0 && status == PR_OK) {
+    for (int i = 0; i < BLOCKS_AT_ONCE && outlet->fd >= 0 && status == PR_OK;
+         i++) {
         ssize_t got = read(outlet->fd, block, sizeof(block));
         if (got > 0)
             status = outlet_keep(outlet, block, (size_t)got);
@@ -107,7 +124,7 @@ static pr_status open_input(struct pr_bytes input, int *ret_fd)
 }
 
 static pr_status gather(struct program_run *run, struct process *process,
-                        struct outlet outlets[2])
+                        struct outlet outlets[2], pr_time deadline)
 {
     pr_status status = PR_OK;
 
@@ -118,12 +135,14 @@ static pr_status gather(struct program_run *run, struct process *process,
             status = outlet_drain(&outlets[1]);
         if (status != PR_OK || has_ended)
             break;
+        if (pr_now() >= deadline)
+            return pr_fail(PR_TIMEOUT, "timeout");
         process_arm(process);
         status = outlet_arm(&outlets[0]);
         if (status == PR_OK)
             status = outlet_arm(&outlets[1]);
         if (status == PR_OK)
-            status = fiber_park(run->deadline);
+            status = fiber_park(deadline);
     }
     return status;
 }
@@ -131,23 +150,41 @@ static pr_status gather(struct program_run *run, struct process *process,
 static pr_status start(struct program_run *run, struct outlet outlets[2],
                        struct process **ret)
 {
-    struct process_setup setup = {run->argv, run->env, {-1, -1, -1}};
+    struct process_setup setup = {.argv = run->argv,
+                                  .env = run->env,
+                                  .is_env_whole = run->is_env_whole,
+                                  .directory = run->directory,
+                                  .fds = {-1, -1, -1}};
     int memory = -1;
     pr_status status = PR_OK;
 
     if (run->input_file < 0 && run->input.size > 0)
         status = open_input(run->input, &memory);
     setup.fds[0] = memory >= 0 ? memory : run->input_file;
-    for (int i = 0; i < 2 && status == PR_OK; i++)
+    for (int i = 0; i < (run->is_mixed ? 1 : 2) && status == PR_OK; i++)
         status = outlet_open(&outlets[i], &setup.fds[i + 1]);
+    if (run->is_mixed)
+        setup.fds[2] = setup.fds[1];
     if (status == PR_OK)
         status = process_start(&setup, ret);
     if (memory >= 0)
         close(memory);
-    for (int i = 1; i < 3; i++)
+    for (int i = 1; i < (run->is_mixed ? 2 : 3); i++)
         if (setup.fds[i] >= 0)
             close(setup.fds[i]);
     return status;
+}
+
+/* It is out of time, or not wanted any more: a moment to end in order. */
+static void end_in_order(struct program_run *run, struct process *process,
+                         struct outlet outlets[2])
+{
+    pr_time until = pr_in(run->grace);
+
+    process_terminate(process);
+    pr_shield_begin();
+    (void)!gather(run, process, outlets, until);
+    pr_shield_end();
 }
 
 static pr_status in_words(const struct program_run *run, pr_status status)
@@ -164,8 +201,10 @@ static pr_status in_words(const struct program_run *run, pr_status status)
 pr_status program_run(struct program_run *run)
 {
     struct outlet outlets[2] = {
-        {.fd = -1, .into = &run->output},
-        {.fd = -1, .into = &run->complaint, .is_cut = true},
+        {.fd = -1,
+         .into = &run->output,
+         .overflow = run->is_mixed ? DROP_FIRST : FAIL},
+        {.fd = -1, .into = &run->complaint, .overflow = DROP_LAST},
     };
     struct process *process = NULL;
 
@@ -173,12 +212,77 @@ pr_status program_run(struct program_run *run)
     pr_buffer_init(&run->complaint, COMPLAINT_SIZE);
     pr_status status = start(run, outlets, &process);
     if (status == PR_OK) {
-        status = gather(run, process, outlets);
+        status = gather(run, process, outlets, run->deadline);
+        if (run->grace > 0 && (status == PR_TIMEOUT || status == PR_CANCELLED))
+            end_in_order(run, process, outlets);
         if (status != PR_OK)
             status = in_words(run, status);
     }
+    run->octets = outlets[0].octets + outlets[1].octets;
     process_free(process);
     outlet_close(&outlets[0]);
     outlet_close(&outlets[1]);
     return status;
+}
+
+/* ---- For plugins --------------------------------------------------------- */
+
+pr_status pr_program_run(struct pr_program *program)
+{
+    struct program_run run = {
+        .argv = program->argv,
+        .env = program->env,
+        .is_env_whole = true,
+        .directory = program->directory,
+        .input_file = program->input,
+        .output_cap = program->said.cap,
+        .is_mixed = true,
+        .deadline = program->deadline,
+        .grace = program->grace,
+        .output = program->said,
+    };
+    pr_status status = program_run(&run);
+
+    pr_buffer_done(&run.complaint);
+    program->said = run.output;
+    program->said_octets = run.octets;
+    program->exit_status = run.exit_status;
+    return status;
+}
+
+static bool may_run(const char *path)
+{
+    struct stat found;
+
+    return stat(path, &found) == 0 && S_ISREG(found.st_mode) &&
+           faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
+}
+
+static pr_status find_path(const char *path)
+{
+    if (may_run(path))
+        return PR_OK;
+    if (access(path, F_OK) != 0)
+        return pr_fail_errno(PR_CONFIG, errno, "the program %s", path);
+    return pr_fail(PR_CONFIG, "the file %s is no program that may be run",
+                   path);
+}
+
+pr_status pr_program_find(const char *name, const char *search)
+{
+    const char *at = search;
+
+    if (strchr(name, '/') != NULL)
+        return find_path(name);
+    while (*at != '\0') {
+        char path[4096];
+        size_t size = strcspn(at, ":");
+        int wrote = snprintf(path, sizeof(path), "%.*s%s%s", (int)size, at,
+                             size > 0 && at[size - 1] != '/' ? "/" : "", name);
+        if (wrote > 0 && (size_t)wrote < sizeof(path) && may_run(path))
+            return PR_OK;
+        at += size + (at[size] == ':');
+    }
+    return pr_fail(PR_CONFIG, "there is no program \"%s\" in PATH (%s)", name,
+                   search);
 }

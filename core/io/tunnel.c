@@ -88,7 +88,7 @@ pr_status tunnel_open(const char *const *argv, const struct pr_log *log,
         memory_free(tunnel);
         return status;
     }
-    struct process_setup setup = {argv, NULL, {fds[1], fds[1], 2}};
+    struct process_setup setup = {.argv = argv, .fds = {fds[1], fds[1], 2}};
     tunnel->base = (struct transport){&tunnel_ops, NULL, fds[0]};
     tunnel->program = argv[0];
     status = poller_new(fds[0], &tunnel->base.poller);

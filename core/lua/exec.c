@@ -3,9 +3,6 @@
  */
 #include <config.h>
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -54,25 +51,18 @@ static int program_free(lua_State *L)
     return 0;
 }
 
-/* The message as standard input. A file is opened anew: the child must not move
- * the place where others read. */
+/* The message as standard input. */
 static void input_message(lua_State *L, struct program *program,
                           const struct message *message)
 {
-    char path[40];
+    pr_status status;
 
     if (message->spool == NULL)
         luaL_error(L, "exec: the message has not been fetched");
-    program->run.input = pr_spool_memory(message->spool);
-    if (program->run.input.data != NULL || pr_spool_file(message->spool) < 0)
-        return;
-    snprintf(path, sizeof path, "/proc/self/fd/%d",
-             pr_spool_file(message->spool));
-    program->input = open(path, O_RDONLY | O_CLOEXEC);
-    if (program->input < 0) {
-        pr_fail_errno(PR_IO, errno, "exec: reading the message");
-        script_raise(L, PR_IO);
-    }
+    status = pr_spool_open(message->spool, (struct pr_bytes){NULL, 0},
+                           &program->input);
+    if (status != PR_OK)
+        script_raise(L, pr_context(status, "exec"));
     program->run.input_file = program->input;
 }
 

@@ -209,6 +209,12 @@ static bool read_bare(lua_State *L, struct reader *reader)
 {
     const struct pr_option *option = positional(reader->class);
 
+    if (option != NULL && option->kind == PR_OPTION_LIST &&
+        lua_type(L, -1) == LUA_TSTRING) {
+        lua_createtable(L, 1, 0); /* a list of one */
+        lua_insert(L, -2);
+        lua_rawseti(L, -2, 1);
+    }
     if (option != NULL)
         return store(L, reader, option, reader->place);
     problem_add(L, reader->place,
@@ -217,13 +223,54 @@ static bool read_bare(lua_State *L, struct reader *reader)
     return false;
 }
 
+/* The texts without names of the table below the entry, as a list: the words of
+ * pipe { "program", "argument" }. */
+static bool read_words(lua_State *L, struct reader *reader,
+                       const struct pr_option *option)
+{
+    bool is_right;
+
+    lua_newtable(L);
+    for (lua_Integer i = 1; lua_rawgeti(L, -4, i) != LUA_TNIL; i++)
+        lua_rawseti(L, -2, i);
+    lua_pop(L, 1);
+    is_right = store(L, reader, option, reader->place);
+    lua_pop(L, 1);
+    return is_right;
+}
+
+/* A value without a name is of the positional option; a list takes them all. */
+static bool read_unnamed(lua_State *L, struct reader *reader)
+{
+    const struct pr_option *option = positional(reader->class);
+    lua_Integer at = lua_tointeger(L, -2);
+
+    if (at == 1 && option->kind == PR_OPTION_LIST && !lua_istable(L, -1))
+        return read_words(L, reader, option);
+    return at != 1 || read_bare(L, reader);
+}
+
+/* May the key of the entry be without a name? */
+static bool is_unnamed(lua_State *L, const struct reader *reader)
+{
+    const struct pr_option *option = positional(reader->class);
+    lua_Integer at = lua_tointeger(L, -2);
+    bool is_list;
+
+    if (option == NULL || !lua_isinteger(L, -2) || at < 1)
+        return false;
+    lua_rawgeti(L, -3, 1);
+    is_list = option->kind == PR_OPTION_LIST && !lua_istable(L, -1);
+    lua_pop(L, 1);
+    return at == 1 || (is_list && at <= (lua_Integer)lua_rawlen(L, -3));
+}
+
 static bool read_entry(lua_State *L, struct reader *reader)
 {
     if (lua_type(L, -2) == LUA_TSTRING && !has_nul(L, -2))
         return read_field(L, reader, lua_tostring(L, -2));
-    if (lua_isinteger(L, -2) && lua_tointeger(L, -2) == 1 &&
-        positional(reader->class) != NULL)
-        return read_bare(L, reader);
+    if (is_unnamed(L, reader))
+        return read_unnamed(L, reader);
     problem_add(L, reader->place,
                 "%s: expects fields such as name = value, got %s without a "
                 "name",

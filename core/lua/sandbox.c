@@ -212,19 +212,10 @@ static void guard(lua_State *L, const char *name, lua_CFunction by)
 
 /* Names of the users' manual that this version does not have yet. */
 static const char *const later[] = {
-    "pop3",        "smtp",
-    "lmtp",        "mbox",
-    "pipe",        "append",
-    "sink",        "maildir_source",
-    "mbox_source", "oauth2",
-    "secret",      "netrc",
-    "keyring",     "systemd_credential",
-    "ask",         "sweep",
-    "re",          "map",
-    "store",       "ratelimit",
-    "all",         "http",
-    "dns",         "spamd",
-    "rspamd",      "clamd",
+    "pop3",        "smtp",   "lmtp",   "mbox",  "append",  "maildir_source",
+    "mbox_source", "oauth2", "secret", "netrc", "keyring", "systemd_credential",
+    "ask",         "sweep",  "re",     "map",   "store",   "ratelimit",
+    "all",         "http",   "dns",    "spamd", "rspamd",  "clamd",
     "ldap",        NULL,
 };
 

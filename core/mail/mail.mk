@@ -3,4 +3,5 @@ libcore_la_SOURCES += %D%/header.c %D%/spool.c %D%/spool.h %D%/spare.c %D%/spare
 	%D%/addresses.c %D%/fields.c %D%/fields.h %D%/decode.c %D%/decode.h \
 	%D%/words.c %D%/words.h %D%/charset.c %D%/casing.c %D%/casing.h %D%/lines.c \
 	%D%/lines.h %D%/content.c %D%/content.h %D%/tree.c %D%/tree.h %D%/parts.c \
-	%D%/plan.c %D%/plan.h %D%/message.c %D%/message.h
+	%D%/plan.c %D%/plan.h %D%/message.c %D%/message.h \
+	%D%/reopen.c

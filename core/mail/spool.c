@@ -12,6 +12,7 @@
 #include "mail/spool.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,6 +37,7 @@ struct pr_spool {
     bool is_at_line_start; /* the next octet, of those in the block */
     bool holds_cr;         /* the last octet was CR: the next one decides */
     bool is_sealed;
+    atomic_bool is_lent; /* others may have its file open */
     pr_status failed;
 };
 
@@ -56,7 +58,9 @@ void spool_free(struct pr_spool *spool)
 {
     if (spool == NULL)
         return;
-    if (spool->fd >= 0)
+    if (spool->fd >= 0 && spool->is_lent)
+        close(spool->fd);
+    else if (spool->fd >= 0)
         spare_give(spool->directory, spool->fd);
     memory_free(spool->block);
     memory_free(spool);
@@ -316,6 +320,16 @@ struct pr_bytes pr_spool_memory(const struct pr_spool *spool)
 int pr_spool_file(const struct pr_spool *spool)
 {
     return spool->fd;
+}
+
+const char *spool_directory(const struct pr_spool *spool)
+{
+    return spool->directory;
+}
+
+void spool_lend(const struct pr_spool *spool)
+{
+    ((struct pr_spool *)(uintptr_t)spool)->is_lent = true;
 }
 
 static pr_status read_file(const struct pr_spool *spool, uint64_t offset,

@@ -22,6 +22,12 @@ void spool_expect(struct pr_spool *spool, uint64_t octets);
 PR_CHECKED pr_status spool_append_exact(struct pr_spool *spool,
                                         const char *data, size_t size);
 
+/* Where its file is, or would be. Lent. */
+const char *spool_directory(const struct pr_spool *spool);
+/* Others have its file open, maybe for longer than it lives: the file is not to
+ * be another spool's after it. */
+void spool_lend(const struct pr_spool *spool);
+
 /* Octets up to and with the empty line that ends the header (RFC 5322, 2.1), or
  * the whole size if there is none. Sealed only. */
 uint64_t spool_header_size(const struct pr_spool *spool);

@@ -366,9 +366,110 @@ static void running_survives_every_lack_of_memory(void **state)
     run(sweep);
 }
 
+/* ---- As plugins run them ------------------------------------------------- */
+
+static const char *const small[] = {"PATH=/usr/bin:/bin", "ONE=1 2", NULL};
+
+static pr_status run_for_plugin(struct pr_program *program, const char *script,
+                                size_t cap)
+{
+    const char *const argv[] = {"sh", "-c", script, NULL};
+
+    *program = (struct pr_program){
+        .argv = argv,
+        .env = small,
+        .directory = "/",
+        .input = -1,
+        .deadline = pr_in(20000),
+        .said = {.cap = cap},
+    };
+    pr_status status = pr_program_run(program);
+    program->argv = NULL;
+    return status;
+}
+
+static pr_status plugin_programs(void *unused)
+{
+    struct pr_program program;
+
+    (void)unused;
+    assert_int_equal(
+        run_for_plugin(&program, "echo $ONE; echo err >&2; pwd; exit 3", 100),
+        PR_OK);
+    assert_string_equal(pr_buffer_text(&program.said), "1 2\nerr\n/\n");
+    assert_int_equal(program.exit_status, 3);
+    pr_buffer_done(&program.said);
+
+    assert_int_equal(run_for_plugin(&program, "env | grep -c =", 100), PR_OK);
+    assert_string_equal(pr_buffer_text(&program.said), "3\n"); /* and PWD */
+    pr_buffer_done(&program.said);
+
+    assert_int_equal(run_for_plugin(&program, "seq 1 20000; echo the end", 15),
+                     PR_OK);
+    assert_string_equal(pr_buffer_text(&program.said), "\n20000\nthe end\n");
+    assert_true(program.said_octets > 100000);
+    pr_buffer_done(&program.said);
+    return PR_OK;
+}
+
+static void a_plugin_gets_the_end_of_what_was_said(void **state)
+{
+    (void)state;
+    run(plugin_programs);
+}
+
+static pr_status in_order(void *unused)
+{
+    const char *const argv[] = {
+        "sh", "-c",
+        "trap 'echo ended in order; exit 0' TERM; yes >&2 & "
+        "while :; do sleep 0.05; done",
+        NULL};
+    struct pr_program program = {
+        .argv = argv,
+        .env = small,
+        .input = -1,
+        .deadline = pr_in(300),
+        .grace = 10000,
+        .said = {.cap = 4096},
+    };
+
+    (void)unused;
+    pr_time start = pr_now();
+    assert_int_equal(pr_program_run(&program), PR_TIMEOUT);
+    assert_true(pr_now() - start < 8000);
+    pr_buffer_done(&program.said);
+    return PR_OK;
+}
+
+/* Also one that writes without end. */
+static void at_the_deadline_it_may_end_in_order(void **state)
+{
+    (void)state;
+    run(in_order);
+}
+
+static void programs_are_found_without_running_them(void **state)
+{
+    (void)state;
+    assert_int_equal(pr_program_find("sh", "/nonexistent:/usr/bin:/bin"),
+                     PR_OK);
+    assert_int_equal(pr_program_find("/bin/sh", ""), PR_OK);
+    assert_int_equal(pr_program_find("no-such-program", "/usr/bin:/bin"),
+                     PR_CONFIG);
+    assert_non_null(strstr(pr_last_failure()->text, "no-such-program"));
+    assert_int_equal(pr_program_find("/etc/passwd", ""), PR_CONFIG);
+    assert_int_equal(pr_program_find("/etc", ""), PR_CONFIG);
+    assert_int_equal(pr_program_find("passwd", "/etc"), PR_CONFIG);
+    assert_int_equal(pr_program_find("/nonexistent/x", ""), PR_CONFIG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_plugin_gets_the_end_of_what_was_said),
+        cmocka_unit_test(at_the_deadline_it_may_end_in_order),
+        cmocka_unit_test(programs_are_found_without_running_them),
         cmocka_unit_test(output_complaint_and_status_are_told),
         cmocka_unit_test(input_comes_from_octets_or_a_file),
         cmocka_unit_test(the_environment_is_ours_and_the_added),

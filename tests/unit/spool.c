@@ -389,6 +389,84 @@ static void spool_survives_each_failed_allocation(void **state)
     assert_true(n > 5);
 }
 
+/* ---- For programs -------------------------------------------------------- */
+
+static void assert_file(int fd, const char *before, const char *data,
+                        size_t size)
+{
+    size_t more = strlen(before), at = 0;
+    char *all = malloc(more + size + 1);
+    assert_non_null(all);
+    for (ssize_t got = 1; got > 0; at += (size_t)got) {
+        got = read(fd, all + at, more + size + 1 - at);
+        assert_true(got >= 0);
+    }
+    assert_int_equal(at, more + size);
+    assert_memory_equal(all, before, more);
+    assert_memory_equal(all + more, data, size);
+    free(all);
+}
+
+static void assert_opens(const struct pr_spool *spool, const char *before,
+                         const char *data, size_t size)
+{
+    int fd = -1;
+    assert_int_equal(pr_spool_open(spool, pr_bytes_of(before), &fd), PR_OK);
+    assert_true(write(fd, "x", 1) < 0);
+    assert_true(ftruncate(fd, 0) < 0);
+    assert_file(fd, before, data, size);
+    close(fd);
+}
+
+static void spool_is_opened_for_programs(void **state)
+{
+    size_t wire_size, size;
+    char *wire = lines_of(3 * SPOOL_MEMORY, &wire_size);
+    char *kept = without_cr(wire, wire_size, &size);
+    struct pr_spool *spool = spool_of("a: b\r\n\r\n");
+    (void)state;
+    assert_opens(spool, "", "a: b\n\n", 6);
+    assert_opens(spool, "From x\n", "a: b\n\n", 6);
+    spool_free(spool);
+    spool = make(0);
+    append(spool, wire, wire_size);
+    seal(spool);
+    for (int i = 0; i < 2; i++) {
+        assert_opens(spool, "From x\n", kept, size);
+        assert_opens(spool, "", kept, size);
+    }
+    assert_holds(spool, kept, size);
+    spool_free(spool);
+    free(wire);
+    free(kept);
+}
+
+/* A program may read on after the message has left the house. */
+static void spool_that_was_opened_is_nobody_elses(void **state)
+{
+    size_t wire_size, size;
+    char *wire = lines_of(2 * SPOOL_MEMORY, &wire_size);
+    char *kept = without_cr(wire, wire_size, &size);
+    char *other = calloc(1, wire_size);
+    int fd = -1;
+    (void)state;
+    assert_non_null(other);
+    struct pr_spool *spool = make(0);
+    append(spool, wire, wire_size);
+    seal(spool);
+    assert_int_equal(pr_spool_open(spool, pr_bytes_of(""), &fd), PR_OK);
+    spool_free(spool);
+    spool = make(0);
+    append(spool, other, wire_size);
+    seal(spool);
+    assert_file(fd, "", kept, size);
+    spool_free(spool);
+    close(fd);
+    free(wire);
+    free(kept);
+    free(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +485,8 @@ int main(void)
         cmocka_unit_test(spool_says_when_the_disk_is_full),
         cmocka_unit_test(spool_without_its_directory_says_so),
         cmocka_unit_test(spool_is_written_from_a_fiber),
+        cmocka_unit_test(spool_is_opened_for_programs),
+        cmocka_unit_test(spool_that_was_opened_is_nobody_elses),
         cmocka_unit_test(spool_survives_each_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

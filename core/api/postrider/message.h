@@ -37,6 +37,14 @@ PR_API PR_CHECKED pr_status pr_spool_read(const struct pr_spool *spool,
                                           uint64_t offset, char *data,
                                           size_t size, size_t *ret_size);
 
+/* Opens the message, with the octets `before` in front of it, for a program to
+ * read as its standard input: a finished file at its start, so that no crash of
+ * ours hands over half a message, and one that nobody can write to or will use
+ * again, whatever becomes of the spool. Sealed only. The caller closes *ret.
+ * Blocks: call it in an offloaded job. PR_IO, PR_FULL, PR_NOMEM. */
+PR_API PR_CHECKED pr_status pr_spool_open(const struct pr_spool *spool,
+                                          struct pr_bytes before, int *ret);
+
 /* RFC 3501, 2.3.2: the system flags. Keywords stand beside them. */
 enum pr_flag {
     PR_FLAG_SEEN = 1,
