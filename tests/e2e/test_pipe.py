@@ -342,7 +342,7 @@ def test_a_retry_goes_only_to_the_sink_that_lacks_it(server, home, program):
     assert [one["status"] for one in run.messages] == ["failed"] * 3, run
     maildir.assert_same(home.mail, sent)
     (home.root / "up").touch()
-    home.fetched()
+    home.fetched("--retry")
     maildir.assert_same(home.mail, sent)
     assert outputs(program.out) == delivered(sent)
 
