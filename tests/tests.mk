@@ -19,8 +19,9 @@ include tests/example/example.mk
 endif
 include tests/fuzz/fuzz.mk
 
-EXTRA_DIST += %D%/run %D%/lib/packages %D%/lib/unpacked %D%/lib/build %D%/lib/server.py
-EXTRA_DIST += %D%/lib/dovecot.py %D%/lib/exim.py %D%/lib/otherpop.py %D%/lib/postfix.py \
+EXTRA_DIST += %D%/run %D%/lib/packages %D%/lib/unpacked %D%/lib/build
+EXTRA_DIST += %D%/lib/server.py %D%/lib/dovecot.py %D%/lib/exim.py \
+	%D%/lib/otherpop.py %D%/lib/postfix.py %D%/lib/recorder.py \
 	%D%/lib/messages.py %D%/lib/valgrind.supp
 EXTRA_DIST += %D%/lib/proxy.py %D%/lib/maildir.py
 check_PROGRAMS += tests/lib/delay_proxy tests/lib/measure
@@ -29,7 +30,8 @@ tests_lib_delay_proxy_SOURCES = %D%/lib/delay_proxy.c
 tests_lib_delay_proxy_CFLAGS = $(AM_CFLAGS)
 EXTRA_DIST += %D%/bench/run %D%/bench/bench.py %D%/bench/contenders.py \
 	%D%/bench/limits.py
-EXTRA_DIST += %D%/lib/postrider.py %D%/crash/sweep.py %D%/e2e/conftest.py \
+EXTRA_DIST += %D%/crash/sweep.py %D%/crash/sinks.py %D%/crash/sources.py
+EXTRA_DIST += %D%/lib/postrider.py %D%/e2e/conftest.py \
 	%D%/e2e/test_after.py %D%/e2e/test_changes.py %D%/e2e/test_cli.py \
 	%D%/e2e/test_docs.py \
 	%D%/e2e/test_errors.py %D%/e2e/test_fetch.py \

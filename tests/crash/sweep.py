@@ -1,225 +1,269 @@
 """Kills the program at every durable step, and at random moments.
 
-Each trial has a mailbox of its own: a run that dies by SIGKILL, a run that
-must end well, and a run that must change nothing. After the second no message
-may be lost, doubled, damaged or left half-done, here or on the server. In mode
-`reset` the mail had been fetched before, and then the server gave the mailbox
-a new UIDVALIDITY. Needs a build with --enable-crash-points:
-POSTRIDER_CRASH_AT=N kills it at its Nth durable step, POSTRIDER_CRASH_LOG gets
-a line for each step.
+A case is a source, a sink and what becomes of the mail on the server. Each
+trial has a mailbox of its own: a run that dies by SIGKILL, a run that must end
+well, and a run that must change nothing. After the second no message may be
+lost, damaged or left half-done, here or on the server; and none may be
+doubled, but for the one that a sink which nobody can ask (SMTP, LMTP, a
+program) had in doubt, and that one was reported. Needs a build with
+--enable-crash-points: POSTRIDER_CRASH_AT=N kills it at its Nth durable step,
+POSTRIDER_CRASH_LOG gets a line for each step.
 """
 
 import argparse
+import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import pathlib
 import random
+import re
 import signal
+import subprocess
 import sys
-import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 
-import dovecot  # noqa: E402
-import maildir  # noqa: E402
 import messages  # noqa: E402
 import postrider  # noqa: E402
+import sinks  # noqa: E402
+import sources  # noqa: E402
 
-MODES = {"keep": "keep", "seen": "seen", "delete": "delete",
-         "move": 'move_to "Archive"', "reset": "keep"}
+CASES = ["imap:maildir:keep", "imap:maildir:delete", "imap:maildir:move",
+         "imap:maildir:seen", "imap:maildir:reset", "pop3:maildir:keep",
+         "pop3:maildir:delete"] + [
+             f"imap:{sink}:{mode}" for sink in sinks.ALL if sink != "maildir"
+             for mode in ("keep", "delete")]
 
-# Modes whose steps differ from those of the others only at the end.
-SAMPLED = ("move", "seen", "reset")
-
-# Any user, known or not, with this one password.
-ANYBODY = """\
-passdb {
-  driver = static
-  args = password=secret
-}
-"""
+# The two whose every step is taken, whatever --every says.
+WHOLE = CASES[:2]
 
 RULES = """
 rule("lists", function(m)
-  if m.list_id then m:deliver(mail / "lists") end
+  if m.list_id then m:deliver(lists) end
 end)
 rule("boss", function(m)
   if m.from:is "boss@example.org" then m:flag "\\\\Flagged" end
 end)
 """
 
+IN_DOUBT = re.compile(r"message (\d+) was on its way")
+
 
 @dataclasses.dataclass
 class Trial:
     """One kill: at step number `step`, or `delay` seconds after the start."""
-    mode: str
+    case: "Case"
     step: int = 0
     delay: float = 0.0
 
     def __str__(self):
         where = f"step {self.step}" if self.step else f"{self.delay:.4f} s"
-        return f"{self.mode}, killed at {where}"
+        return f"{self.case.name}, killed at {where}"
 
 
-class Sweep:
-    def __init__(self, options, server):
-        self.options, self.server = options, server
-        self.sent = list(messages.mailbox(options.messages, options.seed))
-        self.lock = threading.Lock()
-        self.users = 0
+class Arrivals:
+    """What arrived, held against what was sent."""
 
-    def new_user(self, mode):
-        """A user with the same messages as every other."""
-        with self.lock:
-            self.users += 1
-            user = f"user{self.users}"
-            home = self.server.root / "home" / user
-            home.mkdir(mode=0o700)
-            self.server.own(home)
-            self.server.users[user] = "secret"
-            if mode == "move":
-                self.server.create("Archive", user)
-            self.server.fill(self.sent, user=user)
-        return user
+    def __init__(self, sent, folders):
+        wanted = {canonical(one.delivered): one for one in sent}
+        found = collections.Counter()
+        self.damaged = 0
+        self.misplaced = 0
+        for number, folder in enumerate(folders):
+            for data in folder:
+                one = find(wanted, canonical(data))
+                if one is None:
+                    self.damaged += 1
+                    continue
+                found[one.message_id] += 1
+                self.misplaced += (number == 1) != \
+                    (b"\nList-Id:" in one.delivered.partition(b"\n\n")[0])
+        self.lost = len({one.message_id for one in sent} - set(found))
+        self.doubled = {name: count - 1 for name, count in found.items()
+                        if count > 1}
 
-    def home(self, user, mode):
-        home = postrider.Home(self.options.prefix)
-        home.configure(self.server, user=user, after=MODES[mode], rules=RULES)
-        return home
 
-    def prepare(self, home, user, mode):
-        """What happened to the mailbox before the run that dies."""
-        if mode == "reset":
-            home.fetched()
-            self.server.change_uidvalidity(user=user)
+def canonical(data):
+    """Lines end with LF and so does the text: SMTP sends no bare CR."""
+    data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return data if data.endswith(b"\n") else data + b"\n"
 
-    def count_steps(self, mode):
-        """(durable steps, seconds) of a run that nothing disturbs."""
-        user = self.new_user(mode)
-        with self.home(user, mode) as home:
-            self.prepare(home, user, mode)
+
+def find(wanted, data):
+    """The message this is, below the fields that were put above it."""
+    for _ in range(8):
+        if data in wanted:
+            return wanted[data]
+        field = re.match(rb"[!-9;-~]+:[^\n]*\n([ \t][^\n]*\n)*", data)
+        if not field:
+            return None
+        data = data[field.end():]
+    return None
+
+
+class Case:
+    """One source, one sink, one way to leave the mail on the server."""
+
+    def __init__(self, name, options, source):
+        self.name, self.options, self.source = name, options, source
+        _, sink, self.mode = name.split(":")
+        self.sink_class = sinks.ALL[sink]
+        self.server, self.sent = source.server, source.sent
+
+    def open(self, stack):
+        """(home, user, sink) of one trial, which go with the stack."""
+        home = stack.enter_context(postrider.Home(self.options.prefix))
+        user = self.source.filled(self.mode)
+        sink = self.sink_class(self, home, user)
+        stack.callback(sink.close)
+        home.write(sink.lua() + self.source.account(home, user, self.mode)
+                   + RULES)
+        self.source.prepare(home, user, self.mode)
+        return home, user, sink
+
+    def fault(self, user, sink, in_doubt=None):
+        """What is wrong here or on the server after a run that ended well.
+        `in_doubt` has the messages that the log spoke of."""
+        came = Arrivals(self.sent, sink.folders())
+        allowed = sink.doubles if in_doubt is not None else 0
+        left = sink.leftovers()
+        if came.lost or came.damaged or left or \
+                sum(came.doubled.values()) > allowed:
+            return (f"{came.lost} lost, {sum(came.doubled.values())} doubled, "
+                    f"{came.damaged} damaged, {left} left over")
+        if set(came.doubled) - (in_doubt or set()):
+            return "one is doubled and was not reported"
+        if came.misplaced:
+            return f"{came.misplaced} in the wrong folder"
+        return self.source.fault(user, self.mode)
+
+    def steps(self):
+        """(names of the durable steps, seconds) of an undisturbed run."""
+        with contextlib.ExitStack() as stack:
+            home, user, sink = self.open(stack)
             log = home.root / "steps"
             begin = time.monotonic()
             run = home.run("fetch", POSTRIDER_CRASH_LOG=log)
             seconds = time.monotonic() - begin
             if run.code != 0:
-                sys.exit(f"sweep: {mode}: the undisturbed run: {run}")
-            steps = len(log.read_text().splitlines()) if log.exists() else 0
-            fault = self.fault_of(home, user, mode)
+                sys.exit(f"sweep: {self.name}: the undisturbed run: {run}")
+            fault = self.fault(user, sink)
             if fault:
-                sys.exit(f"sweep: {mode}: the undisturbed run: {fault}")
-        return steps, seconds
+                sys.exit(f"sweep: {self.name}: the undisturbed run: {fault}")
+            names = log.read_text().splitlines() if log.exists() else []
+        if not names:
+            sys.exit("sweep: no steps; a build without crash points?")
+        return names, seconds
 
-    def kill(self, home, trial):
+    def chosen(self, names):
+        """The steps to die at: every Nth, the first and the last of all, and
+        the first and the last of each name."""
+        if self.name in WHOLE:
+            return range(1, len(names) + 1)
+        wanted = set(range(1, len(names) + 1, self.options.every))
+        wanted |= {names.index(name) + 1 for name in names}
+        wanted |= {len(names) - names[::-1].index(name) for name in names}
+        return sorted(wanted)
+
+    def trials(self, rand):
+        names, seconds = self.steps()
+        found = [Trial(self, step=step) for step in self.chosen(names)]
+        print(f"{self.name}: {len(names)} durable steps, {seconds:.2f} s; "
+              f"dies at {len(found)} of them", flush=True)
+        kills = self.options.kills // len(self.options.cases)
+        return found + [Trial(self, delay=rand.uniform(0, seconds * 1.1))
+                        for _ in range(kills)]
+
+    @staticmethod
+    def kill(home, trial):
         """Runs the program until it is dead; its exit status."""
         if trial.step:
-            run = home.run("fetch", POSTRIDER_CRASH_AT=trial.step)
-            return run.code
+            return home.run("fetch", POSTRIDER_CRASH_AT=trial.step).code
         process = home.start("fetch")
         time.sleep(trial.delay)
         process.send_signal(signal.SIGKILL)
         return home.finish(process).code
 
-    def fault_of(self, home, user, mode):
-        """What is wrong here or on the server after a run that ended well."""
-        lost, doubled, alien = maildir.compare(home.mail, self.sent)
-        left = len(maildir.leftovers(home.mail))
-        if lost or doubled or alien or left:
-            return (f"{lost} lost, {doubled} doubled, {alien} damaged, "
-                    f"{left} left in tmp")
-        wrong = [entry.path for entry in maildir.entries(home.mail / "lists")
-                 if b"List-Id" not in entry.data]
-        if wrong:
-            return f"{len(wrong)} in the wrong folder"
-        here = maildir.digests(self.server.bodies(user=user).values())
-        sent = maildir.digests(one.delivered for one in self.sent)
-        if mode in ("keep", "seen", "reset") and here != sent:
-            return f"the server has {sum(here.values())} messages"
-        if mode in ("delete", "move") and here:
-            return f"the server still has {sum(here.values())} messages"
-        if mode == "move" and maildir.digests(self.server.bodies(
-                "Archive", user).values()) != sent:
-            return "the server's Archive is not what was there"
-        if mode == "seen" and any(
-                "\\Seen" not in flags
-                for flags in self.server.flags(user=user).values()):
-            return "not all are marked as seen on the server"
-        return ""
-
-    def files(self, home):
-        return sorted((path, path.stat().st_mtime_ns)
-                      for path in home.mail.rglob("*") if path.is_file())
-
     def run(self, trial):
         """An empty string, or what is wrong."""
-        user = self.new_user(trial.mode)
-        with self.home(user, trial.mode) as home:
-            self.prepare(home, user, trial.mode)
+        with contextlib.ExitStack() as stack:
+            home, user, sink = self.open(stack)
             code = self.kill(home, trial)
+            sink.wait()
             if trial.step and code != -signal.SIGKILL:
                 return f"it did not die there but ended with {code}"
-            lost, doubled, alien = maildir.compare(home.mail, self.sent)
-            if doubled or alien:
-                return f"after the kill: {doubled} doubled, {alien} damaged"
-            again = home.run("fetch")
+            if not sink.is_mended:
+                came = Arrivals(self.sent, sink.folders())
+                if came.doubled or came.damaged:
+                    return (f"after the kill: {sum(came.doubled.values())} "
+                            f"doubled, {came.damaged} damaged")
+            again = home.fetch()
             if again.code != 0:
                 return f"the next run: {again}"
-            fault = self.fault_of(home, user, trial.mode)
+            reported = set(IN_DOUBT.findall(again.err))
+            in_doubt = {one["message_id"] for one in again.messages
+                        if str(one["uid"]) in reported}
+            fault = self.fault(user, sink, in_doubt)
             if fault:
                 return fault
-            before = self.files(home)
+            before = sink.snapshot()
             third = home.fetch()
             if third.code != 0 or third.messages:
                 return f"a further run: {third}"
-            if self.files(home) != before:
+            if sink.snapshot() != before:
                 return "a further run changed the mail"
-            return self.fault_of(home, user, trial.mode)
-
-    def trials(self):
-        rand = random.Random(self.options.seed)
-        found = []
-        for mode in self.options.modes:
-            steps, seconds = self.count_steps(mode)
-            print(f"{mode}: {steps} durable steps, {seconds:.2f} s",
-                  flush=True)
-            if steps == 0:
-                sys.exit("sweep: no steps; a build without crash points?")
-            every = self.options.every if mode in SAMPLED else 1
-            found += [Trial(mode, step=step) for step in
-                      range(1, steps + 1, every)]
-            kills = self.options.kills // len(self.options.modes)
-            found += [Trial(mode, delay=rand.uniform(0, seconds * 1.1))
-                      for _ in range(kills)]
-        return found
+            return self.fault(user, sink, in_doubt)
 
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--prefix", required=True,
+    parser.add_argument("--prefix", required=True, type=pathlib.Path,
                         help="where a build with crash points is installed")
     parser.add_argument("--messages", type=int, default=50)
     parser.add_argument("--kills", type=int, default=100,
                         help="kills at random moments (100)")
-    parser.add_argument("--every", type=int, default=1,
-                        help="of move, seen and reset only every Nth durable step (1)")
-    parser.add_argument("--modes", default="keep,delete,move,seen,reset")
+    parser.add_argument("--every", type=int, default=1, metavar="N",
+                        help="die at every Nth durable step only, and at the "
+                        f"first and last of each name; not of {WHOLE} (1)")
+    parser.add_argument("--cases", default=",".join(CASES),
+                        metavar="SOURCE:SINK:MODE,...")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    options.modes = options.modes.split(",")
+    there = classes(options.prefix)
+    options.cases = [name for name in options.cases.split(",")
+                     if there.issuperset(name.split(":")[:2])]
+    return options
+
+
+def classes(prefix):
+    """Names of the sources and sinks of that program."""
+    done = subprocess.run([prefix / "bin/postrider", "plugins"], check=True,
+                          stdout=subprocess.PIPE, text=True)
+    return set(re.findall(r"^  (\w+)", done.stdout, re.M))
+
+
+def main():
+    options = arguments()
+    rand = random.Random(options.seed)
+    sent = list(messages.mailbox(options.messages, options.seed))
     passed = failed = 0
-    with dovecot.Dovecot(extra=ANYBODY) as server, \
+    with sources.start() as server, \
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        sweep = Sweep(options, server)
-        trials = sweep.trials()
-        for trial, fault in zip(trials, pool.map(sweep.run, trials)):
-            if fault:
-                failed += 1
-                print(f"FAIL {trial}: {fault}", flush=True)
-            else:
-                passed += 1
+        kinds = {name: kind(server, sent)
+                 for name, kind in sources.ALL.items()}
+        for name in options.cases:
+            case = Case(name, options, kinds[name.split(":")[0]])
+            trials = case.trials(rand)
+            for trial, fault in zip(trials, pool.map(case.run, trials)):
+                if fault:
+                    failed += 1
+                    print(f"FAIL {trial}: {fault}", flush=True)
+                else:
+                    passed += 1
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

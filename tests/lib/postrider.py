@@ -14,7 +14,7 @@ local mail = maildir "{mail}"
 
 ACCOUNT = """\
 account "{name}" {{
-  source = imap {{ host = "{host}", port = {port}, user = "{user}",
+  source = {protocol} {{ host = "{host}", port = {port}, user = "{user}",
                   password = {password}, ca_file = "{ca}",
                   tls = "{tls}"{source} }},
   folders = {folders},
@@ -82,15 +82,16 @@ class Home:
     def account(self, server, name="work", user="alice", port=None,
                 host="localhost", tls="implicit", folders='{ "INBOX" }',
                 after="keep", deliver='mail / "inbox"', source="", more="",
-                ca=None, password=None):
+                ca=None, password=None, protocol="imap"):
         """The Lua text of one account on that server."""
         if password is None:
             path = self.secret(server.users[user], f"password-{user}")
             password = f'file "{path}"'
         if port is None:
-            port = server.imaps if tls == "implicit" else server.imap
+            port = getattr(server, protocol + ("s" if tls == "implicit"
+                                               else ""))
         return ACCOUNT.format(
-            name=name, host=host, port=port, user=user, password=password,
+            name=name, protocol=protocol, host=host, port=port, user=user, password=password,
             ca=ca or server.ca_file, tls=tls, folders=folders, after=after,
             deliver=deliver, source=source and ", " + source,
             more=more and f"\n  {more},")
