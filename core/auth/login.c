@@ -79,8 +79,10 @@ static bool is_private(const struct pr_net_options *net,
                        const struct pr_stream *stream)
 {
     bool has_tunnel = net->tunnel != NULL && *net->tunnel != NULL;
+    bool is_local = net->host != NULL && net->host[0] == '/';
 
-    return has_tunnel || net->insecure || pr_stream_is_secure(stream);
+    return has_tunnel || is_local || net->insecure ||
+           pr_stream_is_secure(stream);
 }
 
 pr_status pr_login_read(const struct pr_net_options *net,

@@ -1,5 +1,5 @@
 libcore_la_SOURCES += %D%/digest.c %D%/digest.h %D%/file.c %D%/file.h \
-	%D%/poller.c %D%/process.c %D%/process.h %D%/program.c \
+	%D%/local.c %D%/poller.c %D%/process.c %D%/process.h %D%/program.c \
 	%D%/program.h %D%/resolver.c %D%/resolver.h %D%/socket.c \
 	%D%/socket.h %D%/stream.c %D%/stream.h %D%/tcp.c %D%/tcp.h \
 	%D%/tls.c %D%/tls.h %D%/tls_check.c %D%/tls_settings.c \

@@ -52,6 +52,8 @@ static void name_stream(struct pr_stream *stream)
     if (net->tunnel != NULL && net->tunnel[0] != NULL)
         snprintf(stream->name, sizeof(stream->name), "tunnel %s",
                  net->tunnel[0]);
+    else if (net->host != NULL && net->host[0] == '/')
+        snprintf(stream->name, sizeof(stream->name), "%s", net->host);
     else
         snprintf(stream->name, sizeof(stream->name), "%s:%u",
                  net->host != NULL ? net->host : "?", (unsigned)stream->port);
@@ -102,6 +104,8 @@ static pr_status open_transport(const struct pr_net_options *net, uint16_t port,
         return tunnel_open(net->tunnel, log, ret);
     if (net->host == NULL)
         return pr_fail(PR_CONFIG, "no host is given");
+    if (net->host[0] == '/')
+        return local_connect(net->host, deadline, log, ret);
     return tcp_connect(net->host, port, deadline, log, ret);
 }
 

@@ -50,6 +50,11 @@ extern pr_status (*stream_connect_hook)(const struct pr_net_options *net,
 PR_CHECKED pr_status tcp_connect(const char *host, uint16_t port,
                                  pr_time deadline, const struct pr_log *log,
                                  struct transport **ret);
+/* The unix socket at `path`. Waits. PR_NETWORK, PR_TIMEOUT, PR_CONFIG for a
+ * path that no socket can have. */
+PR_CHECKED pr_status local_connect(const char *path, pr_time deadline,
+                                   const struct pr_log *log,
+                                   struct transport **ret);
 /* A program whose standard input and output are the line; its standard error is
  * ours. Killed with its process group at close. */
 PR_CHECKED pr_status tunnel_open(const char *const *argv,

@@ -20,8 +20,8 @@ struct pr_login {
 
 /* Reads user and password of `net` for a login on `stream`. PR_CONFIG if one of
  * them is missing, empty, or has a NUL or a line end in it, or if the line is
- * neither protected by TLS, nor a tunnel, nor allowed by `insecure`. Waits.
- * Wipe *ret in any case. */
+ * neither protected by TLS, nor a tunnel or unix socket, nor allowed by
+ * `insecure`. Waits. Wipe *ret in any case. */
 PR_API PR_CHECKED pr_status pr_login_read(const struct pr_net_options *net,
                                           const struct pr_stream *stream,
                                           struct pr_login *ret);

@@ -23,7 +23,7 @@ enum pr_tls_mode { PR_TLS_IMPLICIT, PR_TLS_STARTTLS, PR_TLS_NONE };
 /* The options that every class with a network connection shares. Embed it in
  * the options struct and list PR_NET_OPTIONS in the table. */
 struct pr_net_options {
-    const char *host;
+    const char *host; /* "/path": a unix socket */
     int64_t port; /* 0: the default of the protocol and `tls` */
     const char *user;
     const struct pr_secret *password;
@@ -93,8 +93,9 @@ PR_API extern const char *const pr_min_tls_choices[]; /* 1.2 1.3 */
 
 struct pr_stream;
 
-/* Connects: a program for `tunnel`, else TCP by Happy Eyeballs (RFC 8305) to
- * `port` (used when net->port is 0), then the TLS handshake when net->tls is
+/* Connects: a program for `tunnel`, a unix socket for a host that begins with
+ * "/", else TCP by Happy Eyeballs (RFC 8305) to `port` (used when net->port is
+ * 0); then the TLS handshake when net->tls is
  * PR_TLS_IMPLICIT. `net` is lent for the stream's life. Waits.
  * PR_NETWORK, PR_TLS, PR_TIMEOUT, PR_CONFIG. */
 PR_API PR_CHECKED pr_status pr_stream_connect(const struct pr_net_options *net,
