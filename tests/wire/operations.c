@@ -6,9 +6,11 @@
  *     > select INBOX                  = select ok validity=7 next=4 modseq=0
  *                                       exists=3 rw
  *     > list 1:* 9                    = item 1 size=11 received=0 flags=\Seen
- *                                       ... = list ok
+ *                                       ... = list ok; without UIDs
+ *                                       item #1 size=11 uidl=x flags=
  *     > fetch 1/11 2/11/h 3           = got 1 ok "A: 1\n\nx\n" ... = fetch ok
- *       (UID, size, "h" for the header only; "listed" for all that was listed;
+ *       (UID or, without UIDs, number, size, "h" for the header only; "listed"
+ *        for all that was listed;
  *        "limit=N": longer ones are not wanted)
  *     > settle 1 set=\Seen copy=X ; 2 remove      = deed 1 ok ... = settle ok
  *     > close                         = closed
@@ -22,12 +24,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../plugins/imap/descriptor.h"
 #include "../../plugins/imap/flags.h"
+#include "../../plugins/imap/uidset.h"
 #include "auth/secret.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "mail/spool.h"
+#include "protocol.h"
 #include "transcript.h"
 
 #define ITEMS 64
@@ -51,7 +54,7 @@ struct feed {
 struct replay {
     const struct transcript *transcript;
     size_t doing;
-    struct imap_options options;
+    struct pr_net_options *net; /* the options, which begin with them */
     struct pr_secret password;
     const char *disabled[9], *mechanisms[9], *tunnel[2];
     struct pr_source source;
@@ -164,9 +167,11 @@ static void set_list(const char *value, const char **list)
 
 static void set_option(struct replay *replay, const char *option)
 {
-    struct pr_net_options *net = &replay->options.net;
+    struct pr_net_options *net = replay->net;
     const char *value;
 
+    if (wire_protocol.set_option(net, option))
+        return;
     if (value_of(option, "tls", &value))
         net->tls = strcmp(value, "implicit") == 0   ? PR_TLS_IMPLICIT
                    : strcmp(value, "starttls") == 0 ? PR_TLS_STARTTLS
@@ -177,12 +182,6 @@ static void set_option(struct replay *replay, const char *option)
         net->user = value;
     else if (value_of(option, "password", &value))
         replay->password.text = value;
-    else if (value_of(option, "id", &value))
-        replay->options.id = strcmp(value, "true") == 0;
-    else if (value_of(option, "window", &value))
-        replay->options.window = atoi(value);
-    else if (value_of(option, "window_octets", &value))
-        replay->options.window_octets = strtoul(value, NULL, 10);
     else if (value_of(option, "read_only", &value))
         replay->source.read_only = true;
     else if (value_of(option, "disable", &value))
@@ -198,13 +197,12 @@ static void set_option(struct replay *replay, const char *option)
 
 static void set_options(struct replay *replay)
 {
-    struct pr_net_options *net = &replay->options.net;
+    struct pr_net_options *net = wire_protocol.new_options();
 
+    replay->net = net;
     replay->password =
         (struct pr_secret){.kind = SECRET_TEXT, .text = "secret"};
-    replay->options.window = 100;
-    replay->options.window_octets = 1 << 20;
-    net->host = "imap.example.org";
+    net->host = "mail.example.org";
     net->user = "alice";
     net->tls = PR_TLS_NONE;
     net->insecure = true;
@@ -215,7 +213,7 @@ static void set_options(struct replay *replay)
     net->disable = replay->disabled;
     net->auth = replay->mechanisms;
     net->tunnel = replay->tunnel;
-    replay->source.options = &replay->options;
+    replay->source.options = net;
     replay->source.log = &test_log;
     replay->source.account = "test";
 }
@@ -231,7 +229,7 @@ static pr_status folder_found(void *user, const char *name)
 static void run_select(struct replay *replay, const char *name)
 {
     struct pr_mailbox box;
-    pr_status status = imap_source_ops.select(&replay->source, name, &box);
+    pr_status status = wire_protocol.ops->select(&replay->source, name, &box);
 
     if (status != PR_OK)
         report_status(replay, "select", status);
@@ -257,10 +255,20 @@ static pr_status item_listed(void *user, const struct pr_item *item)
 {
     struct replay *replay = user;
 
-    report(replay, "item %u size=%" PRIu64 " received=%" PRId64 " flags=%s",
-           item->uid, item->size, item->received, flags_text(&item->flags));
-    if (replay->listed_count < ITEMS)
-        replay->listed[replay->listed_count++] = *item;
+    if (item->number > 0)
+        report(replay, "item #%u size=%" PRIu64 " uidl=%s flags=%s",
+               item->number, item->size,
+               item->uidl != NULL ? item->uidl : "(none)",
+               flags_text(&item->flags));
+    else
+        report(replay, "item %u size=%" PRIu64 " received=%" PRId64 " flags=%s",
+               item->uid, item->size, item->received, flags_text(&item->flags));
+    if (replay->listed_count < ITEMS) {
+        struct pr_item *copy = &replay->listed[replay->listed_count++];
+        *copy = *item;
+        if (copy->uid == 0)
+            copy->uid = item->number;
+    }
     return PR_OK;
 }
 
@@ -276,8 +284,8 @@ static void run_list(struct replay *replay, const char *const *words)
     }
     replay->listed_count = 0;
     report_status(replay, "list",
-                  imap_source_ops.list(&replay->source, ranges, count,
-                                       item_listed, replay));
+                  wire_protocol.ops->list(&replay->source, ranges, count,
+                                          item_listed, replay));
 }
 
 /* ---- Fetches ------------------------------------------------------------ */
@@ -351,6 +359,7 @@ static void add_request(struct replay *replay, struct feed *feed,
         return;
     }
     request->item.uid = (uint32_t)strtoul(word, &rest, 10);
+    request->item.number = request->item.uid;
     if (*rest == '/')
         request->item.size = strtoul(rest + 1, &rest, 10);
     request->want = *rest == '/' ? PR_WANT_HEADER : PR_WANT_ALL;
@@ -391,7 +400,7 @@ static void run_fetch(struct replay *replay, const char *const *words)
     feed->limit = UINT64_MAX;
     for (; *words != NULL; words++)
         add_request(replay, feed, *words);
-    pr_status status = imap_source_ops.fetch(&replay->source, &feed->base);
+    pr_status status = wire_protocol.ops->fetch(&replay->source, &feed->base);
     struct pr_failure failure = *pr_last_failure();
     for (size_t i = 0; i < feed->count; i++) {
         report_request(replay, &feed->requests[i]);
@@ -442,11 +451,12 @@ static void run_settle(struct replay *replay, const char *const *words)
             deed->move_to = value;
         else {
             items[count].uid = (uint32_t)strtoul(*words, NULL, 10);
+            items[count].number = items[count].uid;
             deed->item = &items[count];
         }
     }
     count++;
-    pr_status status = imap_source_ops.settle(&replay->source, deeds, count);
+    pr_status status = wire_protocol.ops->settle(&replay->source, deeds, count);
     for (size_t i = 0; i < count; i++)
         report(replay, "deed %u %s", deeds[i].item->uid,
                pr_status_name(deeds[i].result));
@@ -464,11 +474,11 @@ static void run_operation(struct replay *replay, const char *line)
         return;
     const char *name = words[0];
     if (strcmp(name, "open") == 0) {
-        report_status(replay, name, imap_source_ops.open(source));
+        report_status(replay, name, wire_protocol.ops->open(source));
     } else if (strcmp(name, "folders") == 0) {
-        report_status(
-            replay, name,
-            imap_source_ops.folders(source, words + 1, folder_found, replay));
+        report_status(replay, name,
+                      wire_protocol.ops->folders(source, words + 1,
+                                                 folder_found, replay));
     } else if (strcmp(name, "select") == 0) {
         run_select(replay, words[1]);
     } else if (strcmp(name, "list") == 0) {
@@ -478,7 +488,7 @@ static void run_operation(struct replay *replay, const char *line)
     } else if (strcmp(name, "settle") == 0) {
         run_settle(replay, words + 1);
     } else if (strcmp(name, "close") == 0) {
-        imap_source_ops.close(source);
+        wire_protocol.ops->close(source);
         report(replay, "closed");
     } else {
         snprintf(replay->wrong, sizeof(replay->wrong), "no operation %s", name);
@@ -498,7 +508,7 @@ static void run_doings(struct replay *replay)
             snprintf(replay->wrong, sizeof(replay->wrong),
                      "never reported: \"%s\"", line);
     }
-    imap_source_ops.close(&replay->source);
+    wire_protocol.ops->close(&replay->source);
 }
 
 const char *transcript_run(const struct transcript *transcript,

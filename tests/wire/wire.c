@@ -21,6 +21,10 @@
 #include "fiber/loop.h"
 #include "transcript.h"
 
+/* Below tests/wire; each protocol's own. */
+#ifndef WIRE_FILES
+#define WIRE_FILES "*.wire"
+#endif
 #define RANDOM_CUTS 20u
 
 static void drop_line(void *user, enum pr_level level, const char *who,
@@ -94,7 +98,7 @@ int main(int argc, char **argv)
     char pattern[4096];
     glob_t found = {0};
 
-    snprintf(pattern, sizeof(pattern), "%s/tests/wire/*.wire",
+    snprintf(pattern, sizeof(pattern), "%s/tests/wire/" WIRE_FILES,
              srcdir != NULL ? srcdir : ".");
     if (argc < 2) {
         if (glob(pattern, 0, NULL, &found) != 0)

@@ -1,14 +1,23 @@
-# Transcript tests of IMAP.
-check_PROGRAMS += tests/wire/wire
-TESTS += tests/wire/wire
-tests_wire_wire_SOURCES = %D%/wire.c %D%/transcript.c %D%/transcript.h \
-	%D%/operations.c tests/lib/scripted.c tests/lib/scripted.h
+# Transcript tests of sources: IMAP's here, POP3's in a folder of their own.
+check_PROGRAMS += tests/wire/wire tests/wire/wire_pop3
+TESTS += tests/wire/wire tests/wire/wire_pop3
+wire_replay = %D%/wire.c %D%/transcript.c %D%/transcript.h %D%/operations.c \
+	%D%/protocol.h tests/lib/scripted.c tests/lib/scripted.h
+tests_wire_wire_SOURCES = %D%/imap.c $(wire_replay)
 tests_wire_wire_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests
 tests_wire_wire_CFLAGS = $(unit_cflags)
 tests_wire_wire_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
 tests_wire_wire_LDADD = libimap.la $(unit_ldadd)
 
-EXTRA_DIST += $(wire_transcripts)
+# The words of flags and UID sets in transcripts are IMAP's.
+tests_wire_wire_pop3_SOURCES = %D%/pop3.c $(wire_replay)
+tests_wire_wire_pop3_CPPFLAGS = $(tests_wire_wire_CPPFLAGS) \
+	-DWIRE_FILES='"pop3/*.wire"'
+tests_wire_wire_pop3_CFLAGS = $(unit_cflags)
+tests_wire_wire_pop3_LDFLAGS = $(tests_wire_wire_LDFLAGS)
+tests_wire_wire_pop3_LDADD = libpop3.la libimap.la $(unit_ldadd)
+
+EXTRA_DIST += %D%/pop3 $(wire_transcripts)
 wire_transcripts = %D%/capability-untagged-in-login.wire \
 	%D%/fetch-bye.wire %D%/fetch-cut-answer.wire %D%/fetch-cut-literal.wire \
 	%D%/fetch-header.wire %D%/fetch-huge-literal.wire \
