@@ -16,7 +16,8 @@ import recorder
 
 
 class Sink:
-    """doubles: how many may come twice; is_mended: see above."""
+    """Two of them, `inbox` and `lists`, since they are used side by side.
+    doubles: how many may come twice in each; is_mended: see above."""
     doubles = 0
     is_mended = False
 
@@ -99,8 +100,8 @@ class Append(Sink):
     def folders(self):
         server = self.case.server
         return [list(server.bodies(name, self.target).values())
-                for name in ("INBOX", "lists")
-                if server.folder(name, self.target).exists()]
+                if server.folder(name, self.target).exists() else []
+                for name in ("INBOX", "lists")]
 
     def wait(self):
         wait_while(lambda: is_named(f"[{self.target} "))

@@ -69,21 +69,22 @@ class Arrivals:
 
     def __init__(self, sent, folders):
         wanted = {canonical(one.delivered): one for one in sent}
-        found = collections.Counter()
-        self.damaged = 0
-        self.misplaced = 0
+        self.damaged = self.misplaced = 0
+        found = [collections.Counter() for _ in folders]
         for number, folder in enumerate(folders):
             for data in folder:
                 one = find(wanted, canonical(data))
                 if one is None:
                     self.damaged += 1
                     continue
-                found[one.message_id] += 1
-                self.misplaced += (number == 1) != \
-                    (b"\nList-Id:" in one.delivered.partition(b"\n\n")[0])
-        self.lost = len({one.message_id for one in sent} - set(found))
-        self.doubled = {name: count - 1 for name, count in found.items()
-                        if count > 1}
+                found[number][one.message_id.strip("<>")] += 1
+                self.misplaced += (number == 1) != bool(one.list_id)
+        self.lost = len({one.message_id.strip("<>") for one in sent}
+                        - set().union(*found))
+        # For each folder, Message-IDs of those that are there again.
+        self.doubled = [list((each - collections.Counter(set(each)))
+                             .elements()) for each in found]
+        self.repeats = sum(map(len, self.doubled))
 
 
 def canonical(data):
@@ -131,10 +132,10 @@ class Case:
         allowed = sink.doubles if in_doubt is not None else 0
         left = sink.leftovers()
         if came.lost or came.damaged or left or \
-                sum(came.doubled.values()) > allowed:
-            return (f"{came.lost} lost, {sum(came.doubled.values())} doubled, "
+                max(map(len, came.doubled)) > allowed:
+            return (f"{came.lost} lost, {came.repeats} doubled, "
                     f"{came.damaged} damaged, {left} left over")
-        if set(came.doubled) - (in_doubt or set()):
+        if set().union(*came.doubled) - (in_doubt or set()):
             return "one is doubled and was not reported"
         if came.misplaced:
             return f"{came.misplaced} in the wrong folder"
@@ -197,9 +198,9 @@ class Case:
                 return f"it did not die there but ended with {code}"
             if not sink.is_mended:
                 came = Arrivals(self.sent, sink.folders())
-                if came.doubled or came.damaged:
-                    return (f"after the kill: {sum(came.doubled.values())} "
-                            f"doubled, {came.damaged} damaged")
+                if came.repeats or came.damaged:
+                    return (f"after the kill: {came.repeats} doubled, "
+                            f"{came.damaged} damaged")
             again = home.fetch()
             if again.code != 0:
                 return f"the next run: {again}"
