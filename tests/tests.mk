@@ -30,7 +30,8 @@ tests_lib_delay_proxy_SOURCES = %D%/lib/delay_proxy.c
 tests_lib_delay_proxy_CFLAGS = $(AM_CFLAGS)
 EXTRA_DIST += %D%/bench/run %D%/bench/bench.py %D%/bench/contenders.py \
 	%D%/bench/limits.py
-EXTRA_DIST += %D%/crash/sweep.py %D%/crash/sinks.py %D%/crash/sources.py
+EXTRA_DIST += %D%/crash/sweep.py %D%/crash/sweep_sinks.py
+EXTRA_DIST += %D%/crash/sweep_sources.py
 EXTRA_DIST += %D%/lib/postrider.py %D%/e2e/conftest.py \
 	%D%/e2e/test_after.py %D%/e2e/test_changes.py %D%/e2e/test_cli.py \
 	%D%/e2e/test_docs.py \

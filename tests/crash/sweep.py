@@ -28,8 +28,8 @@ sys.path.insert(0, str(HERE.parent / "lib"))
 
 import messages  # noqa: E402
 import postrider  # noqa: E402
-import sinks  # noqa: E402
-import sources  # noqa: E402
+import sweep_sinks as sinks  # noqa: E402
+import sweep_sources as sources  # noqa: E402
 
 CASES = ["imap:maildir:keep", "imap:maildir:delete", "imap:maildir:move",
          "imap:maildir:seen", "imap:maildir:reset", "pop3:maildir:keep",
