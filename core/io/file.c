@@ -139,7 +139,7 @@ static pr_status make_and_unlink(const char *directory, int *ret_fd)
 pr_status file_open_unnamed(const char *directory, int *ret_fd)
 {
 #ifdef O_TMPFILE
-    int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
+    int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd >= 0) {
         *ret_fd = fd;
         return PR_OK;

@@ -12,7 +12,9 @@
 #include "mail/spool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,9 +30,10 @@ struct pr_spool {
     uint64_t cap;          /* of octets on the wire; 0: none */
     char *block; /* the message, or with a file what is not yet in it */
     size_t used, allocated;
-    size_t expected;  /* octets it will have at most; 0: not known */
-    int fd;           /* -1: in memory */
-    uint64_t written; /* octets in the file */
+    size_t expected;       /* octets it will have at most; 0: not known */
+    int fd;                /* -1: in memory */
+    atomic_bool is_linked; /* the file has a name: it is another's now */
+    uint64_t written;      /* octets in the file */
     uint64_t wire_size;
     uint64_t header_size; /* octets of header so far, or in all */
     bool header_ended;
@@ -58,7 +61,7 @@ void spool_free(struct pr_spool *spool)
 {
     if (spool == NULL)
         return;
-    if (spool->fd >= 0 && spool->is_lent)
+    if (spool->fd >= 0 && (spool->is_lent || spool->is_linked))
         close(spool->fd);
     else if (spool->fd >= 0)
         spare_give(spool->directory, spool->fd);
@@ -295,6 +298,25 @@ pr_status pr_spool_seal(struct pr_spool *spool)
     }
     spool->is_sealed = true;
     return PR_OK;
+}
+
+/* ---- Handing the file on ------------------------------------------------- */
+
+pr_status pr_spool_link(const struct pr_spool *spool, int directory,
+                        const char *name)
+{
+    atomic_bool *is_linked = &((struct pr_spool *)(uintptr_t)spool)->is_linked;
+    char path[40];
+
+    if (!spool->is_sealed || spool->fd < 0 || atomic_exchange(is_linked, true))
+        return pr_fail(PR_UNSUPPORTED, "no file to link");
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", spool->fd);
+    if (linkat(AT_FDCWD, path, directory, name, AT_SYMLINK_FOLLOW) == 0)
+        return PR_OK;
+    atomic_store(is_linked, false);
+    if (errno == EEXIST)
+        return pr_fail(PR_BUSY, "the name %s is taken", name);
+    return pr_fail_errno(PR_UNSUPPORTED, errno, "cannot link a message");
 }
 
 /* ---- Reading ----------------------------------------------------------- */

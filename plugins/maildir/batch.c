@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <postrider/crash.h>
 
 #include "known.h"
 #include "letter.h"
+#include "sync.h"
 
 /* Jobs that write side by side. While one waits for the disk another copies,
  * and the waits of several share the file system's own commits: six take a
@@ -33,6 +35,7 @@ struct batch {
     struct letter *letters;
     size_t count;
     struct letter_folder *folders;
+    enum maildir_sync sync; /* SYNC_FILES or SYNC_FILESYSTEM */
 };
 
 /* ---- Opening ------------------------------------------------------------- */
@@ -124,7 +127,7 @@ static pr_status write_share(void *argument)
 {
     const struct share *share = argument;
     struct letter *letters = share->batch->letters;
-    bool sync = share->batch->maildir->options->sync == SYNC_FILES;
+    bool sync = share->batch->sync == SYNC_FILES;
 
     for (size_t first = share->first; first < share->end;) {
         size_t end =
@@ -210,7 +213,7 @@ static pr_status publish(void *argument)
     struct batch *batch = argument;
     pr_status status = PR_OK;
 
-    if (batch->maildir->options->sync == SYNC_FILESYSTEM)
+    if (batch->sync == SYNC_FILESYSTEM)
         status = sync_filesystem(batch);
     for (size_t i = 0; i < batch->count; i++) {
         letter_fail(&batch->letters[i], status);
@@ -237,14 +240,31 @@ static void set_result(const struct letter *letter)
     memcpy(delivery->failure, failure->text, sizeof(delivery->failure));
 }
 
+static double seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static pr_status deliver(struct batch *batch)
 {
+    double begin = seconds();
+    uint64_t octets = 0;
+
+    batch->sync = sync_choose(batch->maildir, batch->count);
+    for (size_t i = 0; i < batch->count; i++)
+        octets += pr_spool_size(batch->letters[i].delivery->spool);
     pr_status status = pr_offload(prepare, batch);
 
     if (status == PR_OK)
         status = write_letters(batch);
     if (status == PR_OK)
         status = pr_offload(publish, batch);
+    if (status == PR_OK)
+        sync_learn(batch->maildir, batch->sync, batch->count, octets,
+                   seconds() - begin);
     return status;
 }
 

@@ -145,6 +145,22 @@ static int make_file(const struct letter *letter)
     return fd;
 }
 
+/* A message that is in a file already gets its name there, where it can. */
+static int link_spool(const struct letter *letter)
+{
+    const struct pr_spool *spool = letter->delivery->spool;
+    int tmp = letter->in->folder.tmp;
+    const char *name = letter->place.name;
+    int file = pr_spool_file(spool);
+
+    if (file < 0)
+        return -1;
+    pr_status status = pr_spool_link(spool, tmp, name);
+    if (status == PR_BUSY && unlinkat(tmp, name, 0) == 0)
+        status = pr_spool_link(spool, tmp, name);
+    return status == PR_OK ? fcntl(file, F_DUPFD_CLOEXEC, 0) : -1;
+}
+
 static void remove_file(struct letter *letter)
 {
     if (letter->fd >= 0)
@@ -157,13 +173,16 @@ void letter_write(struct letter *letter)
 {
     if (!is_to_do(letter))
         return;
-    letter->fd = make_file(letter);
+    letter->fd = link_spool(letter);
+    bool is_written = letter->fd >= 0;
+    if (!is_written)
+        letter->fd = make_file(letter);
     if (letter->fd < 0) {
         letter_fail(letter, fail_file(letter, errno, "make"));
         return;
     }
     pr_crash_point("maildir made");
-    pr_status status = write_octets(letter);
+    pr_status status = is_written ? PR_OK : write_octets(letter);
     if (status == PR_OK)
         status = check_size(letter);
     if (status == PR_OK)

@@ -3,7 +3,7 @@
 noinst_LTLIBRARIES += libmaildir.la
 libmaildir_la_SOURCES = %D%/batch.c %D%/batch.h %D%/folder.c %D%/folder.h \
 	%D%/known.c %D%/known.h %D%/letter.c %D%/letter.h %D%/maildir.h \
-	%D%/name.c %D%/name.h %D%/sink.c
+	%D%/name.c %D%/name.h %D%/sink.c %D%/sync.c %D%/sync.h
 libmaildir_la_CPPFLAGS = -I$(srcdir)/core/api
 
 plugin_LTLIBRARIES += maildir.la

@@ -15,9 +15,10 @@
 #include "known.h"
 #include "maildir.h"
 #include "name.h"
+#include "sync.h"
 
 static const char *const layouts[] = {"fs", "maildir++", NULL};
-static const char *const syncs[] = {"files", "filesystem", NULL};
+static const char *const syncs[] = {"files", "filesystem", "auto", NULL};
 
 static const struct pr_option options[] = {
     {.name = "path",
@@ -36,10 +37,10 @@ static const struct pr_option options[] = {
     {.name = "sync",
      .kind = PR_OPTION_CHOICE,
      .offset = offsetof(struct maildir_options, sync),
-     .fallback = "files",
+     .fallback = "auto",
      .choices = syncs,
-     .help = "make each file durable, or the whole file system at once for "
-             "each batch"},
+     .help = "make each file durable (files), or the whole file system at once "
+             "for each batch (filesystem); auto: whichever costs less"},
     {.name = "flags",
      .kind = PR_OPTION_BOOLEAN,
      .offset = offsetof(struct maildir_options, flags),
@@ -55,6 +56,7 @@ static pr_status sink_open(struct pr_sink *sink)
         return pr_fail(PR_NOMEM, "out of memory");
     maildir->options = sink->options;
     pthread_mutex_init(&maildir->mutex, NULL);
+    sync_init(maildir);
     sink->state = maildir;
     return PR_OK;
 }

@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "../../plugins/maildir/maildir.h"
+#include "../../plugins/maildir/sync.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -433,6 +434,70 @@ static void a_message_in_a_file_comes_out_whole(void **unused)
     spool_free(spool);
 }
 
+/* The one file of a folder. */
+static struct stat only_file(const char *folder)
+{
+    char name[256], path[600];
+    struct stat found;
+
+    assert_int_equal(entries(folder, name), 1);
+    snprintf(path, sizeof(path), "%s/%s/%s", root, folder, name);
+    assert_int_equal(stat(path, &found), 0);
+    return found;
+}
+
+static void a_message_in_a_file_is_copied_only_for_a_second_place(void **unused)
+{
+    struct pr_spool *spool = spool_of("0123456789abcde\r\n", 20000);
+    struct pr_delivery one = delivery_of(spool, "one", "k");
+    struct pr_delivery two = delivery_of(spool, "two", "k");
+    struct stat own;
+    char text[16];
+    size_t size;
+
+    (void)unused;
+    assert_int_equal(fstat(pr_spool_file(spool), &own), 0);
+    OK(commit_one(&one));
+    OK(commit_one(&two));
+    assert_true(only_file("one/new").st_ino == own.st_ino);
+    assert_true(only_file("two/new").st_ino != own.st_ino);
+    assert_int_equal(only_file("one/new").st_nlink, 1);
+    OK(pr_spool_read(spool, 16, text, sizeof(text), &size));
+    assert_memory_equal(text, "0123456789abcde\n", 16);
+    spool_free(spool);
+    /* What was handed on is not cut off for the next message. */
+    spool = spool_of("0123456789abcde\r\n", 20000);
+    spool_free(spool);
+    assert_int_equal(only_file("one/new").st_size, 16 * 20000);
+    assert_int_equal(only_file("two/new").st_size, 16 * 20000);
+}
+
+static void large_batches_are_synced_in_the_cheaper_way(void **unused)
+{
+    struct maildir *maildir = sink.state;
+    unsigned chosen[2] = {0, 0};
+
+    (void)unused;
+    options.sync = SYNC_AUTO;
+    maildir->measured.may_sync_all = true;
+    for (int i = 0; i < 100; i++) {
+        enum maildir_sync way = sync_choose(maildir, 100);
+        sync_learn(maildir, way, 100, 1000000,
+                   way == SYNC_FILES ? 0.020 : 0.010);
+        chosen[way]++;
+    }
+    assert_in_range(chosen[SYNC_FILES], 2, 6); /* tried again at times */
+    for (int i = 0; i < 400; i++) {
+        enum maildir_sync way = sync_choose(maildir, 100);
+        sync_learn(maildir, way, 100, 1000000, way == SYNC_FILES ? 0.020 : 5.0);
+        chosen[way]++;
+    }
+    assert_in_range(chosen[SYNC_FILESYSTEM], 90, 110); /* not any more */
+    assert_int_equal(sync_choose(maildir, SYNC_LARGE_BATCH - 1), SYNC_FILES);
+    maildir->measured.may_sync_all = false;
+    assert_int_equal(sync_choose(maildir, 100), SYNC_FILES);
+}
+
 static void the_whole_file_system_can_be_synced_instead(void **unused)
 {
     (void)unused;
@@ -446,6 +511,14 @@ static void the_whole_file_system_can_be_synced_instead(void **unused)
 
 /* ---- No room ------------------------------------------------------------- */
 
+static const char *elsewhere(void)
+{
+    static char path[100];
+
+    snprintf(path, sizeof(path), "%s/elsewhere", base);
+    return path;
+}
+
 static void what_does_not_fit_leaves_nothing(void **unused)
 {
     struct rlimit before, small = {100 * 1024, RLIM_INFINITY};
@@ -456,6 +529,8 @@ static void what_does_not_fit_leaves_nothing(void **unused)
     struct pr_delivery *batch[] = {&two[0], &two[1]};
 
     (void)unused;
+    /* So that it cannot be had without writing. */
+    OK(pr_spool_link(large, AT_FDCWD, elsewhere()));
     OK(ops->stage(&sink, &two[0]));
     OK(ops->stage(&sink, &two[1]));
     signal(SIGXFSZ, SIG_IGN);
@@ -683,6 +758,8 @@ static pr_status all_tests(void *failed)
         TEST(one_folder_that_cannot_be_made_does_not_hit_the_others),
         TEST(a_message_in_a_file_comes_out_whole),
         TEST(the_whole_file_system_can_be_synced_instead),
+        TEST(a_message_in_a_file_is_copied_only_for_a_second_place),
+        TEST(large_batches_are_synced_in_the_cheaper_way),
         TEST(what_does_not_fit_leaves_nothing),
         TEST(each_allocation_may_fail),
         TEST(recovery_finds_what_was_delivered),

@@ -31,6 +31,13 @@ PR_API uint64_t pr_spool_wire_size(const struct pr_spool *spool);
 PR_API struct pr_bytes pr_spool_memory(const struct pr_spool *spool);
 /* The unnamed file, -1 if in memory. Lent; use pread and copy_file_range. */
 PR_API int pr_spool_file(const struct pr_spool *spool);
+/* Gives the unnamed file a name in `directory` (a descriptor), as linkat(2)
+ * does; it is then the caller's, with mode 0600, not yet synced, and the spool
+ * goes on reading from it. Once for each spool, and only on the file's own file
+ * system: else PR_UNSUPPORTED, and the octets are to be copied. PR_BUSY if the
+ * name is taken. Blocks. */
+PR_API PR_CHECKED pr_status pr_spool_link(const struct pr_spool *spool,
+                                          int directory, const char *name);
 /* Reads at `offset`; *ret_size 0 at the end. Sealed only; blocks briefly for a
  * spool in a file. */
 PR_API PR_CHECKED pr_status pr_spool_read(const struct pr_spool *spool,
