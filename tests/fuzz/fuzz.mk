@@ -20,4 +20,16 @@ tests_fuzz_imap_response_LDADD = libimap.la libcore.la
 tests_fuzz_utf7_SOURCES = %D%/utf7.c $(fuzz_driver)
 tests_fuzz_utf7_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS='"tests/fuzz/seeds/utf7"'
 tests_fuzz_utf7_LDADD = libimap.la libcore.la
+
+# Lines and multi-line responses of POP3.
+check_PROGRAMS += tests/fuzz/pop3_reply tests/fuzz/pop3_multiline
+TESTS += tests/fuzz/pop3_reply tests/fuzz/pop3_multiline
+tests_fuzz_pop3_reply_SOURCES = %D%/pop3_reply.c $(fuzz_driver)
+tests_fuzz_pop3_reply_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSEEDS='"tests/fuzz/seeds/pop3_reply"'
+tests_fuzz_pop3_reply_LDADD = libpop3.la libcore.la
+tests_fuzz_pop3_multiline_SOURCES = %D%/pop3_multiline.c $(fuzz_driver)
+tests_fuzz_pop3_multiline_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE \
+	-DSEEDS='"tests/fuzz/seeds/pop3_multiline"'
+tests_fuzz_pop3_multiline_LDADD = libpop3.la libcore.la
 EXTRA_DIST += %D%/seeds
