@@ -17,6 +17,7 @@ postrider_LDADD = libpostrider.la
 
 prapidir = $(includedir)/postrider
 dist_prapi_HEADERS = %D%/api/postrider/buffer.h %D%/api/postrider/crash.h \
+	%D%/api/postrider/digest.h \
 	%D%/api/postrider/fiber.h %D%/api/postrider/header.h \
 	%D%/api/postrider/log.h %D%/api/postrider/login.h \
 	%D%/api/postrider/message.h \

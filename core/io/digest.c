@@ -41,7 +41,7 @@ void digest_end(struct digest *digest, unsigned char ret[DIGEST_SIZE])
     EVP_MD_CTX_free(context_of(digest));
 }
 
-pr_status digest_of(struct pr_bytes bytes, unsigned char ret[DIGEST_SIZE])
+pr_status pr_digest(struct pr_bytes bytes, unsigned char ret[PR_DIGEST_SIZE])
 {
     if (!EVP_Digest(bytes.data, bytes.size, ret, NULL, EVP_sha256(), NULL))
         return pr_fail(PR_NOMEM, "OpenSSL cannot make a digest");

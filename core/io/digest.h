@@ -4,9 +4,9 @@
 #ifndef IO_DIGEST_H
 #define IO_DIGEST_H
 
-#include <postrider/buffer.h>
+#include <postrider/digest.h>
 
-#define DIGEST_SIZE 32 /* octets of SHA-256 */
+#define DIGEST_SIZE PR_DIGEST_SIZE
 
 struct digest; /* SHA-256 in the making */
 PR_CHECKED pr_status digest_new(struct digest **ret);
@@ -15,8 +15,5 @@ PR_CHECKED pr_status digest_add(struct digest *digest, const void *data,
 /* Writes the digest and frees `digest` (NULL is fine with ret NULL: free only).
  */
 void digest_end(struct digest *digest, unsigned char ret[DIGEST_SIZE]);
-/* In one call. */
-PR_CHECKED pr_status digest_of(struct pr_bytes bytes,
-                               unsigned char ret[DIGEST_SIZE]);
 
 #endif

@@ -92,7 +92,7 @@ static bool hash_key(X509 *leaf, unsigned char ret[DIGEST_SIZE])
     if (size <= 0)
         return false;
     pr_status status =
-        digest_of((struct pr_bytes){(char *)der, (size_t)size}, ret);
+        pr_digest((struct pr_bytes){(char *)der, (size_t)size}, ret);
     OPENSSL_free(der);
     return status == PR_OK;
 }

@@ -221,7 +221,7 @@ static void a_digest_is_sha_256(void **state)
     struct digest *parts;
 
     (void)state;
-    assert_int_equal(digest_of(PR_BYTES("abc"), digest), PR_OK);
+    assert_int_equal(pr_digest(PR_BYTES("abc"), digest), PR_OK);
     assert_memory_equal(digest, abc, DIGEST_SIZE);
     assert_int_equal(digest_new(&parts), PR_OK);
     assert_int_equal(digest_add(parts, "a", 1), PR_OK);
