@@ -357,6 +357,18 @@ static int64_t wait_for_refused(unsigned tries)
     return wait < REFUSED_MOST ? wait : REFUSED_MOST;
 }
 
+/* Then it stays an intent, and the next run asks the sink. */
+static bool can_be_asked(const struct letter *letter)
+{
+    for (size_t i = 0; i < letter->delivery_count; i++) {
+        if (letter->deliveries[i].result == PR_DOUBT &&
+            letter->sinks[i]->class->sink->recover != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void note_put_off(struct state_changes *changes, struct letter *letter)
 {
     struct session *session = letter->session;
@@ -373,7 +385,9 @@ static void note_put_off(struct state_changes *changes, struct letter *letter)
     if (letter->is_trouble_final) {
         letter->row.due = time(NULL) + wait_for_refused(letter->row.tries);
     }
-    state_deferred(changes, session->record.id, &letter->row);
+    if (!can_be_asked(letter)) {
+        state_deferred(changes, session->record.id, &letter->row);
+    }
     session->run->report.put_off += !letter->is_put_off;
     report_letter(letter, changes,
                   letter->is_trouble_final ? "failed" : "later");

@@ -470,6 +470,23 @@ static void what_cannot_be_asked_now_waits(void **state)
     assert_int_equal(fake_mailbox.count, 2);
 }
 
+static void one_in_doubt_is_asked_about_before_it_is_repeated(void **state)
+{
+    (void)state;
+    add_many(2);
+    fake_mailbox.fail_next = 1;
+    fake_mailbox.failure = PR_DOUBT;
+    run();
+    assert_int_equal(fake_mailbox.count, 1);
+    assert_int_equal(bench.report.put_off, 1);
+    fake_mailbox.recover_says = PR_NETWORK;
+    run();
+    assert_int_equal(fake_mailbox.count, 1);
+    fake_mailbox.recover_says = PR_OK;
+    run();
+    assert_int_equal(fake_mailbox.count, 2);
+}
+
 /* What the disk would have if the machine stopped now. */
 static void keep_state(void)
 {
@@ -579,6 +596,7 @@ int main(void)
         TEST(what_a_crash_left_is_looked_up),
         TEST(what_cannot_be_told_is_delivered_again),
         TEST(what_cannot_be_asked_now_waits),
+        TEST(one_in_doubt_is_asked_about_before_it_is_repeated),
         TEST(a_crash_makes_no_delivery_of_one_not_staged),
         TEST(a_crash_after_the_commit_doubles_nothing),
         cmocka_unit_test(the_watermark_stops_at_the_first_open_message),

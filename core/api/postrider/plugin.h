@@ -162,9 +162,10 @@ struct pr_sink_ops {
      * Nothing that others can see happens yet. */
     pr_status (*stage)(struct pr_sink *sink, struct pr_delivery *delivery);
     /* Makes a batch durable. Sets result (and failure) of each delivery; PR_OK
-     * there means it survives a power cut. Batches of one sink may run side by
-     * side. The return value is PR_OK unless the batch as a whole failed, when
-     * every result is that. */
+     * there means it survives a power cut, PR_DOUBT that recover() is to be
+     * asked before it is tried again. Batches of one sink may run side by side.
+     * The return value is PR_OK unless the batch as a whole failed, when every
+     * result is that. */
     pr_status (*commit)(struct pr_sink *sink, struct pr_delivery *const *batch,
                         size_t count);
     /* Drops a staged delivery. */
