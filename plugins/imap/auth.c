@@ -19,7 +19,7 @@ enum mechanism { MECHANISM_NONE, MECHANISM_PLAIN, MECHANISM_LOGIN };
 
 static enum mechanism choose_mechanism(const struct imap *imap)
 {
-    const struct pr_net_options *net = &imap->options->net;
+    const struct pr_net_options *net = imap->setup.net;
 
     if (pr_login_allows(net, "PLAIN") && imap_can(imap, IMAP_CAN_AUTH_PLAIN))
         return MECHANISM_PLAIN;
@@ -113,7 +113,7 @@ pr_status imap_authenticate(struct imap *imap)
         return pr_fail(PR_AUTH,
                        "the server offers no way to log in that this program "
                        "knows and the configuration allows");
-    pr_status status = pr_login_read(&imap->options->net, imap->stream, &who);
+    pr_status status = pr_login_read(imap->setup.net, imap->stream, &who);
     if (status == PR_OK)
         status = log_in(imap, mechanism, &who);
     pr_login_wipe(&who);

@@ -139,27 +139,6 @@ static bool is_general(const struct imap_command *command)
     }
 }
 
-static pr_status create_folder(struct imap *imap, const char *name)
-{
-    struct imap_command command;
-    pr_status status = imap_begin(imap, &command, "CREATE");
-
-    if (status == PR_OK)
-        status = imap_put(imap, "CREATE ");
-    if (status == PR_OK)
-        status = imap_put_name(imap, &command, name);
-    if (status == PR_OK)
-        status = imap_end(imap);
-    if (status == PR_OK)
-        status = imap_await(imap, &command);
-    if (status != PR_OK)
-        return status;
-    if (command.condition == IMAP_OK)
-        pr_log(imap->log, PR_LOG_INFO, "made the folder \"%s\" on the server",
-               name);
-    return PR_OK; /* if it is refused, the next try of the command says why */
-}
-
 static pr_status ask_again(struct imap *imap, struct order *order)
 {
     struct order again;
@@ -194,7 +173,7 @@ static pr_status ask_one_by_one(struct imap *imap, struct order *order)
 static pr_status judge(struct imap *imap, struct order *order)
 {
     if (lacks_folder(order)) {
-        pr_status status = create_folder(imap, order->tasks[0].object);
+        pr_status status = imap_create(imap, order->tasks[0].object);
         if (status == PR_OK)
             status = ask_again(imap, order);
         if (status != PR_OK)

@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+#include "parse.h"
+
+#define APPENDLIMIT_IS "APPENDLIMIT="
+
 static const struct {
     const char *name;
     unsigned bit;
@@ -19,12 +23,15 @@ static const struct {
     {"LITERAL-", IMAP_CAN_LITERAL_MINUS},
     {"ENABLE", IMAP_CAN_ENABLE},
     {"UTF8=ACCEPT", IMAP_CAN_UTF8},
-    {"UTF8=ONLY", IMAP_CAN_UTF8},
+    {"UTF8=ONLY", IMAP_CAN_UTF8 | IMAP_CAN_ONLY_UTF8},
     {"ID", IMAP_CAN_ID},
     {"NAMESPACE", IMAP_CAN_NAMESPACE},
     {"UIDPLUS", IMAP_CAN_UIDPLUS},
     {"MOVE", IMAP_CAN_MOVE},
     {"ESEARCH", IMAP_CAN_ESEARCH},
+    {"MULTIAPPEND", IMAP_CAN_MULTIAPPEND},
+    {"APPENDLIMIT", IMAP_CAN_APPENDLIMIT},
+    {"BINARY", IMAP_CAN_BINARY},
 };
 
 #define REV2_INCLUDES                                              \
@@ -39,20 +46,54 @@ unsigned imap_capability(struct pr_bytes name)
     return 0;
 }
 
+/* Takes the first name off the front. */
+static struct pr_bytes take_name(struct pr_bytes *names)
+{
+    const char *space = memchr(names->data, ' ', names->size);
+    size_t size = space == NULL ? names->size : (size_t)(space - names->data);
+    struct pr_bytes name = {names->data, size};
+
+    if (size < names->size)
+        size++;
+    names->data += size;
+    names->size -= size;
+    return name;
+}
+
+/* Its number, 0 if it is another capability. */
+static uint64_t limit_in(struct pr_bytes name)
+{
+    size_t size = sizeof(APPENDLIMIT_IS) - 1;
+    uint64_t limit;
+
+    if (name.size <= size ||
+        !pr_bytes_equal_nocase((struct pr_bytes){name.data, size},
+                               PR_BYTES(APPENDLIMIT_IS)) ||
+        !imap_number((struct pr_bytes){name.data + size, name.size - size},
+                     UINT64_MAX, &limit))
+        return 0;
+    return limit;
+}
+
 unsigned imap_capabilities(struct pr_bytes names)
 {
     unsigned set = 0;
 
     while (names.size > 0) {
-        const char *space = memchr(names.data, ' ', names.size);
-        size_t size = space == NULL ? names.size : (size_t)(space - names.data);
-        set |= imap_capability((struct pr_bytes){names.data, size});
-        if (size < names.size)
-            size++;
-        names.data += size;
-        names.size -= size;
+        struct pr_bytes name = take_name(&names);
+        set |= limit_in(name) > 0 ? (unsigned)IMAP_CAN_APPENDLIMIT
+                                  : imap_capability(name);
     }
     return (set & IMAP_CAN_REV2) != 0 ? set | REV2_INCLUDES : set;
+}
+
+uint64_t imap_append_limit(struct pr_bytes names)
+{
+    uint64_t limit = 0;
+
+    while (names.size > 0 && limit == 0)
+        limit = limit_in(take_name(&names));
+    return limit;
 }
 
 unsigned imap_capabilities_disabled(const char *const *names)

@@ -22,7 +22,11 @@ enum imap_capability {
     IMAP_CAN_NAMESPACE = 1 << 11,    /* RFC 2342 */
     IMAP_CAN_UIDPLUS = 1 << 12,      /* RFC 4315 */
     IMAP_CAN_MOVE = 1 << 13,         /* RFC 6851 */
-    IMAP_CAN_ESEARCH = 1 << 14       /* RFC 4731 */
+    IMAP_CAN_ESEARCH = 1 << 14,      /* RFC 4731 */
+    IMAP_CAN_MULTIAPPEND = 1 << 15,  /* RFC 3502 */
+    IMAP_CAN_APPENDLIMIT = 1 << 16,  /* RFC 7889 */
+    IMAP_CAN_BINARY = 1 << 17,       /* RFC 3516 */
+    IMAP_CAN_ONLY_UTF8 = 1 << 18     /* UTF8=ONLY, RFC 6855 */
 };
 
 /* The bit of a capability's name, 0 if it does not matter here. */
@@ -31,6 +35,10 @@ unsigned imap_capability(struct pr_bytes name);
 /* The set of a list of names with spaces between (RFC 3501, 7.2.1), with what
  * IMAP4rev2 includes (RFC 9051, appendix E). */
 unsigned imap_capabilities(struct pr_bytes names);
+
+/* The number in "APPENDLIMIT=35651584", 0 if there is none: then each folder
+ * has its own, if there is a limit at all (RFC 7889, 2). */
+uint64_t imap_append_limit(struct pr_bytes names);
 
 /* The set of names that the user does not want used; NULL: none. */
 unsigned imap_capabilities_disabled(const char *const *names);

@@ -112,16 +112,21 @@ pr_status imap_send(struct imap *imap, struct imap_command *command,
     return status != PR_OK ? status : imap_end(imap);
 }
 
-/* Announces a literal and, if the server must agree to it first, waits. */
-static pr_status announce_literal(struct imap *imap,
-                                  struct imap_command *command, size_t size)
+pr_status imap_put_octets(struct imap *imap, struct pr_bytes octets)
+{
+    return write_out(imap, octets);
+}
+
+pr_status imap_put_literal(struct imap *imap, struct imap_command *command,
+                           uint64_t size, bool holds_nul)
 {
     bool may_go_on =
         imap_can(imap, IMAP_CAN_LITERAL_PLUS) ||
         (imap_can(imap, IMAP_CAN_LITERAL_MINUS) && size <= LITERAL_MINUS_CAP);
     char head[32];
 
-    snprintf(head, sizeof(head), "{%zu%s}", size, may_go_on ? "+" : "");
+    snprintf(head, sizeof(head), "%s{%" PRIu64 "%s}", holds_nul ? "~" : "",
+             size, may_go_on ? "+" : "");
     pr_status status = imap_put(imap, head);
     if (status == PR_OK)
         status = imap_end(imap);
@@ -149,7 +154,7 @@ pr_status imap_put_string(struct imap *imap, struct imap_command *command,
         return imap_break(imap, pr_fail(PR_CONFIG, "a line end or NUL in what "
                                                    "a command is to carry"));
     case IMAP_FORM_LITERAL:
-        status = announce_literal(imap, command, text.size);
+        status = imap_put_literal(imap, command, text.size, false);
         break;
     default:
         status = imap_quote(text, &quoted);
@@ -173,12 +178,6 @@ void imap_listen(struct imap *imap, imap_untagged *untagged,
     imap->user = user;
 }
 
-static void note_capabilities(struct imap *imap, unsigned capabilities)
-{
-    imap->capabilities = capabilities & ~imap->disabled;
-    imap->knows_capabilities = true;
-}
-
 static pr_status finish_command(struct imap *imap,
                                 const struct imap_response *told)
 {
@@ -197,6 +196,11 @@ static pr_status finish_command(struct imap *imap,
     command->code = told->code;
     snprintf(command->text, sizeof(command->text), "%s",
              imap_text(told, told->text));
+    if (told->code == IMAP_CODE_APPENDUID &&
+        told->ranges.size == sizeof(command->uids)) {
+        memcpy(&command->uids, told->ranges.data, sizeof(command->uids));
+        command->uidvalidity = (uint32_t)told->number;
+    }
     imap->responses = 0;
     return PR_OK;
 }
@@ -230,7 +234,7 @@ static pr_status take(struct imap *imap, const struct imap_response *told)
         pr_log(imap->log, PR_LOG_WARNING, "the server says: %s",
                imap_text(told, told->text));
     if (told->code == IMAP_CODE_CAPABILITY || told->kind == IMAP_CAPABILITY)
-        note_capabilities(imap, told->capabilities);
+        imap_note_capabilities(imap, told);
     switch (told->kind) {
     case IMAP_TAGGED:
         return finish_command(imap, told);
@@ -333,8 +337,9 @@ static pr_status status_of(const struct imap_command *command, pr_status on_no)
     case IMAP_CODE_LIMIT:
     case IMAP_CODE_SERVERBUG:
     case IMAP_CODE_THROTTLED:
-    case IMAP_CODE_OVERQUOTA:
         return PR_LATER;
+    case IMAP_CODE_OVERQUOTA:
+        return PR_FULL;
     case IMAP_CODE_AUTHENTICATIONFAILED:
     case IMAP_CODE_AUTHORIZATIONFAILED:
     case IMAP_CODE_EXPIRED:
@@ -342,7 +347,9 @@ static pr_status status_of(const struct imap_command *command, pr_status on_no)
         return PR_AUTH;
     case IMAP_CODE_NONEXISTENT:
         return PR_GONE;
+    case IMAP_CODE_CANNOT:
     case IMAP_CODE_NOPERM:
+    case IMAP_CODE_TOOBIG:
         return PR_REFUSED;
     default:
         break;

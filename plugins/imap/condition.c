@@ -12,8 +12,11 @@ static const struct {
     enum imap_code code;
 } codes[] = {
     {"ALERT", IMAP_CODE_ALERT},
+    {"ALREADYEXISTS", IMAP_CODE_ALREADYEXISTS},
+    {"APPENDUID", IMAP_CODE_APPENDUID},
     {"AUTHENTICATIONFAILED", IMAP_CODE_AUTHENTICATIONFAILED},
     {"AUTHORIZATIONFAILED", IMAP_CODE_AUTHORIZATIONFAILED},
+    {"CANNOT", IMAP_CODE_CANNOT},
     {"CAPABILITY", IMAP_CODE_CAPABILITY},
     {"CONTACTADMIN", IMAP_CODE_CONTACTADMIN},
     {"EXPIRED", IMAP_CODE_EXPIRED},
@@ -30,6 +33,7 @@ static const struct {
     {"READ-WRITE", IMAP_CODE_READ_WRITE},
     {"SERVERBUG", IMAP_CODE_SERVERBUG},
     {"THROTTLED", IMAP_CODE_THROTTLED},
+    {"TOOBIG", IMAP_CODE_TOOBIG},
     {"TRYCREATE", IMAP_CODE_TRYCREATE},
     {"UIDNEXT", IMAP_CODE_UIDNEXT},
     {"UIDVALIDITY", IMAP_CODE_UIDVALIDITY},
@@ -79,11 +83,32 @@ static void interpret_code(struct pr_bytes code, struct imap_response *ret,
     for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
         if (pr_bytes_equal_nocase(name, pr_bytes_of(codes[i].name)))
             ret->code = codes[i].code;
-    if (ret->code == IMAP_CODE_CAPABILITY)
+    if (ret->code == IMAP_CODE_CAPABILITY) {
         ret->capabilities = imap_capabilities(argument);
+        ret->append_limit = imap_append_limit(argument);
+    }
     if (!imap_number(argument, UINT64_MAX, &ret->number))
         ret->number = 0;
     *ret_argument = argument;
+}
+
+/* "38505 3955:3957" (RFC 4315, 3). One that is malformed tells nothing, and
+ * breaks nothing: it is a convenience. */
+static void read_append_uid(struct pr_bytes argument, struct imap_response *ret)
+{
+    const char *space = memchr(argument.data, ' ', argument.size);
+    struct pr_bytes validity = argument;
+
+    if (space == NULL)
+        return;
+    validity.size = (size_t)(space - argument.data);
+    argument.data = space + 1;
+    argument.size -= validity.size + 1;
+    if (!imap_number(validity, UINT32_MAX, &ret->number) ||
+        imap_ranges_add(ret, argument) != PR_OK) {
+        ret->number = 0;
+        pr_buffer_clear(&ret->ranges);
+    }
 }
 
 static pr_status keep(struct imap_response *response, struct pr_bytes text,
@@ -110,6 +135,8 @@ pr_status imap_condition_read(struct imap_reader *reader,
         if (end < text.size) {
             interpret_code((struct pr_bytes){text.data + 1, end - 1}, ret,
                            &argument);
+            if (ret->code == IMAP_CODE_APPENDUID)
+                read_append_uid(argument, ret);
             text.data += end + 1;
             text.size -= end + 1;
         }

@@ -12,4 +12,11 @@ pr_status imap_options_check(const void *options);
 
 extern const struct pr_source_ops imap_source_ops;
 
+extern const struct pr_option append_option_table[];
+pr_status append_options_check(const void *options);
+extern const struct pr_sink_ops append_sink_ops;
+
+/* What any session must be told; `class` names who asks. PR_CONFIG. */
+pr_status imap_net_check(const char *class, const struct pr_net_options *net);
+
 #endif

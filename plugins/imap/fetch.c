@@ -22,14 +22,14 @@ void fetch_end(struct fetch *fetch, struct wanted *wanted, pr_status result)
 }
 
 static struct wanted *find_in(struct window *window, uint32_t uid,
-                              enum pr_want want)
+                              unsigned section)
 {
     while (window->first < window->count &&
            window->wanted[window->first].is_ended)
         window->first++;
     for (size_t i = window->first; i < window->count; i++) {
         struct wanted *wanted = &window->wanted[i];
-        if (!wanted->is_ended && wanted->want == want &&
+        if (!wanted->is_ended && wanted->want == section &&
             (wanted->item->uid == uid || uid == 0))
             return wanted;
     }
@@ -38,7 +38,7 @@ static struct wanted *find_in(struct window *window, uint32_t uid,
 
 /* The open request for this UID; UID 0: the only one there is, if one is. */
 static struct wanted *find_wanted(struct fetch *fetch, uint32_t uid,
-                                  enum pr_want want)
+                                  unsigned section)
 {
     struct wanted *wanted = NULL;
 
@@ -46,7 +46,7 @@ static struct wanted *find_wanted(struct fetch *fetch, uint32_t uid,
         return NULL;
     for (struct window *window = fetch->oldest;
          window != NULL && wanted == NULL; window = window->next)
-        wanted = find_in(window, uid, want);
+        wanted = find_in(window, uid, section);
     return wanted;
 }
 
@@ -267,7 +267,10 @@ static void end_windows(struct fetch *fetch, struct window *window,
 pr_status imap_op_fetch(struct pr_source *source, struct pr_feed *feed)
 {
     struct imap *imap = source->state;
-    struct fetch fetch = {.imap = imap, .feed = feed, .feed_status = PR_OK};
+    struct fetch fetch = {.imap = imap,
+                          .options = source->options,
+                          .feed = feed,
+                          .feed_status = PR_OK};
     const struct imap_receiver receiver = {begin_body, take_chunk, &fetch};
     pr_status status = imap_check(imap);
 

@@ -46,6 +46,7 @@ struct arriving {
 
 struct fetch {
     struct imap *imap;
+    const struct imap_options *options;
     struct pr_feed *feed;
     struct window *oldest;  /* in flight */
     struct window *again;   /* to be sent, of one request each */

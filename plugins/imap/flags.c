@@ -3,7 +3,9 @@
  */
 #include "flags.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "parse.h"
 
@@ -44,6 +46,20 @@ static pr_status add_word(struct pr_buffer *ret, struct pr_bytes word,
     return status != PR_OK ? status : pr_buffer_add(ret, word.data, word.size);
 }
 
+/* Takes the first of words with single spaces between. */
+static struct pr_bytes take_word(struct pr_bytes *words)
+{
+    const char *space = memchr(words->data, ' ', words->size);
+    struct pr_bytes word = *words;
+
+    if (space != NULL)
+        word.size = (size_t)(space - words->data);
+    size_t used = word.size + (space != NULL);
+    words->data += used;
+    words->size -= used;
+    return word;
+}
+
 pr_status imap_flags_format(const struct pr_flags *flags, struct pr_buffer *ret)
 {
     struct pr_bytes rest = pr_bytes_of(flags->keywords);
@@ -55,19 +71,49 @@ pr_status imap_flags_format(const struct pr_flags *flags, struct pr_buffer *ret)
             status =
                 add_word(ret, pr_bytes_of(system_flags[i].name), &is_first);
     while (rest.size > 0 && status == PR_OK) {
-        const char *space = memchr(rest.data, ' ', rest.size);
-        struct pr_bytes word = rest;
-        if (space != NULL)
-            word.size = (size_t)(space - rest.data);
+        struct pr_bytes word = take_word(&rest);
         if (!imap_is_keyword(word))
             return pr_fail(PR_CONFIG, "\"%.*s\" cannot be a flag in IMAP",
                            (int)(word.size < 100 ? word.size : 100), word.data);
         status = add_word(ret, word, &is_first);
-        size_t used = word.size + (space != NULL);
-        rest.data += used;
-        rest.size -= used;
     }
     return status;
+}
+
+pr_status imap_keywords_keep(const char *keywords, struct pr_buffer *ret,
+                             unsigned *ret_dropped)
+{
+    struct pr_bytes rest = pr_bytes_of(keywords);
+    pr_status status = PR_OK;
+    bool is_first = ret->size == 0;
+
+    *ret_dropped = 0;
+    while (rest.size > 0 && status == PR_OK) {
+        struct pr_bytes word = take_word(&rest);
+        if (imap_is_keyword(word))
+            status = add_word(ret, word, &is_first);
+        else
+            ++*ret_dropped;
+    }
+    return status;
+}
+
+/* ---- Dates -------------------------------------------------------------- */
+
+static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+bool imap_date_format(int64_t time, char ret[IMAP_DATE_SIZE])
+{
+    time_t seconds = (time_t)time;
+    struct tm told;
+
+    if (gmtime_r(&seconds, &told) == NULL || told.tm_year < 1 - 1900 ||
+        told.tm_year > 9999 - 1900)
+        return false;
+    snprintf(ret, IMAP_DATE_SIZE, "\"%2d-%.3s-%04d %02d:%02d:%02d +0000\"",
+             told.tm_mday, months + 3 * told.tm_mon, told.tm_year + 1900,
+             told.tm_hour, told.tm_min, told.tm_sec);
+    return true;
 }
 
 /* Days from 1970-01-01 in the proleptic Gregorian calendar. */
@@ -95,7 +141,6 @@ static int digits(struct pr_bytes text, size_t at, size_t size)
 
 int64_t imap_date_parse(struct pr_bytes text)
 {
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     unsigned month = 0;
 
     if (text.size == 25) { /* a one-digit day without its space */

@@ -1,6 +1,7 @@
 /*
  * The descriptor of the IMAP plugin.
  */
+#include "append.h"
 #include "descriptor.h"
 
 static const struct pr_class imap_class = {
@@ -14,7 +15,19 @@ static const struct pr_class imap_class = {
     .check_options = imap_options_check,
 };
 
-static const struct pr_class *const classes[] = {&imap_class, NULL};
+static const struct pr_class append_class = {
+    .size = sizeof(struct pr_class),
+    .role = PR_ROLE_SINK,
+    .name = "append",
+    .summary = "delivers into folders of an IMAP server",
+    .options = append_option_table,
+    .options_size = sizeof(struct append_options),
+    .sink = &append_sink_ops,
+    .check_options = append_options_check,
+};
+
+static const struct pr_class *const classes[] = {&imap_class, &append_class,
+                                                 NULL};
 
 PR_PLUGIN(imap) = {
     .abi = PR_ABI,

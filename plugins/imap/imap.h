@@ -31,7 +31,10 @@ struct imap_command {
     bool is_done;
     enum imap_condition condition; /* OK, NO or BAD, once done */
     enum imap_code code;
-    char text[200]; /* the server's words */
+    uint32_t uidvalidity; /* of the code APPENDUID */
+    struct pr_range uids; /* and its UIDs, if they are one run; first 0: not
+                             told */
+    char text[200];       /* the server's words */
 };
 
 /* Gets every untagged response but bodies while an operation runs. What it
@@ -48,9 +51,17 @@ struct imap_folder {
     bool read_only;
 };
 
+/* What a session is to be; all lent for its life. */
+struct imap_setup {
+    const struct pr_net_options *net;
+    const struct pr_log *log;
+    bool id;        /* tells the server who we are (RFC 2971) */
+    bool read_only; /* folders are examined, never selected */
+    bool plain;     /* UTF8=ACCEPT only where the server insists on it */
+};
+
 struct imap {
-    const struct pr_source *source;
-    const struct imap_options *options;
+    struct imap_setup setup;
     const struct pr_log *log;
     struct pr_arena *arena; /* what lasts as long as the session */
     struct pr_stream *stream;
@@ -59,6 +70,8 @@ struct imap {
 
     unsigned capabilities; /* of enum imap_capability, without `disabled` */
     unsigned disabled;
+    uint64_t append_limit; /* octets of a message, for all folders; 0: not told
+                            */
     bool knows_capabilities;
     bool is_preauthenticated;
     bool utf8;          /* names are UTF-8 on the wire */
@@ -98,6 +111,14 @@ PR_CHECKED pr_status imap_put_secret(struct imap *imap, struct pr_bytes text);
 PR_CHECKED pr_status imap_put_string(struct imap *imap,
                                      struct imap_command *command,
                                      struct pr_bytes text, bool is_secret);
+/* Announces a literal of `size` octets, which are to be put next; as
+ * imap_put_string, waits and may be refused. With `holds_nul` it is a literal8
+ * (RFC 3516, 4.4). */
+PR_CHECKED pr_status imap_put_literal(struct imap *imap,
+                                      struct imap_command *command,
+                                      uint64_t size, bool holds_nul);
+/* Octets of a literal: none of the log's business. */
+PR_CHECKED pr_status imap_put_octets(struct imap *imap, struct pr_bytes octets);
 PR_CHECKED pr_status imap_end(struct imap *imap);
 
 /* begin, text, end. */
@@ -132,12 +153,17 @@ PR_CHECKED pr_status imap_check(const struct imap *imap);
 /* ---- session.c, auth.c -------------------------------------------------- */
 
 /* A session without a line. */
-PR_CHECKED pr_status imap_new(const struct pr_source *source,
+PR_CHECKED pr_status imap_new(const struct imap_setup *setup,
                               struct imap **ret);
-/* Greets, protects the line, logs in. Takes `stream`, also on failure. */
-PR_CHECKED pr_status imap_start(struct imap *imap, struct pr_stream *stream);
+/* Connects, protects the line, logs in. */
+PR_CHECKED pr_status imap_connect(struct imap *imap);
+/* Logs out if the line still stands, closes it. NULL is fine. */
+void imap_free(struct imap *imap);
 /* Asks for the capabilities if they are not known. */
 PR_CHECKED pr_status imap_learn_capabilities(struct imap *imap);
+/* Takes those of a response or a code CAPABILITY, without `disabled`. */
+void imap_note_capabilities(struct imap *imap,
+                            const struct imap_response *told);
 bool imap_can(const struct imap *imap, enum imap_capability what);
 PR_CHECKED pr_status imap_authenticate(struct imap *imap);
 
@@ -160,6 +186,18 @@ PR_CHECKED pr_status imap_name_prepare(struct imap *imap, const char *name);
 /* Does `name` match `pattern` ("*" any, "%" any but the separator)? */
 bool imap_name_matches(const char *pattern, const char *name, char separator);
 
+/* ---- select.c, session.c, create.c: one folder ------------------------- */
+
+/* SELECT, or EXAMINE if the session is read-only. PR_GONE if it is not there.
+ */
+PR_CHECKED pr_status imap_select(struct imap *imap, const char *name,
+                                 struct pr_mailbox *ret);
+/* Forgets the selected folder. */
+void imap_unselect(struct imap *imap);
+/* CREATE. PR_OK too if the server refuses, which the log tells: the next
+ * command that needs the folder says why. */
+PR_CHECKED pr_status imap_create(struct imap *imap, const char *name);
+
 /* ---- the operations (plugin.h: struct pr_source_ops) -------------------- */
 
 pr_status imap_op_open(struct pr_source *source);
@@ -173,8 +211,5 @@ pr_status imap_op_fetch(struct pr_source *source, struct pr_feed *feed);
 pr_status imap_op_settle(struct pr_source *source, struct pr_deed *deeds,
                          size_t count);
 void imap_op_close(struct pr_source *source);
-
-/* Forgets the selected folder. */
-void imap_unselect(struct imap *imap);
 
 #endif

@@ -116,7 +116,7 @@ static pr_status pass_quoted(const struct imap_receiver *receiver,
 
 static pr_status read_body(struct imap_reader *reader,
                            const struct imap_receiver *receiver,
-                           enum pr_want section, struct imap_response *ret)
+                           unsigned section, struct imap_response *ret)
 {
     struct imap_token token;
     pr_status status = imap_read(reader, &token);
@@ -168,6 +168,8 @@ static pr_status read_item(struct imap_reader *reader,
         return read_body(reader, receiver, PR_WANT_ALL, ret);
     if (pr_bytes_equal_nocase(name, PR_BYTES("BODY[HEADER]")))
         return read_body(reader, receiver, PR_WANT_HEADER, ret);
+    if (pr_bytes_equal_nocase(name, PR_BYTES("BODY[]<0>")))
+        return read_body(reader, receiver, IMAP_SECTION_BEGINNING, ret);
     return imap_skip_value(reader);
 }
 

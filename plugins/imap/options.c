@@ -32,16 +32,14 @@ static bool is_known_mechanism(const char *name)
            pr_bytes_equal_nocase(pr_bytes_of(name), PR_BYTES("LOGIN"));
 }
 
-pr_status imap_options_check(const void *options)
+pr_status imap_net_check(const char *class, const struct pr_net_options *net)
 {
-    const struct pr_net_options *net =
-        &((const struct imap_options *)options)->net;
     bool has_tunnel = net->tunnel != NULL && *net->tunnel != NULL;
 
     if (!has_tunnel && (net->host == NULL || *net->host == '\0'))
-        return pr_fail(PR_CONFIG, "imap needs a host");
+        return pr_fail(PR_CONFIG, "%s needs a host", class);
     if (!has_tunnel && net->user == NULL)
-        return pr_fail(PR_CONFIG, "imap needs a user");
+        return pr_fail(PR_CONFIG, "%s needs a user", class);
     if (imap_form_of(pr_bytes_of(net->user), true) == IMAP_FORM_NONE)
         return pr_fail(PR_CONFIG, "a line end in the user's name");
     for (const char *const *name = net->auth; name != NULL && *name != NULL;
@@ -51,4 +49,9 @@ pr_status imap_options_check(const void *options)
                            "auth: \"%s\" is not known; PLAIN and LOGIN are",
                            *name);
     return PR_OK;
+}
+
+pr_status imap_options_check(const void *options)
+{
+    return imap_net_check("imap", &((const struct imap_options *)options)->net);
 }

@@ -1,13 +1,14 @@
 # The IMAP plugin; see its README.md. The objects are in libimap.la, so that the
 # tests can link them too; the module is that and the descriptor.
 noinst_LTLIBRARIES += libimap.la
-libimap_la_SOURCES = %D%/auth.c %D%/batch.c %D%/capability.c %D%/capability.h \
-	%D%/command.c %D%/condition.c %D%/descriptor.h %D%/expunge.c \
+libimap_la_SOURCES = %D%/append.h %D%/auth.c %D%/batch.c %D%/capability.c %D%/capability.h \
+	%D%/command.c %D%/commit.c %D%/condition.c %D%/create.c %D%/descriptor.h %D%/expunge.c \
 	%D%/fetch.c %D%/fetch.h %D%/flags.c %D%/flags.h %D%/folders.c \
-	%D%/imap.h %D%/list.c %D%/message.c %D%/name.c %D%/options.c \
+	%D%/imap.h %D%/link.c %D%/list.c %D%/look.c %D%/message.c \
+	%D%/name.c %D%/options.c %D%/order.c %D%/parcel.c \
 	%D%/parse.c %D%/parse.h %D%/quote.c %D%/quote.h %D%/reader.c \
 	%D%/reader.h %D%/response.c %D%/response.h %D%/select.c \
-	%D%/session.c %D%/settle.c %D%/settle.h %D%/source.c %D%/uidset.c \
+	%D%/session.c %D%/sink.c %D%/settle.c %D%/settle.h %D%/source.c %D%/target.c %D%/uidset.c \
 	%D%/uidset.h %D%/utf7.c %D%/utf7.h %D%/window.c
 libimap_la_CPPFLAGS = -I$(srcdir)/core/api -DIMAP_VERSION='"$(PACKAGE_VERSION)"'
 

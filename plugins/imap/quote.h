@@ -21,5 +21,4 @@ enum imap_form imap_form_of(struct pr_bytes text, bool utf8);
 /* Appends `text` in quotes, with what needs it escaped. */
 PR_CHECKED pr_status imap_quote(struct pr_bytes text, struct pr_buffer *ret);
 
-
 #endif

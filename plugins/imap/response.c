@@ -132,8 +132,10 @@ static pr_status read_capabilities(struct imap_reader *reader,
     pr_status status = imap_read_text(reader, &text);
 
     ret->kind = kind;
-    if (status == PR_OK)
+    if (status == PR_OK) {
         ret->capabilities = imap_capabilities(text);
+        ret->append_limit = imap_append_limit(text);
+    }
     return status;
 }
 
@@ -224,6 +226,50 @@ static pr_status read_esearch(struct imap_reader *reader,
     }
 }
 
+/* A number of a STATUS; what is none (RFC 7889, 3: NIL) is 0. */
+static pr_status read_status_item(struct imap_reader *reader,
+                                  struct pr_bytes name, struct imap_status *ret)
+{
+    bool is_validity = pr_bytes_equal_nocase(name, PR_BYTES("UIDVALIDITY"));
+    bool is_next = pr_bytes_equal_nocase(name, PR_BYTES("UIDNEXT"));
+    bool is_limit = pr_bytes_equal_nocase(name, PR_BYTES("APPENDLIMIT"));
+    struct imap_token token;
+    uint64_t value = 0;
+
+    if (!is_validity && !is_next && !is_limit)
+        return imap_skip_value(reader);
+    pr_status status = imap_expect(reader, IMAP_ATOM, "a number", &token);
+    if (status != PR_OK || !imap_number(token.text, UINT64_MAX, &value))
+        return status;
+    if (is_limit)
+        ret->append_limit = value;
+    else if (value <= UINT32_MAX)
+        *(is_validity ? &ret->uidvalidity : &ret->uidnext) = (uint32_t)value;
+    return PR_OK;
+}
+
+/* RFC 3501, 7.2.4: the folder's name and a list of names and numbers. */
+static pr_status read_status(struct imap_reader *reader,
+                             struct imap_response *ret)
+{
+    struct imap_token token;
+    bool is_nil = false;
+    pr_status status = read_span(reader, ret, &ret->mailbox.name, &is_nil);
+
+    ret->kind = IMAP_STATUS;
+    if (status == PR_OK)
+        status = imap_expect(reader, IMAP_OPEN, "the list of a STATUS", &token);
+    while (status == PR_OK) {
+        status = imap_read(reader, &token);
+        if (status != PR_OK || token.kind == IMAP_CLOSE)
+            break;
+        if (token.kind != IMAP_ATOM)
+            return pr_fail(PR_PROTOCOL, "the server's STATUS lacks a name");
+        status = read_status_item(reader, token.text, &ret->status);
+    }
+    return status;
+}
+
 static pr_status read_vanished(struct imap_reader *reader,
                                struct imap_response *ret)
 {
@@ -294,6 +340,8 @@ static pr_status read_untagged(struct imap_reader *reader,
         return read_search(reader, ret);
     if (pr_bytes_equal_nocase(name, PR_BYTES("ESEARCH")))
         return read_esearch(reader, ret);
+    if (pr_bytes_equal_nocase(name, PR_BYTES("STATUS")))
+        return read_status(reader, ret);
     if (pr_bytes_equal_nocase(name, PR_BYTES("VANISHED")))
         return read_vanished(reader, ret);
     if (pr_bytes_equal_nocase(name, PR_BYTES("NAMESPACE")))

@@ -24,6 +24,7 @@ enum imap_kind {
     IMAP_LIST,       /* .mailbox */
     IMAP_SEARCH,     /* .ranges; also ESEARCH's ALL */
     IMAP_FETCH,      /* .number, .message */
+    IMAP_STATUS,     /* .status */
     IMAP_EXISTS,     /* .number */
     IMAP_EXPUNGE,    /* .number */
     IMAP_VANISHED,   /* .ranges; RFC 7162, 3.2.10 */
@@ -33,13 +34,16 @@ enum imap_kind {
 
 enum imap_condition { IMAP_OK, IMAP_NO, IMAP_BAD, IMAP_PREAUTH, IMAP_BYE };
 
-/* Response codes (RFC 3501, 7.1; RFC 5530). */
+/* Response codes (RFC 3501, 7.1; RFC 4315, 3; RFC 4469, 5; RFC 5530). */
 enum imap_code {
     IMAP_CODE_NONE,
     IMAP_CODE_OTHER,
     IMAP_CODE_ALERT,
+    IMAP_CODE_ALREADYEXISTS,
+    IMAP_CODE_APPENDUID,
     IMAP_CODE_AUTHENTICATIONFAILED,
     IMAP_CODE_AUTHORIZATIONFAILED,
+    IMAP_CODE_CANNOT,
     IMAP_CODE_CAPABILITY,
     IMAP_CODE_CONTACTADMIN,
     IMAP_CODE_EXPIRED,
@@ -56,6 +60,7 @@ enum imap_code {
     IMAP_CODE_READ_WRITE,
     IMAP_CODE_SERVERBUG,
     IMAP_CODE_THROTTLED,
+    IMAP_CODE_TOOBIG,
     IMAP_CODE_TRYCREATE,
     IMAP_CODE_UIDNEXT,
     IMAP_CODE_UIDVALIDITY,
@@ -73,7 +78,14 @@ struct imap_mailbox {
     bool cannot_select;    /* \Noselect or \NonExistent */
 };
 
-/* What of a message was asked for and given back: BODY[] or BODY[HEADER]. */
+/* Of the folder that STATUS asked about; 0: not told. */
+struct imap_status {
+    uint32_t uidvalidity, uidnext;
+    uint64_t append_limit;
+};
+
+/* What of a message was asked for and given back: BODY[], BODY[HEADER] or
+ * BODY[]<0>. */
 enum imap_body {
     IMAP_BODY_NONE, /* not in this response */
     IMAP_BODY_NIL,  /* NIL */
@@ -88,8 +100,9 @@ struct imap_message {
     uint64_t size;
     int64_t received;
     enum imap_body body;
-    enum pr_want section; /* of the body */
-    uint64_t octets;      /* of the body */
+    unsigned section; /* of the body: an enum pr_want, or the next */
+#define IMAP_SECTION_BEGINNING 0x100u
+    uint64_t octets; /* of the body */
 };
 
 struct imap_response {
@@ -99,11 +112,13 @@ struct imap_response {
     enum imap_code code;
     uint64_t number;           /* of the message, or of the code */
     unsigned capabilities;     /* also of a CAPABILITY code */
+    uint64_t append_limit;     /* among them; 0: none */
     struct imap_span text;     /* for people, after the code */
     struct imap_span argument; /* of the code */
     struct imap_mailbox mailbox;
+    struct imap_status status;
     struct imap_message message;
-    struct pr_buffer ranges; /* of struct pr_range */
+    struct pr_buffer ranges; /* of struct pr_range; also of APPENDUID */
     struct pr_buffer octets; /* what the spans point into */
 };
 

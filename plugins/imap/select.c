@@ -22,7 +22,7 @@ static pr_status note_code(void *user, const struct imap_response *told)
 static pr_status send_select(struct imap *imap, struct imap_command *command,
                              const char *folder)
 {
-    bool examines = imap->source->read_only;
+    bool examines = imap->setup.read_only;
     pr_status status = imap_name_prepare(imap, folder);
 
     if (status == PR_OK)
@@ -49,14 +49,13 @@ static pr_status select_folder(struct imap *imap, const char *name)
         return pr_fail(PR_UNSUPPORTED, "the server gives no UIDVALIDITY, so "
                                        "messages cannot be told apart");
     imap->folder.read_only =
-        imap->source->read_only || command.code == IMAP_CODE_READ_ONLY;
+        imap->setup.read_only || command.code == IMAP_CODE_READ_ONLY;
     return PR_OK;
 }
 
-pr_status imap_op_select(struct pr_source *source, const char *name,
-                         struct pr_mailbox *ret)
+pr_status imap_select(struct imap *imap, const char *name,
+                      struct pr_mailbox *ret)
 {
-    struct imap *imap = source->state;
     struct imap_folder *folder = &imap->folder;
 
     imap_unselect(imap);
@@ -76,4 +75,10 @@ pr_status imap_op_select(struct pr_source *source, const char *name,
                                .exists = folder->exists,
                                .read_only = folder->read_only};
     return PR_OK;
+}
+
+pr_status imap_op_select(struct pr_source *source, const char *name,
+                         struct pr_mailbox *ret)
+{
+    return imap_select(source->state, name, ret);
 }

@@ -31,7 +31,7 @@ static void line_consume(void *user, size_t size)
     pr_stream_consume(((struct imap *)user)->stream, size);
 }
 
-pr_status imap_new(const struct pr_source *source, struct imap **ret)
+pr_status imap_new(const struct imap_setup *setup, struct imap **ret)
 {
     struct imap *imap = calloc(1, sizeof(*imap));
 
@@ -43,11 +43,10 @@ pr_status imap_new(const struct pr_source *source, struct imap **ret)
         return PR_NOMEM;
     }
     const struct imap_octets line = {line_fill, line_peek, line_consume, imap};
-    imap->source = source;
-    imap->options = source->options;
-    imap->log = source->log;
-    imap->disabled = imap_capabilities_disabled(imap->options->net.disable);
-    imap_reader_init(&imap->reader, &line, source->log);
+    imap->setup = *setup;
+    imap->log = setup->log;
+    imap->disabled = imap_capabilities_disabled(setup->net->disable);
+    imap_reader_init(&imap->reader, &line, setup->log);
     imap_response_init(&imap->response);
     pr_buffer_init(&imap->trace, 1024);
     *ret = imap;
@@ -57,6 +56,14 @@ pr_status imap_new(const struct pr_source *source, struct imap **ret)
 bool imap_can(const struct imap *imap, enum imap_capability what)
 {
     return (imap->capabilities & what) != 0;
+}
+
+void imap_note_capabilities(struct imap *imap, const struct imap_response *told)
+{
+    imap->capabilities = told->capabilities & ~imap->disabled;
+    imap->append_limit =
+        imap_can(imap, IMAP_CAN_APPENDLIMIT) ? told->append_limit : 0;
+    imap->knows_capabilities = true;
 }
 
 /* ---- The steps of its beginning ----------------------------------------- */
@@ -77,8 +84,7 @@ static pr_status read_greeting(struct imap *imap)
         return pr_fail(PR_PROTOCOL, "the server's greeting is not IMAP");
     imap->is_preauthenticated = told->condition == IMAP_PREAUTH;
     if (told->code == IMAP_CODE_CAPABILITY) {
-        imap->capabilities = told->capabilities & ~imap->disabled;
-        imap->knows_capabilities = true;
+        imap_note_capabilities(imap, told);
     }
     return PR_OK;
 }
@@ -129,11 +135,13 @@ static pr_status protect(struct imap *imap)
 /* What need not be waited for goes with the next command. */
 static pr_status introduce(struct imap *imap)
 {
+    bool wants_utf8 = !imap->setup.plain || imap_can(imap, IMAP_CAN_ONLY_UTF8);
     pr_status status = PR_OK;
 
-    if (imap_can(imap, IMAP_CAN_ENABLE) && imap_can(imap, IMAP_CAN_UTF8))
+    if (wants_utf8 && imap_can(imap, IMAP_CAN_ENABLE) &&
+        imap_can(imap, IMAP_CAN_UTF8))
         status = imap_send(imap, &imap->enable, "ENABLE", "ENABLE UTF8=ACCEPT");
-    if (status == PR_OK && imap->options->id && imap_can(imap, IMAP_CAN_ID))
+    if (status == PR_OK && imap->setup.id && imap_can(imap, IMAP_CAN_ID))
         status = imap_send(imap, &imap->id, "ID",
                            "ID (\"name\" \"postrider\" \"version\" "
                            "\"" IMAP_VERSION "\")");
@@ -146,7 +154,7 @@ static pr_status begin_session(struct imap *imap)
 {
     pr_status status = read_greeting(imap);
 
-    if (status == PR_OK && imap->options->net.tls == PR_TLS_STARTTLS)
+    if (status == PR_OK && imap->setup.net->tls == PR_TLS_STARTTLS)
         status = protect(imap);
     if (status == PR_OK)
         status = imap_learn_capabilities(imap);
@@ -160,30 +168,32 @@ static pr_status begin_session(struct imap *imap)
     return status != PR_OK ? status : introduce(imap);
 }
 
-pr_status imap_start(struct imap *imap, struct pr_stream *stream)
+pr_status imap_connect(struct imap *imap)
 {
-    imap->stream = stream;
-    pr_status status = begin_session(imap);
+    const struct pr_net_options *net = imap->setup.net;
+    bool is_tls = net->tls == PR_TLS_IMPLICIT;
+    pr_status status = pr_stream_connect(net, is_tls ? PORT_TLS : PORT_CLEAR,
+                                         imap->log, &imap->stream);
 
+    if (status == PR_OK)
+        status = begin_session(imap);
     return status == PR_OK ? PR_OK : imap_break(imap, status);
 }
 
 pr_status imap_op_open(struct pr_source *source)
 {
     const struct imap_options *options = source->options;
-    bool is_tls = options->net.tls == PR_TLS_IMPLICIT;
-    struct pr_stream *stream = NULL;
+    const struct imap_setup setup = {.net = &options->net,
+                                     .log = source->log,
+                                     .id = options->id,
+                                     .read_only = source->read_only};
     struct imap *imap = NULL;
-    pr_status status = imap_new(source, &imap);
+    pr_status status = imap_new(&setup, &imap);
 
     if (status != PR_OK)
         return status;
     source->state = imap;
-    status = pr_stream_connect(&options->net, is_tls ? PORT_TLS : PORT_CLEAR,
-                               source->log, &stream);
-    if (status != PR_OK)
-        return imap_break(imap, status);
-    return imap_start(imap, stream);
+    return imap_connect(imap);
 }
 
 /* ---- Its end ------------------------------------------------------------ */
@@ -210,14 +220,11 @@ static void log_out(struct imap *imap)
     (void)status; /* there is nobody left to tell */
 }
 
-void imap_op_close(struct pr_source *source)
+void imap_free(struct imap *imap)
 {
-    struct imap *imap = source->state;
-
     if (imap == NULL)
         return;
     log_out(imap);
-    source->state = NULL;
     imap_unselect(imap);
     pr_stream_close(imap->stream);
     imap_reader_done(&imap->reader);
@@ -225,4 +232,10 @@ void imap_op_close(struct pr_source *source)
     pr_buffer_done(&imap->trace);
     pr_arena_free(imap->arena);
     free(imap);
+}
+
+void imap_op_close(struct pr_source *source)
+{
+    imap_free(source->state);
+    source->state = NULL;
 }

@@ -47,7 +47,7 @@ static void window_add(struct window *window, struct pr_request request,
 
 bool fetch_has_room(const struct fetch *fetch)
 {
-    const struct imap_options *options = fetch->imap->options;
+    const struct imap_options *options = fetch->options;
 
     if (fetch->uids_come_late)
         return fetch->windows == 0;
@@ -95,7 +95,7 @@ static uint64_t octets_owed(struct pr_request request)
 static bool fits(const struct fetch *fetch, const struct window *window,
                  uint64_t octets)
 {
-    const struct imap_options *options = fetch->imap->options;
+    const struct imap_options *options = fetch->options;
     size_t most = fetch->uids_come_late ? 1 : (size_t)options->window;
 
     if (window->count == 0)
@@ -114,7 +114,7 @@ static pr_status gather(struct fetch *fetch, struct window **ret)
     hold_request(fetch, false);
     if (fetch->held.item == NULL)
         return PR_OK;
-    window = window_new((size_t)fetch->imap->options->window);
+    window = window_new((size_t)fetch->options->window);
     if (window == NULL)
         return PR_NOMEM;
     while (fetch->held.item != NULL && fits(fetch, window, octets)) {
@@ -133,7 +133,7 @@ static pr_status gather(struct fetch *fetch, struct window **ret)
 /* The last window made for the same reason, if it has room; else a new one. */
 static struct window *window_again(struct fetch *fetch, enum again again)
 {
-    size_t most = (size_t)fetch->imap->options->window;
+    size_t most = (size_t)fetch->options->window;
     struct window *window = fetch->again;
 
     while (window != NULL && window->next != NULL)

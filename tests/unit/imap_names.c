@@ -192,6 +192,41 @@ static void dates_become_seconds(void **state)
         assert_int_equal(imap_date_parse(pr_bytes_of(wrong[i])), 0);
 }
 
+static void seconds_become_dates(void **state)
+{
+    char text[IMAP_DATE_SIZE];
+
+    (void)state;
+    assert_true(imap_date_format(837596665, text));
+    assert_string_equal(text, "\"17-Jul-1996 09:44:25 +0000\"");
+    assert_true(imap_date_format(1735689600, text));
+    assert_string_equal(text, "\" 1-Jan-2025 00:00:00 +0000\"");
+    assert_true(imap_date_format(-1, text));
+    assert_string_equal(text, "\"31-Dec-1969 23:59:59 +0000\"");
+    assert_true(imap_date_format(253402300799, text));
+    assert_string_equal(text, "\"31-Dec-9999 23:59:59 +0000\"");
+    assert_false(imap_date_format(253402300800, text));
+    assert_false(imap_date_format(INT64_MIN, text));
+    assert_false(imap_date_format(INT64_MAX, text));
+}
+
+static void keywords_that_are_no_atoms_are_left_out(void **state)
+{
+    struct pr_buffer out = {.cap = 1000};
+    unsigned dropped;
+
+    (void)state;
+    assert_int_equal(imap_keywords_keep("$Work a(b grün todo", &out, &dropped),
+                     PR_OK);
+    assert_string_equal(pr_buffer_text(&out), "$Work todo");
+    assert_int_equal(dropped, 2);
+    pr_buffer_clear(&out);
+    assert_int_equal(imap_keywords_keep(NULL, &out, &dropped), PR_OK);
+    assert_string_equal(pr_buffer_text(&out), "");
+    assert_int_equal(dropped, 0);
+    pr_buffer_done(&out);
+}
+
 static void strings_never_end_a_line(void **state)
 {
     struct pr_buffer out = {.cap = 1000};
@@ -242,6 +277,8 @@ int main(void)
         cmocka_unit_test(sets_are_read),
         cmocka_unit_test(flags_are_written_as_atoms_only),
         cmocka_unit_test(dates_become_seconds),
+        cmocka_unit_test(seconds_become_dates),
+        cmocka_unit_test(keywords_that_are_no_atoms_are_left_out),
         cmocka_unit_test(strings_never_end_a_line),
         cmocka_unit_test(patterns_match_as_in_list),
     };

@@ -189,11 +189,73 @@ static void fetches_have_what_was_asked_for_among_other_things(void **state)
     refuse("* 3 FETCH UID 7\r\n");
 }
 
+static void a_status_has_the_numbers_it_tells(void **state)
+{
+    (void)state;
+    read_text("* STATUS \"x\" (MESSAGES 3 UIDNEXT 44292 UIDVALIDITY 7 "
+              "APPENDLIMIT 257890)\r\n");
+    assert_int_equal(told.kind, IMAP_STATUS);
+    assert_string_equal(imap_text(&told, told.mailbox.name), "x");
+    assert_int_equal(told.status.uidnext, 44292);
+    assert_int_equal(told.status.uidvalidity, 7);
+    assert_int_equal(told.status.append_limit, 257890);
+    read_text("* STATUS {1}\r\nx (APPENDLIMIT NIL X (1 2) UIDNEXT 4294967296)"
+              "\r\n");
+    assert_int_equal(told.status.append_limit, 0);
+    assert_int_equal(told.status.uidnext, 0);
+    read_text("* STATUS x ()\r\n");
+    refuse("* STATUS x\r\n");
+    refuse("* STATUS x (\"UIDNEXT\" 3)\r\n");
+}
+
+static struct pr_range first_range(void)
+{
+    struct pr_range range = {0, 0};
+
+    if (told.ranges.size >= sizeof(range))
+        memcpy(&range, told.ranges.data, sizeof(range));
+    return range;
+}
+
+static void append_uids_are_ranges(void **state)
+{
+    (void)state;
+    read_text("A1 OK [APPENDUID 38505 3955:3957] done\r\n");
+    assert_int_equal(told.code, IMAP_CODE_APPENDUID);
+    assert_int_equal(told.number, 38505);
+    assert_int_equal(first_range().first, 3955);
+    assert_int_equal(first_range().last, 3957);
+    read_text("A1 OK [APPENDUID 38505 3,5,7] done\r\n");
+    assert_int_equal(told.ranges.size, 3 * sizeof(struct pr_range));
+    /* What is malformed tells nothing, and breaks nothing. */
+    read_text("A1 OK [APPENDUID 38505] done\r\n");
+    assert_int_equal(told.ranges.size, 0);
+    read_text("A1 OK [APPENDUID x 5] done\r\n");
+    assert_int_equal(told.ranges.size, 0);
+    read_text("A1 OK [APPENDUID 38505 5,x] done\r\n");
+    assert_int_equal(told.ranges.size, 0);
+    assert_int_equal(told.number, 0);
+    assert_string_equal(imap_text(&told, told.text), "done");
+}
+
+static void an_append_limit_may_stand_among_the_capabilities(void **state)
+{
+    (void)state;
+    read_text("* CAPABILITY IMAP4rev1 APPENDLIMIT=35651584 MULTIAPPEND\r\n");
+    assert_int_equal(told.append_limit, 35651584);
+    assert_int_equal(told.capabilities, IMAP_CAN_REV1 | IMAP_CAN_APPENDLIMIT |
+                                            IMAP_CAN_MULTIAPPEND);
+    read_text("* OK [CAPABILITY IMAP4rev1 APPENDLIMIT] x\r\n");
+    assert_int_equal(told.append_limit, 0);
+    assert_int_equal(told.capabilities, IMAP_CAN_REV1 | IMAP_CAN_APPENDLIMIT);
+    read_text("* CAPABILITY IMAP4rev1 APPENDLIMIT=x APPENDLIMIT=\r\n");
+    assert_int_equal(told.append_limit, 0);
+    assert_int_equal(told.capabilities, IMAP_CAN_REV1);
+}
+
 static void what_matters_not_is_skipped(void **state)
 {
     (void)state;
-    read_text("* STATUS \"x\" (MESSAGES 3)\r\n");
-    assert_int_equal(told.kind, IMAP_OTHER);
     read_text("* ID (\"name\" NIL)\r\n");
     read_text("* FLAGS (\\Seen)\r\n");
     read_text("* XYZZY {4}\r\n(\r\n) \"x\" y\r\n");
@@ -234,6 +296,9 @@ int main(void)
         cmocka_unit_test(lists_have_names_of_any_form),
         cmocka_unit_test(searches_become_ranges),
         cmocka_unit_test(fetches_have_what_was_asked_for_among_other_things),
+        cmocka_unit_test(a_status_has_the_numbers_it_tells),
+        cmocka_unit_test(append_uids_are_ranges),
+        cmocka_unit_test(an_append_limit_may_stand_among_the_capabilities),
         cmocka_unit_test(what_matters_not_is_skipped),
     };
 
