@@ -248,22 +248,27 @@ static pr_status store_duration(const struct pr_option *option, void *slot,
     return PR_OK;
 }
 
+/* A text is a list of one. */
 static pr_status store_list(const struct pr_option *option, void *slot,
                             const struct option_value *value,
                             struct pr_arena *arena)
 {
+    const char *const one[] = {
+        value->type == OPTION_VALUE_TEXT ? value->text : NULL, NULL};
+    const char *const *list =
+        value->type == OPTION_VALUE_LIST ? value->list : one;
     const char **copies;
     size_t count = 0;
 
-    if (value->type != OPTION_VALUE_LIST)
+    if (value->type != OPTION_VALUE_LIST && value->type != OPTION_VALUE_TEXT)
         return fail_expected(option, value);
-    while (value->list[count] != NULL)
+    while (list[count] != NULL)
         count++;
     copies = pr_arena_array(arena, count + 1, sizeof *copies);
     if (copies == NULL)
         return PR_NOMEM;
     for (size_t i = 0; i < count; i++) {
-        copies[i] = pr_arena_text(arena, value->list[i]);
+        copies[i] = pr_arena_text(arena, list[i]);
         if (copies[i] == NULL)
             return PR_NOMEM;
     }

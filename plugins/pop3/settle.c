@@ -44,7 +44,8 @@ static bool has_flags(const struct pr_flags *flags)
            (flags->keywords != NULL && *flags->keywords != '\0');
 }
 
-/* Flags of a message that is to go do not matter any more. */
+/* POP3 has no flags: those that rules set are on the delivered copy, and there
+ * is nothing to do here, now or later. */
 static pr_status result_at_first(const struct pr_source *source,
                                  const struct pr_deed *deed)
 {
@@ -52,24 +53,29 @@ static pr_status result_at_first(const struct pr_source *source,
         return PR_UNSUPPORTED;
     if (deed->remove)
         return source->read_only ? PR_REFUSED : PR_DOUBT;
-    return has_flags(&deed->set) || has_flags(&deed->clear) ? PR_UNSUPPORTED
-                                                            : PR_OK;
+    return PR_OK;
 }
 
 static size_t open_deeds(struct pop3 *pop3, struct pr_deed *deeds, size_t count)
 {
-    size_t open = 0, unsupported = 0;
+    size_t open = 0, unsupported = 0, flagged = 0;
 
     for (size_t i = 0; i < count; i++) {
         deeds[i].result = result_at_first(pop3->source, &deeds[i]);
         open += deeds[i].result == PR_DOUBT;
         unsupported += deeds[i].result == PR_UNSUPPORTED;
+        flagged += deeds[i].result == PR_OK &&
+                   (has_flags(&deeds[i].set) || has_flags(&deeds[i].clear));
     }
+    if (flagged > 0)
+        pr_log(pop3->log, PR_LOG_INFO,
+               "%zu messages are flagged on the delivered copies only: POP3 "
+               "has no flags",
+               flagged);
     if (unsupported > 0)
         pr_log(pop3->log, PR_LOG_WARNING,
-               "%zu messages were to be flagged, copied or moved on the "
-               "server, but POP3 has neither flags nor folders: use "
-               "after = keep or delete",
+               "%zu messages were to be copied or moved on the server, but "
+               "POP3 has no folders: use after = keep or delete",
                unsupported);
     return open;
 }

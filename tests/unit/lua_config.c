@@ -195,10 +195,10 @@ static const struct wrong wrongs[] = {
     {"account \"a\" { " SOURCE ",\n deliver = maildir { \"/m\", level = 1.5 } "
      "}",
      "config.lua:2: maildir: level: expects a number from 1 to 9, got 1.5"},
-    {"account \"a\" { " SOURCE ",\n deliver = maildir { \"/m\", words = \"x\" "
+    {"account \"a\" { " SOURCE ",\n deliver = maildir { \"/m\", words = 7 "
      "} }",
      "config.lua:2: maildir: words: expects a list such as { \"a\", \"b\" }, "
-     "got \"x\""},
+     "got 7"},
     {"account \"a\" { " SOURCE ",\n deliver = maildir { \"/m\", size = "
      "\"5Q\" } }",
      "config.lua:2: maildir: size: expects a size such as 4096 or \"50M\", got "
