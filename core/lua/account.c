@@ -251,7 +251,7 @@ static void take(lua_State *L, struct reader *reader, const char *name,
 
 /* ---- The account --------------------------------------------------------- */
 
-static const char *name_problem(const char *name)
+const char *name_problem(const char *name)
 {
     char shown[4 * NAME_MOST + 1];
 
@@ -393,7 +393,7 @@ static int call_account(lua_State *L)
 /* account "name" { source = ..., deliver = ..., ... } */
 static int account(lua_State *L)
 {
-    if (script_of(L)->running->message != NULL)
+    if (script_of(L)->running->who != NULL)
         return luaL_error(L, "account: not in a rule");
     if (lua_type(L, 1) != LUA_TSTRING)
         return luaL_error(L,

@@ -40,15 +40,23 @@ static struct reader new_reader(lua_State *L, const struct pr_class *class)
 
 /* ---- Sources ------------------------------------------------------------- */
 
+void push_new_source(lua_State *L, const struct pr_class *class,
+                     const void *options)
+{
+    struct source_value *value = lua_newuserdatauv(L, sizeof *value, 0);
+
+    *value = (struct source_value){class, options};
+    luaL_setmetatable(L, TYPE_SOURCE);
+}
+
 static int new_source(lua_State *L)
 {
     const struct pr_class *class = lua_touserdata(L, lua_upvalueindex(1));
     struct reader reader = new_reader(L, class);
-    bool is_right = reader_read(L, &reader, 1);
-    struct source_value *value = lua_newuserdatauv(L, sizeof *value, 0);
 
-    *value = (struct source_value){is_right ? class : NULL, reader.options};
-    luaL_setmetatable(L, TYPE_SOURCE);
+    if (!reader_read(L, &reader, 1))
+        class = NULL;
+    push_new_source(L, class, reader.options);
     return 1;
 }
 
@@ -163,13 +171,19 @@ static struct sink_value *push_sink(lua_State *L, struct pr_sink *sink)
     return value;
 }
 
+void push_new_sink(lua_State *L, const struct pr_class *class,
+                   const void *options)
+{
+    push_sink(L, class != NULL ? make_sink(L, class, options) : NULL);
+}
+
 static int new_sink(lua_State *L)
 {
     const struct pr_class *class = lua_touserdata(L, lua_upvalueindex(1));
     struct reader reader;
     struct pr_sink *sink = NULL;
 
-    if (script_of(L)->running->message != NULL)
+    if (script_of(L)->running->who != NULL)
         return luaL_error(L,
                           "%s: sinks are made at the top of the "
                           "configuration; a folder below one is written "

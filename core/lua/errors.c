@@ -90,10 +90,15 @@ const char *type_words(lua_State *L, int index)
     static const struct {
         const char *type, *words;
     } types[] = {
-        {TYPE_SOURCE, "a source"},     {TYPE_SINK, "a sink"},
-        {TYPE_SECRET, "a secret"},     {TYPE_AFTER, "what to do after"},
-        {TYPE_MESSAGE, "a message"},   {TYPE_PART, "a part"},
-        {TYPE_GLOB, "a glob pattern"}, {TYPE_ADDRESSES, "addresses"},
+        {TYPE_SOURCE, "a source"},
+        {TYPE_SINK, "a sink"},
+        {TYPE_SECRET, "a secret"},
+        {TYPE_AFTER, "what to do after"},
+        {TYPE_MESSAGE, "a message"},
+        {TYPE_PART, "a part"},
+        {TYPE_GLOB, "a glob pattern"},
+        {TYPE_ADDRESSES, "addresses"},
+        {TYPE_DELIVERY, "a message to deliver"},
     };
 
     switch (lua_type(L, index)) {
@@ -141,8 +146,8 @@ int traceback(lua_State *L)
     struct pr_log log = {.name = ""};
 
     luaL_tolstring(L, 1, NULL);
-    if (run != NULL && run->message != NULL && run->stop != STOP_CANCELLED) {
-        log.name = run->message->account;
+    if (run != NULL && run->who != NULL && run->stop != STOP_CANCELLED) {
+        log.name = run->who;
         luaL_traceback(L, L, NULL, 1);
         log_lines(&log, lua_tostring(L, -1));
         lua_pop(L, 1);

@@ -53,14 +53,13 @@ static int program_free(lua_State *L)
 
 /* The message as standard input. */
 static void input_message(lua_State *L, struct program *program,
-                          const struct message *message)
+                          const struct pr_spool *spool)
 {
     pr_status status;
 
-    if (message->spool == NULL)
+    if (spool == NULL)
         luaL_error(L, "exec: the message has not been fetched");
-    status = pr_spool_open(message->spool, (struct pr_bytes){NULL, 0},
-                           &program->input);
+    status = pr_spool_open(spool, (struct pr_bytes){NULL, 0}, &program->input);
     if (status != PR_OK)
         script_raise(L, pr_context(status, "exec"));
     program->run.input_file = program->input;
@@ -75,7 +74,9 @@ static void take_input(lua_State *L, struct program *program)
         program->run.input.data =
             lua_tolstring(L, -1, &program->run.input.size);
     else if (luaL_testudata(L, -1, TYPE_MESSAGE) != NULL)
-        input_message(L, program, check_message(L, -1));
+        input_message(L, program, check_message(L, -1)->spool);
+    else if (to_delivery(L, -1) != NULL)
+        input_message(L, program, to_delivery(L, -1)->spool);
     else
         luaL_error(L, "exec: input: expects the message or a text, got %s",
                    type_words(L, -1));
@@ -179,7 +180,7 @@ static int sleep_for(lua_State *L)
     struct run *run = script_of(L)->running;
     pr_status status;
 
-    if (run->message == NULL)
+    if (run->who == NULL)
         return luaL_error(L, "sleep: only in a rule");
     run = script_pause(L);
     status = pr_sleep(ms < TIMEOUT * 2 ? ms : TIMEOUT * 2);

@@ -161,6 +161,11 @@ static void push_word_list(lua_State *L)
  */
 static void get_flags(lua_State *L)
 {
+    push_flags(L, check_message(L, 1)->item->flags);
+}
+
+void push_flags(lua_State *L, struct pr_flags flags)
+{
     static const struct {
         unsigned flag;
         const char *name;
@@ -169,7 +174,6 @@ static void get_flags(lua_State *L)
         {PR_FLAG_FLAGGED, "\\Flagged"}, {PR_FLAG_DELETED, "\\Deleted"},
         {PR_FLAG_DRAFT, "\\Draft"},     {PR_FLAG_RECENT, "\\Recent"},
     };
-    const struct pr_flags flags = check_message(L, 1)->item->flags;
 
     push_word_list(L);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -103,7 +103,7 @@ static int rule(lua_State *L)
     struct rule *added;
     int function = lua_istable(L, 2) ? 3 : 2;
 
-    if (script_of(L)->running->message != NULL)
+    if (script_of(L)->running->who != NULL)
         return luaL_error(L, "rule: not in a rule");
     if (lua_type(L, 1) != LUA_TSTRING)
         return luaL_error(L,
@@ -247,7 +247,8 @@ static void end_thread(struct run *run)
 pr_status rules_run(struct config *config, struct message *message)
 {
     struct script *script = config->script;
-    struct run run = {.script = script, .message = message};
+    struct run run = {
+        .script = script, .who = message->account, .message = message};
     lua_State *L = script->L;
     pr_status status;
 

@@ -134,8 +134,8 @@ static int print(lua_State *L)
         luaL_addvalue(&line);
     }
     luaL_pushresult(&line);
-    if (run->message != NULL)
-        log.name = run->message->account;
+    if (run->who != NULL)
+        log.name = run->who;
     pr_log(&log, PR_LOG_INFO, "%s", lua_tostring(L, -1));
     if (run->lines == LINES_MOST)
         pr_log(&log, PR_LOG_WARNING,

@@ -35,10 +35,13 @@ enum run_stop {
 struct run {
     struct script *script;
     lua_State *thread;
-    struct message *message; /* NULL while the configuration is loaded */
+    const char *who;         /* in the log: an account, a sink; NULL while the
+                                configuration is loaded */
+    struct message *message; /* NULL but in rules */
     struct cell *cell;       /* of the message */
     const struct rule *rule; /* the one that runs */
     const char *stack_base;  /* where the C stack stood at the start */
+    uint64_t total;          /* ms in all; 0: as options say */
     uint64_t time_limit;     /* ns of processor time between waits */
     uint64_t time_start;     /* the clock when the last wait ended */
     uint64_t time_used;      /* until the wait it is in */
@@ -221,6 +224,12 @@ const char *const *read_texts(lua_State *L, int index, struct pr_arena *arena);
 
 /* classes.c: one constructor for each class of a plugin */
 void open_classes(lua_State *L);
+/* Makes the sink of a class and pushes it; a source likewise. `class` NULL: it
+ * has a problem, which is noted. */
+void push_new_sink(lua_State *L, const struct pr_class *class,
+                   const void *options);
+void push_new_source(lua_State *L, const struct pr_class *class,
+                     const void *options);
 
 struct source_value {
     const struct pr_class *class; /* NULL: it had a problem */
@@ -230,6 +239,66 @@ struct source_value {
 /* The place that the value at `index` names; false if it is no sink. A sink
  * with a problem gives one without `sink`. */
 bool to_target(lua_State *L, int index, struct target *ret);
+
+/* functions.c: tables of functions, such as a sink's */
+#define FUNCTIONS_MOST 8
+/* Reads what stands at 1 and 2, "name" and { one = function ..., ... }: into
+ * *ret_name, and for each of `names` (ended by NULL) its function in the
+ * registry, LUA_NOREF if it is not there. Notes every problem; false if there
+ * was one. `what` is the word before it. */
+bool read_functions(lua_State *L, const char *what, const char *const *names,
+                    const char **ret_name, int functions[FUNCTIONS_MOST]);
+
+/* A function of the configuration called for the engine, in a fiber and a run
+ * of its own. */
+struct turn {
+    struct script *script;
+    const char *who;  /* for the log */
+    const char *what; /* of it: "commit" */
+    int function;
+    uint64_t count; /* of messages: the time it has in all is for each */
+    /* Pushes the arguments, returns how many. May raise. */
+    int (*push)(lua_State *L, void *user);
+    /* Takes the results, which are at 1 and above. May raise, and wait. */
+    void (*take)(lua_State *L, void *user);
+    void *user;
+    struct run run;
+};
+
+/* Waits. PR_SCRIPT with words when it failed (its traceback is logged),
+ * PR_CANCELLED, PR_NOMEM. */
+PR_CHECKED pr_status turn_run(struct turn *turn);
+/* What a function that returns `true`, `"later" [, text]`, `false [, text]` or
+ * `nil, text` says of its work; those stand at `index` and after it. PR_OK,
+ * PR_LATER, PR_REFUSED with words; raises for anything else. */
+pr_status to_outcome(lua_State *L, int index);
+/* The same for each of `count` things: results[i] is of the i-th. At 1 is one
+ * outcome for all, or a table of them, each an outcome or { outcome, text }. */
+typedef void outcome_taken(void *user, size_t index, pr_status status);
+void take_outcomes(lua_State *L, size_t count, outcome_taken *taken,
+                   void *user);
+
+/* delivery.c: a message as a sink's functions see it */
+#define TYPE_DELIVERY "postrider.delivery"
+
+/* Whoever calls the function owns it; the script has a box with it in. */
+struct parcel {
+    struct pr_delivery *delivery;
+    struct view *view;   /* owned; NULL until it is asked for */
+    struct parcel **box; /* NULL: none any more */
+};
+
+void open_deliveries(lua_State *L);
+void push_parcel(lua_State *L, struct parcel *parcel,
+                 struct pr_delivery *delivery);
+/* It leaves: from now on its box is empty. */
+void parcel_end(struct parcel *parcel);
+/* What is to be delivered, or NULL if it is none; raises if it has left. */
+struct pr_delivery *to_delivery(lua_State *L, int index);
+
+/* sink.c, feeder.c: sinks and sources written in Lua */
+void open_sinks(lua_State *L);
+void open_sources(lua_State *L);
 
 /* values.c: secrets, after, durations */
 void open_values(lua_State *L);
@@ -246,6 +315,8 @@ uint64_t check_duration(lua_State *L, int arg);
 const char *check_text(lua_State *L, int arg);
 
 /* account.c, settings.c */
+/* Why `name` cannot be that of an account or a sink; NULL if it can. */
+const char *name_problem(const char *name);
 void open_accounts(lua_State *L);
 void open_settings(lua_State *L);
 /* What is left to say when all is loaded. */
@@ -267,6 +338,8 @@ struct message *check_message(lua_State *L, int arg);
 struct cell *push_message(lua_State *L, struct run *run);
 /* Raises unless the cell's message can be used by the running rule. */
 struct message *check_cell(lua_State *L, const struct cell *cell);
+/* Pushes a list of flags that can also be asked by name. */
+void push_flags(lua_State *L, struct pr_flags flags);
 /* The view of the message; raises if it cannot be made. */
 struct view *check_view(lua_State *L, struct message *message);
 extern const luaL_Reg message_actions[];

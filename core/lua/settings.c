@@ -91,7 +91,7 @@ static int options(lua_State *L)
         .place = script_place(L, 1),
     };
 
-    if (script->running->message != NULL)
+    if (script->running->who != NULL)
         return luaL_error(L, "options: not in a rule");
     if (script->has_settings)
         problem_add(L, reader.place, "options stand there twice");

@@ -302,7 +302,7 @@ static int require(lua_State *L)
         return 1;
     if (!is_module_name(name))
         return luaL_error(L, "require: \"%s\" is no name of a module", name);
-    if (script_of(L)->running->message != NULL)
+    if (script_of(L)->running->who != NULL)
         return luaL_error(L,
                           "require: \"%s\" must be loaded at the top of the "
                           "configuration, not in a rule",

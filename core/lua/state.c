@@ -91,12 +91,12 @@ const char *script_stop_text(const struct run *run, char *out, size_t size)
         return out;
     case STOP_TOTAL:
         snprintf(out, size, "took longer than %llu s in all",
-                 (unsigned long long)(limits->total / 1000));
+                 (unsigned long long)(run->total / 1000));
         return out;
     case STOP_MEMORY:
         snprintf(out, size, "needs more than %llu KiB of memory",
-                 (run->message == NULL ? (unsigned long long)LOAD_MEMORY
-                                       : (unsigned long long)limits->memory) /
+                 (run->who == NULL ? (unsigned long long)LOAD_MEMORY
+                                   : (unsigned long long)limits->memory) /
                      1024);
         return out;
     case STOP_NOMEM:
@@ -120,7 +120,7 @@ static bool has_room(const struct script *script, size_t more)
 
     if (run == NULL)
         return true;
-    if (run->message == NULL)
+    if (run->who == NULL)
         return script->memory + more <= LOAD_MEMORY;
     total = (uint64_t)script->memory + more;
     all = share * (script->runs > 0 ? script->runs : 1);
@@ -169,14 +169,16 @@ void script_stop_for_memory(struct run *run)
 
 void script_begin(struct run *run, struct script *script, lua_State *thread)
 {
-    bool is_load = run->message == NULL;
+    bool is_load = run->who == NULL;
     uint64_t ms = is_load ? LOAD_TIME : script->limits.time;
 
     run->script = script;
     run->thread = thread;
     run->stack_base = __builtin_frame_address(0);
     run->time_limit = ms * 1000000u;
-    run->deadline = is_load ? PR_NEVER : pr_in(script->limits.total);
+    if (run->total == 0)
+        run->total = script->limits.total;
+    run->deadline = is_load ? PR_NEVER : pr_in(run->total);
     script->runs++;
     lua_sethook(thread, look_at_clock, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
     script_resume(run);

@@ -81,7 +81,7 @@ static int exec(lua_State *L)
 {
     const char *const *argv;
 
-    if (script_of(L)->running->message != NULL)
+    if (script_of(L)->running->who != NULL)
         return rule_exec(L);
     argv = lua_istable(L, 1) ? read_texts(L, 1, script_of(L)->arena) : NULL;
     lua_settop(L, 1);
