@@ -13,7 +13,7 @@ _postrider() {
 	local word=$2 before=$3 command='' at words=''
 	for ((at = 1; at < COMP_CWORD; at++)); do
 		case ${COMP_WORDS[at]} in
-		fetch | check | why | plugins) command=${COMP_WORDS[at]} ;;
+		fetch | deliver | check | why | plugins) command=${COMP_WORDS[at]} ;;
 		esac
 	done
 	if [[ $before == -c || $before == --config ]]; then
@@ -22,9 +22,10 @@ _postrider() {
 	fi
 	case $command:$word in
 	:-*) words='--config --help --version' ;;
-	:*) words='fetch check why plugins' ;;
+	:*) words='fetch deliver check why plugins' ;;
 	fetch:-*) words='--dry-run --retry --json --verbose --config --help' ;;
-	fetch:*) words=$(_postrider_accounts) ;;
+	deliver:-*) words='--dry-run --json --verbose --config --help' ;;
+	fetch:* | deliver:*) words=$(_postrider_accounts) ;;
 	why:-*) words='--json --verbose --config --help' ;;
 	*:-*) words='--verbose --config --help' ;;
 	plugins:*) words=$(_postrider_classes) ;;

@@ -36,6 +36,7 @@ struct command {
 };
 
 extern const struct command command_fetch;
+extern const struct command command_deliver;
 extern const struct command command_check;
 extern const struct command command_why;
 extern const struct command command_plugins;

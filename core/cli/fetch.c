@@ -1,8 +1,10 @@
 /*
- * `postrider fetch`: one pass over the accounts.
+ * `postrider fetch`: one pass over the accounts; and `postrider deliver`, which
+ * is that for the account that reads standard input.
  */
 #include <stdio.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/report.h"
@@ -14,6 +16,7 @@
 
 struct pass {
     const struct invocation *invocation;
+    unsigned mode; /* of enum engine_mode */
     struct config *config;
     struct engine *engine;
     struct fetch_report report;
@@ -102,7 +105,8 @@ static pr_status run_pass(void *argument)
         return status;
     }
     struct engine_observer observer = report_observer(&pass->report);
-    unsigned mode = (pass->invocation->dry_run ? ENGINE_DRY_RUN : 0) |
+    unsigned mode = pass->mode |
+                    (pass->invocation->dry_run ? ENGINE_DRY_RUN : 0) |
                     (pass->invocation->retry ? ENGINE_RETRY : 0);
     status = engine_new(pass->config, state, mode, &observer, &pass->engine);
     if (status == PR_OK) {
@@ -113,9 +117,9 @@ static pr_status run_pass(void *argument)
     return status;
 }
 
-static int run(const struct invocation *invocation)
+static int run_with(const struct invocation *invocation, unsigned mode)
 {
-    struct pass pass = {.invocation = invocation};
+    struct pass pass = {.invocation = invocation, .mode = mode};
     int failed = load_config(invocation, &pass.config);
     if (failed != 0) {
         return failed;
@@ -127,7 +131,27 @@ static int run(const struct invocation *invocation)
         return complain(status);
     }
     int result = report_exit_status(&pass.report);
-    return result == EX_OK && pass.is_cut_short ? EX_TEMPFAIL : result;
+    bool is_short = pass.is_cut_short ||
+                    ((mode & ENGINE_DELIVER) != 0 &&
+                     pass.report.safe_messages == 0 && !invocation->dry_run);
+    return result == EX_OK && is_short ? EX_TEMPFAIL : result;
+}
+
+static int run(const struct invocation *invocation)
+{
+    return run_with(invocation, 0);
+}
+
+/* Whoever calls it as a delivery agent keeps the message and tries again at 75;
+ * any other failure might make it bounce the message for a mistake of ours. */
+static int run_deliver(const struct invocation *invocation)
+{
+    if (isatty(STDIN_FILENO) == 1) {
+        fputs("postrider: reading a message from the terminal; ^D ends it\n",
+              stderr);
+    }
+    int result = run_with(invocation, ENGINE_DELIVER);
+    return result == EX_OK ? EX_OK : EX_TEMPFAIL;
 }
 
 const struct command command_fetch = {
@@ -140,4 +164,15 @@ const struct command command_fetch = {
             "sysexits.h.\n",
     .options = "jnvr",
     .run = run,
+};
+
+const struct command command_deliver = {
+    .name = "deliver",
+    .arguments = "[ACCOUNT]",
+    .summary = "Deliver one message from standard input",
+    .help = "For an account with source = stdin {}. Exit status: 0 the message "
+            "is safe, 75 it is not and\nis to be tried again, whatever went "
+            "wrong.\n",
+    .options = "jnv",
+    .run = run_deliver,
 };

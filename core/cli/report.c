@@ -183,6 +183,7 @@ static void print_account(const struct account_report *account)
 static void on_message(void *user, const struct message_report *message)
 {
     struct fetch_report *report = user;
+    report->safe_messages += strcmp(message->status, "done") == 0;
     if (report->invocation->json) {
         print_message_json(message);
     } else if (report->invocation->dry_run ||

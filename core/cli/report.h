@@ -12,6 +12,7 @@ struct fetch_report {
     int exit_status;    /* the gravest of the accounts' */
     bool shows_summary; /* a line for each account */
     pr_time start;
+    size_t safe_messages; /* those with which nothing is to be done any more */
 };
 
 void report_init(struct fetch_report *report,

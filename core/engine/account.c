@@ -220,6 +220,9 @@ struct lock_job {
     struct state_lock *lock;
 };
 
+/* How long one that reads standard input waits for another, in ms. */
+#define PATIENCE (60u * 1000)
+
 static pr_status take_lock(void *argument)
 {
     struct lock_job *job = argument;
@@ -253,8 +256,12 @@ void account_run(struct account_run *run)
     run->report.account = run->account->name;
     run->arena = pr_arena_new();
     struct lock_job job = {run, NULL};
+    pr_time end = pr_in(run->engine->delivers ? PATIENCE : 0);
     pr_status status =
         run->arena == NULL ? PR_NOMEM : pr_offload(take_lock, &job);
+    while (status == PR_BUSY && pr_now() < end && pr_sleep(20) == PR_OK) {
+        status = pr_offload(take_lock, &job);
+    }
     if (status == PR_OK) {
         status = run_locked(run);
     }

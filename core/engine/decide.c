@@ -200,16 +200,21 @@ static pr_status edit_copy(struct letter *letter)
 
 /* A rule that asks for a folder of a source that has none is wrong, and says so
  * as any wrong rule does. */
-static pr_status check_folders(const struct letter *letter)
+static pr_status check_source_can(const struct letter *letter)
 {
     const struct plan *plan = &letter->message->plan;
     const struct pr_class *source = letter->session->account->source;
-    if ((source->source->lacks & PR_LACKS_FOLDERS) == 0) {
-        return PR_OK;
-    }
+    unsigned lacks = source->source->lacks;
     for (size_t i = 0; i < plan->count; i++) {
         const struct plan_entry *entry = &plan->entries[i];
-        if (entry->action == PLAN_MOVE || entry->action == PLAN_COPY_TO) {
+        if (entry->action == PLAN_LEAVE && (lacks & PR_LACKS_STAY) != 0) {
+            return pr_fail(PR_SCRIPT,
+                           "%s:%d: rule \"%s\": a message from %s cannot be "
+                           "left where it is; use m:deliver or m:discard",
+                           entry->file, entry->line, entry->rule, source->name);
+        }
+        if ((entry->action == PLAN_MOVE || entry->action == PLAN_COPY_TO) &&
+            (lacks & PR_LACKS_FOLDERS) != 0) {
             return pr_fail(PR_SCRIPT,
                            "%s:%d: rule \"%s\": a %s source has no folders to "
                            "move or copy to; use m:deliver",
@@ -311,7 +316,7 @@ pr_status decide(struct letter *letter)
         status = rules_run(config, letter->message);
     }
     if (status == PR_OK) {
-        status = check_folders(letter);
+        status = check_source_can(letter);
     }
     if (status == PR_CANCELLED) {
         return status;

@@ -97,6 +97,7 @@ pr_status engine_new(struct config *config, struct state *state, unsigned mode,
     *engine = (struct engine){.config = config,
                               .state = state,
                               .dry_run = (mode & ENGINE_DRY_RUN) != 0,
+                              .delivers = (mode & ENGINE_DELIVER) != 0,
                               .retries_now = (mode & ENGINE_RETRY) != 0,
                               .observer = *observer};
     pr_status status = open_sinks(engine);
@@ -178,13 +179,61 @@ static pr_status no_such_account(const struct config *config, const char *name)
                          name);
 }
 
-static pr_status check_names(const struct config *config,
+static bool is_standard_input(const struct account *account)
+{
+    return (account->source->source->lacks & PR_LACKS_STAY) != 0;
+}
+
+static bool is_meant(const struct engine *engine, const struct account *account,
+                     const char *const *names)
+{
+    return is_standard_input(account) == engine->delivers &&
+           is_named(names, account->name);
+}
+
+static pr_status check_name(const struct engine *engine, const char *name)
+{
+    const struct account *account = config_account(engine->config, name);
+    if (account == NULL) {
+        return no_such_account(engine->config, name);
+    }
+    if (is_standard_input(account) && !engine->delivers) {
+        return pr_fail(PR_CONFIG,
+                       "account \"%s\" reads standard input: use postrider "
+                       "deliver",
+                       name);
+    }
+    if (!is_standard_input(account) && engine->delivers) {
+        return pr_fail(PR_CONFIG,
+                       "account \"%s\" does not read standard input: its "
+                       "source would have to be stdin {}",
+                       name);
+    }
+    return PR_OK;
+}
+
+/* There is one standard input, so it goes to one account. */
+static pr_status check_names(const struct engine *engine,
                              const char *const *names)
 {
-    for (; names != NULL && *names != NULL; names++) {
-        if (config_account(config, *names) == NULL) {
-            return no_such_account(config, *names);
+    const struct config *config = engine->config;
+    size_t count = 0;
+    for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
+        pr_status status = check_name(engine, names[i]);
+        if (status != PR_OK) {
+            return status;
         }
+    }
+    for (size_t i = 0; engine->delivers && i < config->account_count; i++) {
+        count += is_meant(engine, &config->accounts[i], names);
+    }
+    if (engine->delivers && count != 1) {
+        return pr_fail(PR_CONFIG,
+                       count == 0 ? "%s has no account that reads standard "
+                                    "input: one with source = stdin {}"
+                                  : "%s has several accounts that read "
+                                    "standard input: name one of them",
+                       config->file);
     }
     return PR_OK;
 }
@@ -204,7 +253,7 @@ static void forget_old_history(const struct engine *engine)
 pr_status engine_fetch(struct engine *engine, const char *const *accounts)
 {
     const struct config *config = engine->config;
-    pr_status status = check_names(config, accounts);
+    pr_status status = check_names(engine, accounts);
     if (status != PR_OK) {
         return status;
     }
@@ -217,7 +266,7 @@ pr_status engine_fetch(struct engine *engine, const char *const *accounts)
     pr_scope_init(&scope);
     for (size_t i = 0; i < config->account_count; i++) {
         const struct account *account = &config->accounts[i];
-        if (!is_named(accounts, account->name)) {
+        if (!is_meant(engine, account, accounts)) {
             continue;
         }
         runs[i] = (struct account_run){

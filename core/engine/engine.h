@@ -56,7 +56,8 @@ struct engine;
 
 enum engine_mode {
     ENGINE_DRY_RUN = 1,
-    ENGINE_RETRY = 2 /* what is put aside is tried now, not at its time */
+    ENGINE_RETRY = 2,  /* what is put aside is tried now, not at its time */
+    ENGINE_DELIVER = 4 /* standard input, and no other source */
 };
 
 /* `config` and `state` are lent for the engine's life. `mode`: of enum
@@ -71,7 +72,8 @@ void engine_free(struct engine *engine); /* NULL is fine */
 
 /* One pass over the accounts named (ended by NULL), or over all. An account's
  * trouble is in its report and stops no other. Waits. PR_CONFIG for a name that
- * no account has (before anything is done). */
+ * no account has (before anything is done). ENGINE_DELIVER: over the one
+ * account that reads standard input; without it such accounts are left out. */
 PR_CHECKED pr_status engine_fetch(struct engine *engine,
                                   const char *const *accounts);
 

@@ -117,9 +117,19 @@ static size_t end_of_rows(const struct identification *all, size_t first)
     return end;
 }
 
+/* What standard input brings is new each time, equal to an earlier one or not.
+ */
+static bool forgets(const struct session *session)
+{
+    return (session->account->source->source->lacks & PR_LACKS_STAY) != 0;
+}
+
 static pr_status suspect(struct identification *all, struct listed *listed,
                          const struct state_row *namesake)
 {
+    if (forgets(all->session)) {
+        return PR_OK;
+    }
     pr_status status = lineup_add(all->lineup, &listed->item, &listed->suspect);
     if (status == PR_OK && namesake != NULL) {
         listed->suspect->size = namesake->size;
@@ -266,16 +276,18 @@ static void note_absent(struct identification *all, struct state_row *row)
 {
     int64_t folder = all->session->record.id;
     bool is_settled = row->stage == STAGE_SETTLED;
-    if (is_settled && row->due > 0 && row->due > all->now - REMEMBERED) {
+    if (is_settled && !forgets(all->session) && row->due > 0 &&
+        row->due > all->now - REMEMBERED) {
         return;
     }
-    if (is_settled && row->due == 0) {
+    if (is_settled && !forgets(all->session) && row->due == 0) {
         row->due = all->now;
         state_known(all->changes, folder, row);
     } else {
         state_forget(all->changes, folder, row->uid);
     }
-    if (row->stage == STAGE_DEFERRED || row->stage == STAGE_INTENT) {
+    bool is_open = row->stage == STAGE_DEFERRED || row->stage == STAGE_INTENT;
+    if (is_open && !forgets(all->session)) {
         pr_log(&all->session->log, PR_LOG_WARNING,
                "message %u was put aside (%s) and is not on the server any "
                "more",

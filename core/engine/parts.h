@@ -45,6 +45,7 @@ struct engine {
     struct config *config;
     struct state *state;
     bool dry_run;
+    bool delivers;    /* standard input */
     bool retries_now; /* what is put aside does not wait for its time */
     bool is_stopping;
     struct engine_observer observer;

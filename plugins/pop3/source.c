@@ -31,4 +31,5 @@ const struct pr_source_ops pop3_source_ops = {
     .settle = pop3_op_settle,
     .close = pop3_op_close,
     .host = host,
+    .lacks = PR_LACKS_FLAGS | PR_LACKS_FOLDERS,
 };

@@ -104,8 +104,9 @@ struct pr_deed {
 
 /* What a source's messages cannot have done to them. */
 enum pr_lack {
-    PR_LACKS_FLAGS = 1,  /* set and clear of a deed */
-    PR_LACKS_FOLDERS = 2 /* copy_to and move_to */
+    PR_LACKS_FLAGS = 1,   /* set and clear of a deed */
+    PR_LACKS_FOLDERS = 2, /* copy_to and move_to */
+    PR_LACKS_STAY = 4     /* it is there in one session only (standard input) */
 };
 
 struct pr_source_ops {
