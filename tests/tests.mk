@@ -16,6 +16,7 @@ include tests/unit/maildir.mk
 include tests/unit/mbox.mk
 include tests/unit/imap.mk
 include tests/unit/pop3.mk
+include tests/unit/smtp.mk
 include tests/wire/wire.mk
 include tests/example/example.mk
 endif

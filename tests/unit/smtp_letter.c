@@ -1,0 +1,355 @@
+/*
+ * The envelope that a message gets: sender, recipients, loops, and its options.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../plugins/smtp/envelope.h"
+#include "../../plugins/smtp/past.h"
+#include "mail/spool.h"
+
+static const char *const to_alice[] = {"alice@example.org", NULL};
+static const char *const headers[] = {"Delivered-To", "Envelope-To", NULL};
+static const char *const domains[] = {"example.org", NULL};
+
+static struct smtp_options set;
+static const struct pr_log test_log = {NULL, "test"};
+static const struct pr_class class = {.name = "smtp"};
+static const struct pr_sink sink = {.class = &class,
+                                    .options = &set,
+                                    .log = &test_log,
+                                    .name = "smtp:mx.example.org:25/alice"};
+static struct pr_delivery delivery;
+static struct pr_spool *spool;
+
+static int set_up(void **state)
+{
+    (void)state;
+    set = (struct smtp_options){.to = to_alice, .hops = 100};
+    return 0;
+}
+
+static pr_status make(const char *message, struct smtp_letter **ret)
+{
+    *ret = NULL;
+    if (spool_new("/tmp", 0, &spool) != PR_OK ||
+        pr_spool_append(spool, message, strlen(message)) != PR_OK ||
+        pr_spool_seal(spool) != PR_OK)
+        fail();
+    delivery = (struct pr_delivery){
+        .spool = spool, .folder = "", .key = "key-1", .sink = sink.name};
+    return smtp_letter_new(&sink, "here.example.org", &delivery, ret);
+}
+
+static void done(struct smtp_letter *letter)
+{
+    smtp_letter_free(letter);
+    spool_free(spool);
+}
+
+static void expect_sender(const char *message, const char *sender)
+{
+    struct smtp_letter *letter;
+
+    assert_int_equal(make(message, &letter), PR_OK);
+    assert_string_equal(letter->from, sender);
+    done(letter);
+}
+
+static void the_sender_comes_from_the_return_path(void **state)
+{
+    (void)state;
+    expect_sender("Return-Path: <bob@example.net>\n\nx", "bob@example.net");
+    expect_sender("Return-Path: <>\n\nx", "");
+    expect_sender("Subject: x\n\nx", "");
+    expect_sender("Return-Path: <bob@example.net>\n BODY=x\n\nx", "");
+    expect_sender("\n\nReturn-Path: <bob@example.net>\n", "");
+    set.from = "me@example.org";
+    expect_sender("Return-Path: <bob@example.net>\n\nx", "me@example.org");
+    set.from = "<>";
+    expect_sender("Return-Path: <bob@example.net>\n\nx", "");
+}
+
+static void expect_recipients(const char *message, const char *const *wanted)
+{
+    struct smtp_letter *letter;
+    size_t count = 0;
+
+    assert_int_equal(make(message, &letter), PR_OK);
+    for (; wanted[count] != NULL; count++) {
+        assert_true(count < letter->count);
+        assert_string_equal(letter->recipients[count].address, wanted[count]);
+    }
+    assert_int_equal(letter->count, count);
+    done(letter);
+}
+
+#define EXPECT_RECIPIENTS(message, ...) \
+    expect_recipients(message, (const char *const[]){__VA_ARGS__, NULL})
+
+static void the_topmost_field_names_the_recipients(void **state)
+{
+    (void)state;
+    set.to_header = headers;
+    set.domains = domains;
+    EXPECT_RECIPIENTS("Delivered-To: a@example.org\n\n", "a@example.org");
+    EXPECT_RECIPIENTS("Envelope-To: b@example.org\n"
+                      "Delivered-To: a@example.org\n\n",
+                      "b@example.org");
+    EXPECT_RECIPIENTS("Envelope-To: a@example.org,\n <b@EXAMPLE.ORG>,\n"
+                      "\ta@example.org, c@example.net\n\n",
+                      "a@example.org", "b@EXAMPLE.ORG");
+    EXPECT_RECIPIENTS("Delivered-To: a@example.net\n"
+                      "Delivered-To: a@example.org\n\n",
+                      "alice@example.org");
+    EXPECT_RECIPIENTS("To: a@example.org\n\n", "alice@example.org");
+}
+
+static void a_message_for_nobody_is_refused(void **state)
+{
+    struct smtp_letter *letter;
+
+    (void)state;
+    set.to = NULL;
+    set.to_header = headers;
+    set.domains = domains;
+    assert_int_equal(make("Delivered-To: a@example.net\n\n", &letter),
+                     PR_REFUSED);
+    done(letter);
+}
+
+static void any_domain_has_to_be_said(void **state)
+{
+    static const char *const any[] = {"*", NULL};
+
+    (void)state;
+    set.to_header = headers;
+    set.domains = any;
+    EXPECT_RECIPIENTS("Delivered-To: a@example.net\n\n", "a@example.net");
+}
+
+static void folders_are_refused(void **state)
+{
+    struct smtp_letter *letter;
+
+    (void)state;
+    assert_int_equal(make("x: y\n\n", &letter), PR_OK);
+    smtp_letter_free(letter);
+    delivery.folder = "lists";
+    assert_int_equal(
+        smtp_letter_new(&sink, "here.example.org", &delivery, &letter),
+        PR_CONFIG);
+    spool_free(spool);
+}
+
+static void a_message_that_comes_back_is_refused(void **state)
+{
+    struct smtp_letter *letter;
+    char message[400];
+
+    (void)state;
+    set.trace = true;
+    assert_int_equal(make("Subject: x\n\nbody\n", &letter), PR_OK);
+    assert_true(strncmp(letter->trace, "Received: by here.example.org (", 31) ==
+                0);
+    assert_non_null(strstr(letter->trace, ") id key-1;\n\t"));
+    snprintf(message, sizeof(message), "%sSubject: x\n\nbody\n", letter->trace);
+    done(letter);
+    assert_int_equal(make(message, &letter), PR_REFUSED);
+    done(letter);
+    set.trace = false;
+    assert_int_equal(make(message, &letter), PR_OK);
+    assert_string_equal(letter->trace, "");
+    done(letter);
+}
+
+static void another_sink_has_another_mark(void **state)
+{
+    char one[SMTP_MARK_SIZE], other[SMTP_MARK_SIZE];
+
+    (void)state;
+    smtp_envelope_mark("a", "b", one);
+    smtp_envelope_mark("ab", "", other);
+    assert_string_not_equal(one, other);
+    smtp_envelope_mark("a", "b", other);
+    assert_string_equal(one, other);
+}
+
+static void too_many_hops_are_refused(void **state)
+{
+    struct smtp_letter *letter;
+
+    (void)state;
+    set.hops = 2;
+    assert_int_equal(make("Received: x\nReceived: y\n\nReceived: z\n", &letter),
+                     PR_OK);
+    done(letter);
+    assert_int_equal(
+        make("Received: x\nReceived: y\nreceived : z\n\n", &letter),
+        PR_REFUSED);
+    done(letter);
+}
+
+static void the_original_recipient_is_passed_on(void **state)
+{
+    struct smtp_letter *letter;
+
+    (void)state;
+    assert_int_equal(
+        make("Original-Recipient: rfc822; a+b=c@example.org\n\n", &letter),
+        PR_OK);
+    assert_string_equal(letter->original, "rfc822;a+2Bb+3Dc@example.org");
+    done(letter);
+    assert_int_equal(make("Original-Recipient: rfc 822;a\n\n", &letter), PR_OK);
+    assert_null(letter->original);
+    done(letter);
+    assert_int_equal(make("Original-Recipient: a\n\n", &letter), PR_OK);
+    assert_null(letter->original);
+    done(letter);
+}
+
+static void a_raw_utf8_header_is_seen(void **state)
+{
+    struct smtp_letter *letter;
+
+    (void)state;
+    assert_int_equal(make("Subject: \xc3\xa4\n\n", &letter), PR_OK);
+    assert_true(letter->has_utf8_header);
+    done(letter);
+    assert_int_equal(make("Subject: \xe4\n\n\xc3\xa4", &letter), PR_OK);
+    assert_false(letter->has_utf8_header);
+    done(letter);
+}
+
+static void who_had_it_is_left_out(void **state)
+{
+    static const char *const two[] = {"a@example.org", "b@example.org", NULL};
+    struct smtp_past past = {NULL, 0};
+    struct smtp_letter *letter;
+
+    (void)state;
+    set.to = two;
+    assert_int_equal(make("x: y\n\n", &letter), PR_OK);
+    letter->recipients[0].fate = SMTP_DONE;
+    letter->recipients[1].fate = SMTP_FAILED;
+    smtp_past_note(&past, letter);
+    done(letter);
+
+    assert_int_equal(make("x: y\n\n", &letter), PR_OK);
+    smtp_past_recall(&past, letter);
+    assert_int_equal(letter->recipients[0].fate, SMTP_DONE);
+    assert_int_equal(letter->recipients[1].fate, SMTP_PENDING);
+    letter->recipients[1].fate = SMTP_DONE;
+    smtp_past_note(&past, letter);
+    assert_int_equal(past.count, 0);
+    done(letter);
+    smtp_past_done(&past);
+}
+
+static void the_worst_failure_is_kept(void **state)
+{
+    struct smtp_letter *letter;
+
+    (void)state;
+    assert_int_equal(make("x: y\n\n", &letter), PR_OK);
+    smtp_letter_fail(letter, pr_fail(PR_LATER, "one"));
+    smtp_letter_fail(letter, pr_fail(PR_NETWORK, "two"));
+    assert_string_equal(letter->fail.text, "one");
+    smtp_letter_fail(letter, pr_fail(PR_REFUSED, "three"));
+    smtp_letter_fail(letter, pr_fail(PR_LATER, "four"));
+    assert_string_equal(letter->fail.text, "three");
+    smtp_letter_fail(letter, pr_fail(PR_DOUBT, "five"));
+    assert_int_equal(letter->fail.status, PR_DOUBT);
+    done(letter);
+}
+
+/* ---- Options ------------------------------------------------------------- */
+
+static pr_status check(void)
+{
+    return smtp_options_check(&set);
+}
+
+static void options_are_checked(void **state)
+{
+    static const char *const bad[] = {"alice smith", NULL};
+    static const char *const never[] = {"never", NULL};
+    static const char *const both[] = {"never", "delay", NULL};
+    static const char *const idle[] = {"IDLE", NULL};
+
+    (void)state;
+    assert_int_equal(check(), PR_CONFIG); /* no host */
+    set.net.host = "mx.example.org";
+    assert_int_equal(check(), PR_OK);
+    set.to = bad;
+    assert_int_equal(check(), PR_CONFIG);
+    set.to = NULL;
+    assert_int_equal(check(), PR_CONFIG);
+    set.to_header = headers;
+    assert_int_equal(check(), PR_CONFIG);
+    set.domains = domains;
+    assert_int_equal(check(), PR_OK);
+    set.from = "a\nb@example.org";
+    assert_int_equal(check(), PR_CONFIG);
+    set.from = "";
+    assert_int_equal(check(), PR_OK);
+    set.helo = "two words";
+    assert_int_equal(check(), PR_CONFIG);
+    set.helo = "here.example.org";
+    set.notify = both;
+    assert_int_equal(check(), PR_CONFIG);
+    set.notify = never;
+    assert_int_equal(check(), PR_OK);
+    set.net.disable = idle;
+    assert_int_equal(check(), PR_CONFIG);
+}
+
+static void sinks_are_named_by_server_and_recipients(void **state)
+{
+    char name[60];
+
+    (void)state;
+    set.net.host = "localhost";
+    set.net.tls = PR_TLS_NONE;
+    smtp_describe(&set, name, sizeof(name));
+    assert_string_equal(name, "smtp:localhost:25/alice@example.org");
+    set.to_header = headers;
+    smtp_describe(&set, name, sizeof(name));
+    assert_string_equal(
+        name, "smtp:localhost:25/Delivered-To,Envelope-To,alice@example.or");
+    set.socket = "/run/lmtp";
+    set.to_header = NULL;
+    lmtp_describe(&set, name, sizeof(name));
+    assert_string_equal(name, "lmtp:/run/lmtp/alice@example.org");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(the_sender_comes_from_the_return_path, set_up),
+        cmocka_unit_test_setup(the_topmost_field_names_the_recipients, set_up),
+        cmocka_unit_test_setup(a_message_for_nobody_is_refused, set_up),
+        cmocka_unit_test_setup(any_domain_has_to_be_said, set_up),
+        cmocka_unit_test_setup(folders_are_refused, set_up),
+        cmocka_unit_test_setup(a_message_that_comes_back_is_refused, set_up),
+        cmocka_unit_test_setup(another_sink_has_another_mark, set_up),
+        cmocka_unit_test_setup(too_many_hops_are_refused, set_up),
+        cmocka_unit_test_setup(the_original_recipient_is_passed_on, set_up),
+        cmocka_unit_test_setup(a_raw_utf8_header_is_seen, set_up),
+        cmocka_unit_test_setup(who_had_it_is_left_out, set_up),
+        cmocka_unit_test_setup(the_worst_failure_is_kept, set_up),
+        cmocka_unit_test_setup(options_are_checked, set_up),
+        cmocka_unit_test_setup(sinks_are_named_by_server_and_recipients,
+                               set_up),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
