@@ -29,7 +29,8 @@ enum script_kind {
     SCRIPT_KIND_TLS,    /* the client must start TLS here */
     SCRIPT_KIND_WAIT,   /* all of the above is read before more is written */
     SCRIPT_KIND_EOF,    /* the server closes */
-    SCRIPT_KIND_STALL   /* the server says nothing more: PR_TIMEOUT */
+    SCRIPT_KIND_STALL,  /* the server says nothing more: PR_TIMEOUT */
+    SCRIPT_KIND_NEXT    /* of transcripts: between two connections' steps */
 };
 
 struct script_step {

@@ -180,7 +180,7 @@ class Line:
                      b"\r.\r\n", b"\n.\r"]
         found = [(at, at + len(end)) for end in ends
                  if (at := self.buffer.find(end)) >= 0]
-        return min(found) if found else None
+        return min(found, key=lambda one: (one[0], -one[1])) if found else None
 
     def read_content(self):
         self.buffer = b"\r\n" + self.buffer
@@ -213,6 +213,8 @@ class Line:
 
     def one_command(self):
         line = self.read_line()
+        if self.server.lenient and not line:
+            return  # the LF of an end that was seen at its CR
         with self.server.lock:
             self.server.commands.append(line)
         verb, _, argument = line.partition(b" ")

@@ -66,6 +66,8 @@ static struct script_step make_step(struct transcript *transcript, char *line,
         step.kind = SCRIPT_KIND_STALL;
     else if (strcmp(line, "T") == 0)
         step.kind = SCRIPT_KIND_TLS;
+    else if (strcmp(line, "N") == 0)
+        step.kind = SCRIPT_KIND_NEXT;
     else if (strcmp(line, "W") == 0)
         step.kind = SCRIPT_KIND_WAIT;
     else if (line[1] == ':') {

@@ -16,6 +16,7 @@
  *     C^ ...
  *     W                          all above is read before more is written
  *     T                          TLS is started here
+ *     N                          what follows is the next connection
  *     S!                         the server closes the line
  *     S~                         the server says nothing more
  */

@@ -17,6 +17,19 @@ tests_wire_wire_pop3_CFLAGS = $(unit_cflags)
 tests_wire_wire_pop3_LDFLAGS = $(tests_wire_wire_LDFLAGS)
 tests_wire_wire_pop3_LDADD = libpop3.la libimap.la $(unit_ldadd)
 
+# Transcripts of the SMTP and LMTP sinks.
+check_PROGRAMS += tests/wire/wire_smtp
+TESTS += tests/wire/wire_smtp
+tests_wire_wire_smtp_SOURCES = %D%/wire.c %D%/transcript.c %D%/transcript.h \
+	%D%/smtp.c tests/lib/scripted.c tests/lib/scripted.h
+tests_wire_wire_smtp_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests \
+	-DWIRE_FILES='"smtp/*.wire"'
+tests_wire_wire_smtp_CFLAGS = $(unit_cflags)
+tests_wire_wire_smtp_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
+	-Wl,--wrap=pr_delivery_begin -Wl,--wrap=pr_delivery_end
+tests_wire_wire_smtp_LDADD = libsmtp.la $(unit_ldadd)
+
+EXTRA_DIST += %D%/smtp
 EXTRA_DIST += %D%/pop3 $(wire_transcripts)
 wire_transcripts = %D%/capability-untagged-in-login.wire \
 	%D%/fetch-bye.wire %D%/fetch-cut-answer.wire %D%/fetch-cut-literal.wire \
