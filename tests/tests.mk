@@ -22,6 +22,9 @@ include tests/example/example.mk
 endif
 include tests/fuzz/fuzz.mk
 
+EXTRA_DIST += %D%/lib/sinks.py %D%/lib/smtpd.py %D%/e2e/test_lmtp.py \
+	%D%/e2e/test_smtp.py
+
 EXTRA_DIST += %D%/run %D%/lib/packages %D%/lib/unpacked %D%/lib/build
 EXTRA_DIST += %D%/lib/server.py %D%/lib/dovecot.py %D%/lib/exim.py \
 	%D%/lib/otherpop.py %D%/lib/postfix.py %D%/lib/recorder.py \

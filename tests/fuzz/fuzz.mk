@@ -32,4 +32,16 @@ tests_fuzz_pop3_multiline_SOURCES = %D%/pop3_multiline.c $(fuzz_driver)
 tests_fuzz_pop3_multiline_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE \
 	-DSEEDS='"tests/fuzz/seeds/pop3_multiline"'
 tests_fuzz_pop3_multiline_LDADD = libpop3.la libcore.la
+
+# Replies of SMTP, and messages on their way out.
+check_PROGRAMS += tests/fuzz/smtp_reply tests/fuzz/smtp_content
+TESTS += tests/fuzz/smtp_reply tests/fuzz/smtp_content
+tests_fuzz_smtp_reply_SOURCES = %D%/smtp_reply.c $(fuzz_driver)
+tests_fuzz_smtp_reply_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSEEDS='"tests/fuzz/seeds/smtp_reply"'
+tests_fuzz_smtp_reply_LDADD = libsmtp.la libcore.la
+tests_fuzz_smtp_content_SOURCES = %D%/smtp_content.c $(fuzz_driver)
+tests_fuzz_smtp_content_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSEEDS='"tests/fuzz/seeds/smtp_content"'
+tests_fuzz_smtp_content_LDADD = libsmtp.la libcore.la
 EXTRA_DIST += %D%/seeds

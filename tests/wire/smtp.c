@@ -15,11 +15,12 @@
  */
 #include "config.h"
 
+#include "../../plugins/smtp/smtp.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../plugins/smtp/smtp.h"
 #include "auth/secret.h"
 #include "base/memory.h"
 #include "mail/spool.h"
@@ -172,9 +173,13 @@ static bool set_list(const char *option)
     const struct {
         const char *name;
         const char **list;
-    } lists[] = {{"disable", replay.disabled}, {"auth", replay.mechanisms},
-                 {"to", replay.to},            {"to_header", replay.headers},
-                 {"domains", replay.domains},  {"notify", replay.notify}};
+    } lists[] = {{"disable", replay.disabled},
+                 {"auth", replay.mechanisms},
+                 {"to", replay.to},
+                 {"to_header", replay.headers},
+                 {"domains", replay.domains},
+                 {"notify", replay.notify}};
+
     const char *value;
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
@@ -205,8 +210,8 @@ static void set_option(const char *option)
     else if (value_of(option, "soft_bounce", &value))
         set->soft_bounce = true;
     else if (value_of(option, "return", &value))
-        set->dsn_return = strcmp(value, "full") == 0 ? SMTP_RETURN_FULL
-                                                     : SMTP_RETURN_HEADERS;
+        set->dsn_return =
+            strcmp(value, "full") == 0 ? SMTP_RETURN_FULL : SMTP_RETURN_HEADERS;
     else if (!set_list(option))
         snprintf(replay.wrong, sizeof(replay.wrong), "unknown option %s",
                  option);
