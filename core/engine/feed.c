@@ -183,9 +183,18 @@ static void start_rules(struct session *session, struct letter *letter)
     }
 }
 
+static bool is_of_the_line(pr_status status)
+{
+    return status == PR_NETWORK || status == PR_EOF || status == PR_TIMEOUT ||
+           status == PR_PROTOCOL;
+}
+
 static void note_trouble(struct session *session, struct entry *entry,
                          pr_status status)
 {
+    if (entry->letter != NULL && is_of_the_line(status)) {
+        session->cut = entry;
+    }
     entry->fate = FATE_DROPPED;
     entry->trouble = status;
     entry->trouble_text =

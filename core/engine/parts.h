@@ -162,6 +162,7 @@ struct session {
     struct pr_semaphore batch_places;
     struct debtor *debts; /* owed now, to be settled; list */
     size_t debt_count;
+    struct entry *cut; /* what was coming in when the line broke; NULL: none */
     uint64_t asked;    /* messages asked for in this run */
     pr_status failure; /* the first that ended the session's work */
     char failure_text[PR_FAILURE_MAX];

@@ -353,6 +353,35 @@ static pr_status defer_unfetched(struct session *session)
     return state_commit(changes);
 }
 
+/* A message in the midst of which the line breaks may be what breaks it, each
+ * time: from the second time on it waits while others are fetched. In seconds.
+ */
+#define CUT_WAIT ((int64_t)10 * 60)
+
+static void defer_cut(struct session *session)
+{
+    struct entry *entry = session->cut;
+    struct state_changes *changes;
+    if (entry == NULL || session->engine->dry_run ||
+        state_begin(session->engine->state, &changes) != PR_OK) {
+        return;
+    }
+    struct state_row row = {.uid = entry->item.uid,
+                            .uidl = entry->item.uidl,
+                            .size = entry->item.size,
+                            .received = entry->item.received,
+                            .tries = entry->tries + 1,
+                            .reason = "the line broke while it came in"};
+    unsigned shift = entry->tries < 8 ? entry->tries : 8;
+    if (entry->tries > 0) {
+        row.due = time(NULL) + (CUT_WAIT << (shift - 1));
+    }
+    state_deferred(changes, session->record.id, &row);
+    if (state_commit(changes) != PR_OK) {
+        pr_log(&session->log, PR_LOG_WARNING, "%s", pr_last_failure()->text);
+    }
+}
+
 static bool has_more_to_ask(const struct session *session)
 {
     return session->ledger.next < session->ledger.count &&
@@ -422,6 +451,7 @@ static pr_status fetch_slice(struct session *session)
     batch_flush(session);
     (void)pr_scope_join(&session->batches);
     if (session->failure != PR_OK) {
+        defer_cut(session);
         return pr_fail(session->failure, "%s", session->failure_text);
     }
     status = defer_unfetched(session);

@@ -266,6 +266,25 @@ static void a_broken_line_is_gone_on_with(void **state)
     assert_int_equal(fake_server.bodies, 300);
 }
 
+static void a_message_that_breaks_the_line_stops_no_other(void **state)
+{
+    (void)state;
+    add_many(30);
+    fake_server.poison = "Subject: m11\r\n";
+    run();
+    assert_int_equal(bench.report.status, PR_NETWORK);
+    assert_int_equal(fake_mailbox.count, 10);
+    run();
+    assert_int_equal(fake_mailbox.count, 10);
+    run();
+    assert_int_equal(bench.report.status, PR_OK);
+    assert_int_equal(fake_mailbox.count, 29);
+    fake_server.poison = NULL;
+    bench.mode = ENGINE_RETRY;
+    run();
+    assert_int_equal(fake_mailbox.count, 30);
+}
+
 static void a_new_validity_delivers_nothing_again(void **state)
 {
     (void)state;
@@ -584,6 +603,7 @@ int main(void)
         TEST(a_retry_goes_only_to_the_sink_that_lacks_it),
         TEST(a_refused_message_holds_up_no_other),
         TEST(a_broken_line_is_gone_on_with),
+        TEST(a_message_that_breaks_the_line_stops_no_other),
         TEST(a_new_validity_delivers_nothing_again),
         TEST(a_new_validity_keeps_what_one_sink_has),
         TEST(a_third_twin_after_a_new_validity_is_new),

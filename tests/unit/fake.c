@@ -185,6 +185,13 @@ static pr_status source_fetch(struct pr_source *source, struct pr_feed *feed)
             feed->ops->end(feed, request.item, status);
             return status;
         }
+        if (message != NULL && fake_server.poison != NULL &&
+            strstr(message->text, fake_server.poison) != NULL) {
+            (void)!send_octets(feed, &request, message->text);
+            status = pr_fail(PR_NETWORK, "the line broke");
+            feed->ops->end(feed, request.item, status);
+            return status;
+        }
         if (message == NULL) {
             status = PR_GONE;
         } else if (request.want == PR_WANT_HEADER &&

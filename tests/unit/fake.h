@@ -23,6 +23,7 @@ struct fake_server {
     struct fake_message messages[FAKE_MOST];
     size_t count;
     uint32_t uidvalidity, uidnext;
+    const char *poison;      /* the line breaks in this message; NULL: none */
     size_t lose_line_after;  /* bodies; 0: never */
     bool has_refused_folder; /* one before INBOX */
     bool settles_slowly;
