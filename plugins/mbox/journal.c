@@ -277,29 +277,39 @@ static pr_status answer(int fd, const struct search *search,
                : pr_fail(PR_GONE, "its write was undone");
 }
 
-pr_status journal_peek(struct mbox_owner *owner, const char *path,
-                       const char *key)
+/* Opens the journal of an mbox that is not locked. Both are to be closed. */
+static pr_status open_unlocked(struct mbox_file *file, struct journal *journal,
+                               struct mbox_owner *owner, const char *path)
 {
     const char *slash = strrchr(path, '/');
-    struct mbox_file file = {.owner = owner,
-                             .path = path,
-                             .name = slash != NULL ? slash + 1 : path,
-                             .directory = -1,
-                             .fd = -1};
-    struct journal journal = {.file = &file, .directory = -1, .fd = -1};
-    struct search search = {.key = key};
-    struct records_end end;
     char above[MBOX_PATH_MAX];
 
-    snprintf(above, sizeof(above), "%.*s", (int)(file.name - path), path);
-    file.directory = open(above[0] != '\0' ? above : ".",
-                          O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file.directory < 0)
+    *file = (struct mbox_file){.owner = owner,
+                               .path = path,
+                               .name = slash != NULL ? slash + 1 : path,
+                               .directory = -1,
+                               .fd = -1};
+    *journal = (struct journal){.file = file, .directory = -1, .fd = -1};
+    snprintf(above, sizeof(above), "%.*s", (int)(file->name - path), path);
+    file->directory = open(above[0] != '\0' ? above : ".",
+                           O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file->directory < 0)
         return errno == ENOENT || errno == ENOTDIR
                    ? pr_fail(PR_GONE, "there is no %s", above)
                    : pr_fail_errno(PR_IO, errno, "cannot open %s", above);
-    journal.directory = file.directory;
-    pr_status status = open_file(&journal, false);
+    journal->directory = file->directory;
+    return open_file(journal, false);
+}
+
+pr_status journal_peek(struct mbox_owner *owner, const char *path,
+                       const char *key)
+{
+    struct mbox_file file;
+    struct journal journal;
+    struct search search = {.key = key};
+    struct records_end end;
+    pr_status status = open_unlocked(&file, &journal, owner, path);
+
     if (status == PR_OK)
         status = records_read(journal.fd, compare, &search, &end);
     if (status == PR_OK)
@@ -307,6 +317,23 @@ pr_status journal_peek(struct mbox_owner *owner, const char *path,
     journal_close(&journal);
     file_close(&file);
     return status;
+}
+
+pr_status journal_pending(struct mbox_owner *owner, const char *path, bool *ret)
+{
+    struct mbox_file file;
+    struct journal journal;
+    struct records_end end;
+    pr_status status = open_unlocked(&file, &journal, owner, path);
+
+    *ret = false;
+    if (status == PR_OK)
+        status = records_read(journal.fd, NULL, NULL, &end);
+    if (status == PR_OK)
+        *ret = end.count > 0 && end.last.state != JOURNAL_DONE;
+    journal_close(&journal);
+    file_close(&file);
+    return status == PR_GONE ? PR_OK : status;
 }
 
 /* ---- Writing a record ---------------------------------------------------- */

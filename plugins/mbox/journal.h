@@ -87,6 +87,10 @@ void journal_close(struct journal *journal);
 PR_CHECKED pr_status journal_peek(struct mbox_owner *owner, const char *path,
                                   const char *key);
 
+/* Is a record not done? Without the lock, as well. */
+PR_CHECKED pr_status journal_pending(struct mbox_owner *owner, const char *path,
+                                     bool *ret);
+
 /* ---- Writing a record ---------------------------------------------------- */
 
 /* Begins a record with room for `count` entries, at the place in the mbox. */

@@ -5,7 +5,10 @@
 
 #include "mbox.h"
 
-static const struct pr_class *const classes[] = {&mbox_class, NULL};
+#include "source.h"
+
+static const struct pr_class *const classes[] = {&mbox_class,
+                                                 &mbox_source_class, NULL};
 
 PR_PLUGIN(mbox) = {
     .abi = PR_ABI,
@@ -13,6 +16,6 @@ PR_PLUGIN(mbox) = {
     .name = "mbox",
     .version = PACKAGE_VERSION,
     .license = "MIT",
-    .summary = "deliver into mboxes",
+    .summary = "deliver into mboxes, and take messages from them",
     .classes = classes,
 };

@@ -96,7 +96,8 @@ pr_status mend_append(struct mbox_file *file, struct journal *journal)
     if (status != PR_OK) {
         struct pr_failure why = *pr_last_failure();
         if (undo(file, journal) != PR_OK)
-            return pr_fail(status, "%s; it is mended later", why.text);
+            return pr_fail(PR_DOUBT, "%s; it is mended at the next run",
+                           why.text);
         return pr_fail(status, "%s", why.text);
     }
     file->size = last->offset + last->size;

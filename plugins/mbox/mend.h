@@ -10,7 +10,8 @@
 #include "journal.h"
 
 /* Puts the payload of a sealed record into the mbox and syncs it. If that
- * fails, the mbox is as it was before. */
+ * fails, the mbox is as it was before; PR_DOUBT: not even that could be
+ * done. */
 PR_CHECKED pr_status mend_append(struct mbox_file *file,
                                  struct journal *journal);
 

@@ -67,8 +67,9 @@ class Mbox(Sink):
     is_mended = True
 
     def lua(self):
-        return (f'local inbox = mbox "{self.place}/inbox"\n'
-                f'local lists = mbox "{self.place}/lists"\n')
+        return "".join(
+            f'local {name} = mbox {{ "{self.place}/{name}", flags = false }}\n'
+            for name in ("inbox", "lists"))
 
     def folders(self):
         return [split_mbox(self.place / name) for name in ("inbox", "lists")]
