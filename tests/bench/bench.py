@@ -1,9 +1,11 @@
 """Measures fetchers on the same generated mailbox, server and machine.
 
-Each contender fetches the mailbox into a fresh Maildir, in turn and from
-another one on each time, as often as --runs says; the table has the medians. Slow ones fetch only the first
---slow-messages of it: their rates are messages of their own count per second.
-Client CPU and peak memory are those of the process and all its children.
+Three contests: from IMAP and from POP3 into a fresh Maildir, and from IMAP into
+a server that speaks LMTP. Contenders fetch in turn and from another one on each
+time, as often as --runs says; the table has the medians. Slow ones fetch only
+the first --slow-messages of the mailbox: their rates are messages of their own
+count per second. Client CPU and peak memory are those of the process and all
+its children. What arrived is counted and compared after each run.
 On ext4 let five minutes pass after anything that deleted thousands of files,
 another run of this included: until then each new file costs several times more.
 """
@@ -29,21 +31,35 @@ import messages  # noqa: E402
 
 SLOW = {"fdm", "fetchmail", "getmail6"}
 PASSWORD = "wonderland"
+NEAR = "postrider, no delay"
+PROTOCOLS = ("imap", "pop3", "lmtp")
+# Only these are quick enough over a link with delay.
+PIPELINED = {"mbsync", "mpop"}
+
+# Recipients of LMTP are made as they are needed.
+ANYBODY = """\
+passdb {
+  driver = static
+  args = nopassword=y
+}
+"""
 
 
 def arguments():
     parser = argparse.ArgumentParser(
         prog="tests/bench/run", description=__doc__)
     add = parser.add_argument
+    add("--protocol", default="all", choices=["all", *PROTOCOLS],
+        help="which contest (all, one after the other)")
     add("--messages", type=int, default=0,
-        help="size of the mailbox (10000; with --latency 1000)")
+        help="size of the mailbox (10000; IMAP with --latency 1000)")
     add("--slow-messages", type=int, default=1000, metavar="N",
         help="how many of them fdm, fetchmail and getmail6 fetch (1000; 0: "
         "all)")
     add("--runs", type=int, default=3, help="runs of each (3)")
     add("--peers", default=None, metavar="NAME,...",
-        help="others to measure: mbsync, fdm, fetchmail, getmail6 (all; with "
-        "--latency mbsync); none for none")
+        help="others to measure: mbsync, mpop, fdm, fetchmail, getmail6 (all; "
+        "with --latency mbsync and mpop); none for none")
     add("--latency", type=float, default=0, metavar="MS",
         help="round trip of the link in milliseconds (0: loopback)")
     add("--seed", type=int, default=1)
@@ -53,16 +69,16 @@ def arguments():
     add("--no-postrider", action="store_true", help=argparse.SUPPRESS)
     add("--build", required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if not options.messages:
-        options.messages = 1000 if options.latency else 10_000
+    if options.latency and options.protocol == "lmtp":
+        parser.error("--latency is about imap and pop3")
+    known = {name for table in contenders.CONTENDERS.values()
+             for name in table}
     if options.peers is None:
-        options.peers = "mbsync" if options.latency else \
-            "mbsync,fdm,fetchmail,getmail6"
-    options.peers = [name for name in options.peers.split(",")
-                     if name not in ("", "none")]
-    for name in options.peers:
-        if name not in contenders.CONTENDERS:
-            parser.error(f"unknown peer {name}")
+        options.peers = PIPELINED if options.latency else known
+    else:
+        options.peers = set(options.peers.split(",")) - {"", "none"}
+    if options.peers - known:
+        parser.error("unknown peer " + ", ".join(options.peers - known))
     return options
 
 
@@ -80,16 +96,15 @@ def key(data):
 class Mailbox:
     """The generated mail: in two users' INBOX, and as plain files."""
 
-    def __init__(self, server, place, options):
+    def __init__(self, server, place, options, count):
         self.files = place / "files"
         self.files.mkdir()
-        slow = options.slow_messages or options.messages
-        self.counts = {"full": options.messages,
-                       "part": min(slow, options.messages)}
+        slow = options.slow_messages or count
+        self.counts = {"full": count, "part": min(slow, count)}
         self.octets, self.keys = collections.Counter(), {}
         keys = []
         for number, one in enumerate(
-                messages.sized(options.messages, options.seed)):
+                messages.sized(count, options.seed)):
             server.fill([one], user="full")
             (self.files / f"{number:06d}").write_bytes(one.delivered)
             self.octets["full"] += len(one.data)
@@ -102,6 +117,7 @@ class Mailbox:
 
 
 def delivered(place):
+    """What lies in the Maildirs there."""
     found = collections.Counter()
     for folder, _, files in os.walk(place):
         if os.path.basename(folder) in ("cur", "new"):
@@ -165,20 +181,60 @@ def copy_programs(options, place):
     return programs
 
 
-class Bench:
-    def __init__(self, options, place, server, port):
-        self.options, self.place = options, place
-        self.server, self.port = server, port
-        self.programs = copy_programs(options, place)
-        self.box = Mailbox(server, place, options)
+class Contest:
+    """One protocol: a server, a mailbox in it, and who fetches from it."""
+
+    def __init__(self, protocol, options, place):
+        self.protocol, self.options = protocol, options
+        self.source = "pop3" if protocol == "pop3" else "imap"
+        self.place = place
+        self.count = options.messages or (
+            1000 if options.latency and protocol == "imap" else 10_000)
+        self.delay = None
+        self.turn = 0
+
+    def __enter__(self):
+        self.place.mkdir()
+        self.server = dovecot.Dovecot(
+            {"full": PASSWORD, "part": PASSWORD}, pop3=True, lmtp=True,
+            extra=ANYBODY).start()
+        self.near = self.port = getattr(self.server, self.source + "s")
+        if self.options.latency:
+            self.delay = subprocess.Popen(
+                [f"{self.options.build}/tests/lib/delay_proxy",
+                 str(self.options.latency / 2), str(self.port)],
+                stdout=subprocess.PIPE, text=True)
+            self.port = int(self.delay.stdout.readline())
+        self.programs = copy_programs(self.options, self.place)
+        self.box = Mailbox(self.server, self.place, self.options, self.count)
         for user in self.box.counts:
-            server.index(user=user)
+            self.server.index(user=user)
+        return self
+
+    def __exit__(self, *_):
+        if self.delay:
+            self.delay.terminate()
+            self.delay.wait()
+        self.server.close()
+        shutil.rmtree(self.place, ignore_errors=True)
+
+    def job(self, result):
+        place = pathlib.Path(tempfile.mkdtemp(prefix="run.", dir=self.place))
+        port = self.near if result.name == NEAR else self.port
+        self.turn += 1
+        return contenders.Job(
+            self.source, port, self.server.ca_file, result.user, PASSWORD,
+            place, self.programs, self.box.files, self.server.user,
+            lmtp=self.server.lmtp if self.protocol == "lmtp" else 0,
+            target=f"target{self.turn}")
 
     def run_once(self, result, setup):
-        place = pathlib.Path(tempfile.mkdtemp(prefix="run.", dir=self.place))
-        job = contenders.Job(place, self.port, self.server.ca_file,
-                             result.user, PASSWORD, self.programs,
-                             self.box.files, self.server.user)
+        job = self.job(result)
+        place = job.place
+        if self.protocol == "lmtp":
+            home = self.server.root / "home" / job.target
+            home.mkdir(mode=0o700)
+            self.server.own(home)
         argv = setup(job)
         os.sync()
         seconds, cpu, memory, status = measure(
@@ -186,15 +242,21 @@ class Bench:
         result.seconds.append(seconds)
         result.cpu.append(cpu)
         result.memory.append(memory)
-        wrong = ""
-        if result.name in contenders.CONTENDERS and \
-                delivered(job.mail) != self.box.keys[result.user]:
-            wrong = f"{sum(delivered(job.mail).values())} messages came"
-        if wrong or status not in (0,):
-            output = (place / "output").read_text(errors="replace")[-400:]
-            result.fault = f"{wrong} status {status}: {output.strip()}"
+        self.judge(result, job, status)
         if not self.keeps_runs:
             shutil.rmtree(place)
+
+    def judge(self, result, job, status):
+        """Notes what went wrong, if it did."""
+        mail = self.server.folder(user=job.target) \
+            if self.protocol == "lmtp" else job.mail
+        wrong = ""
+        if result.name not in contenders.LIMITS[self.protocol] and \
+                delivered(mail) != self.box.keys[result.user]:
+            wrong = f"{sum(delivered(mail).values())} messages came"
+        if wrong or status != 0:
+            output = (job.place / "output").read_text(errors="replace")
+            result.fault = f"{wrong} status {status}: {output[-400:].strip()}"
 
     def has_room_for(self, runs):
         """Can every run's mail stay until the end? ext4 searches long for an
@@ -203,15 +265,24 @@ class Bench:
         needed = runs * self.options.runs * self.box.octets["full"] * 1.3
         return shutil.disk_usage(self.place).free > needed
 
-    def run(self):
-        wanted = {} if self.options.no_postrider else {
-            name: contenders.CONTENDERS[name]
-            for name in ("postrider", "postrider+rules")}
-        for name in self.options.peers:
-            wanted[name] = contenders.CONTENDERS[name]
-        for name, setup in contenders.LIMITS.items():
+    def wanted(self):
+        """Names and set-ups of all that take part."""
+        found = {}
+        for name, setup in contenders.CONTENDERS[self.protocol].items():
+            own = name.startswith("postrider")
+            if not self.options.no_postrider if own \
+                    else name in self.options.peers:
+                found[name] = setup
+        if self.options.latency and self.source == "pop3" and \
+                "postrider" in found:
+            found[NEAR] = found["postrider"]
+        for name, setup in contenders.LIMITS[self.protocol].items():
             if not self.options.latency or name == "raw drain":
-                wanted[name] = setup
+                found[name] = setup
+        return found
+
+    def run(self):
+        wanted = self.wanted()
         results = {name: Result(name, "part" if name in SLOW else "full",
                                 self.box) for name in wanted}
         self.keeps_runs = self.has_room_for(len(wanted))
@@ -231,18 +302,21 @@ class Bench:
         return results
 
 
-def table(results, options, box):
+def table(results, contest):
+    options, box = contest.options, contest.box
+    way = {"imap": "IMAP", "pop3": "POP3", "lmtp": "IMAP to LMTP"}
     link = f"round trip {options.latency:g} ms" if options.latency \
         else "loopback"
-    print(f"{box.counts['full']} messages, {box.octets['full'] / 1e6:.0f} MB,"
-          f" TLS, {link}; medians of {options.runs} runs")
-    print(f"{'':17}{'messages':>9}{'seconds':>9}{'msg/s':>9}{'MB/s':>8}"
+    print(f"{way[contest.protocol]}: {box.counts['full']} messages, "
+          f"{box.octets['full'] / 1e6:.0f} MB, TLS, {link}; "
+          f"medians of {options.runs} runs")
+    print(f"{'':20}{'messages':>9}{'seconds':>9}{'msg/s':>9}{'MB/s':>8}"
           f"{'CPU s':>8}{'RSS MB':>8}  postrider is")
     own = results.get("postrider")
     for one in results.values():
         ratio = f"{own.rate / one.rate:9.2f} x" if own else ""
         seconds = statistics.median(one.seconds)
-        print(f"{one.name:17}{one.count:>9}{seconds:>9.2f}{one.rate:>9.0f}"
+        print(f"{one.name:20}{one.count:>9}{seconds:>9.2f}{one.rate:>9.0f}"
               f"{one.octets / 1e6 / seconds:>8.1f}"
               f"{statistics.median(one.cpu):>8.2f}"
               f"{max(one.memory) / 1024:>8.1f}{ratio}")
@@ -250,68 +324,76 @@ def table(results, options, box):
             print(f"   FAULT: {one.fault}")
 
 
-def goals(results, options):
+# How many times as fast as these it is to be.
+TIMES = {"imap": {"mbsync": 2, "fetchmail": 20},
+         "imap over a link": {"mbsync": 1.5},
+         "pop3": {"mpop": 1.8, "fdm": 8},
+         "pop3 over a link": {NEAR: 0.8},
+         "lmtp": {"fetchmail": 20}}
+
+
+def goals(results, contest):
     """(claim, whether it holds) for each thing to reach that was measured."""
     own = results["postrider"]
-
-    def times(name, factor):
+    which = contest.protocol + (" over a link" if contest.options.latency
+                                else "")
+    for name, factor in TIMES[which].items():
         if name in results:
             yield (f"{factor} times {name}",
                    own.rate >= factor * results[name].rate)
-
-    if options.latency:
-        yield from times("mbsync", 1.5)
-        return
-    yield from times("mbsync", 2)
-    yield from times("fetchmail", 20)
-    limit = max(statistics.median(results[name].seconds)
-                for name in ("raw drain", "disk (syncfs)"))
-    yield ("within 1.3 times of the slower limit",
-           statistics.median(own.seconds) <= 1.3 * limit)
-    yield "no more than 24 MB of memory", max(own.memory) <= 24 * 1024
+    if which == "imap":
+        limit = max(statistics.median(results[name].seconds)
+                    for name in ("raw drain", "disk (syncfs)"))
+        yield ("within 1.3 times of the slower limit",
+               statistics.median(own.seconds) <= 1.3 * limit)
+    if not contest.options.latency:
+        yield "no more than 24 MB of memory", max(own.memory) <= 24 * 1024
 
 
-def judge(results, options):
-    """Prints what holds and the summary line; the exit status."""
+def judge(results, contest):
+    """Prints which goals are reached; (held, failed) of all claims."""
     claims = [(f"{one.name}: every message arrived", not one.fault)
               for one in results.values()]
-    if options.goals and "postrider" in results:
-        claims += list(goals(results, options))
+    if contest.options.goals and "postrider" in results:
+        claims += list(goals(results, contest))
         for claim, holds in claims:
-            print(f"{'ok  ' if holds else 'FAIL'} {claim}")
+            print(f"{'ok  ' if holds else 'FAIL'} {contest.protocol}: {claim}")
     failed = sum(not holds for _, holds in claims)
-    print(f"{len(claims) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    return len(claims) - failed, failed
 
 
 def main():
     options = arguments()
     place = pathlib.Path(tempfile.mkdtemp(prefix="postrider-bench."))
     place.chmod(0o711)
-    delay = None
-    users = {"full": PASSWORD, "part": PASSWORD}
+    passed = failed = 0
+    records = {}
+    names = PROTOCOLS if options.protocol == "all" else [options.protocol]
+    if options.latency:
+        names = [name for name in names if name != "lmtp"]
     try:
-        with dovecot.Dovecot(users) as server:
-            port = server.imaps
-            if options.latency:
-                delay = subprocess.Popen(
-                    [f"{options.build}/tests/lib/delay_proxy",
-                     str(options.latency / 2), str(server.imaps)],
-                    stdout=subprocess.PIPE, text=True)
-                port = int(delay.stdout.readline())
-            bench = Bench(options, place, server, port)
-            results = bench.run()
-            if options.json:
-                print(json.dumps([one.record() for one in results.values()],
-                                 indent=1))
-                return any(one.fault for one in results.values())
-            table(results, options, bench.box)
-            return judge(results, options)
+        for name in names:
+            with Contest(name, options, place / name) as contest:
+                results = contest.run()
+                held, broken = judge_or_record(results, contest, records)
+            passed, failed = passed + held, failed + broken
     finally:
-        if delay:
-            delay.terminate()
-            delay.wait()
         shutil.rmtree(place, ignore_errors=True)
+    if options.json:
+        print(json.dumps(records, indent=1))
+    else:
+        print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def judge_or_record(results, contest, records):
+    if contest.options.json:
+        records[contest.protocol] = [one.record() for one in results.values()]
+        return 0, sum(bool(one.fault) for one in results.values())
+    table(results, contest)
+    held = judge(results, contest)
+    print(flush=True)
+    return held
 
 
 if __name__ == "__main__":

@@ -164,7 +164,9 @@ class Case:
         the first and the last of each name."""
         if self.name in WHOLE:
             return range(1, len(names) + 1)
-        wanted = set(range(1, len(names) + 1, self.options.every))
+        # Where one step is for many messages, there are few steps.
+        every = min(self.options.every, max(1, len(names) // 30))
+        wanted = set(range(1, len(names) + 1, every))
         wanted |= {names.index(name) + 1 for name in names}
         wanted |= {len(names) - names[::-1].index(name) for name in names}
         return sorted(wanted)
