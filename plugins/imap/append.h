@@ -24,6 +24,7 @@ struct append_options {
     bool id;
     bool create;
     bool flags;
+    uint64_t grace; /* ms */
 };
 
 /* Octets of a message, as on the wire, that its print is made of. */
@@ -54,6 +55,7 @@ struct append_folder {
 
 enum parcel_stand {
     PARCEL_WAITS,
+    PARCEL_UNDER_WAY, /* in a command; none of its octets was sent */
     PARCEL_IN_DOUBT, /* sent, at least in part, and not answered for */
     PARCEL_DONE      /* its delivery has its result */
 };

@@ -12,8 +12,6 @@
 
 #include "append.h"
 
-/* So long after a connection's end the server is done with it. */
-#define AFTERMATH_MS 3000u
 #define FOUND_CAP (16u * 1024 * 1024)
 
 void append_forget_listing(struct append *append)
@@ -169,11 +167,10 @@ static bool is_found(const struct listing *listing,
     return alike >= receipt->rank;
 }
 
-static pr_status wait_for_aftermath(const struct append *append)
+/* From then on the server is done with older connections. */
+static pr_time quiet_from(const struct append *append)
 {
-    pr_time until = append->alone_since + AFTERMATH_MS, now = pr_now();
-
-    return until > now ? pr_sleep(until - now) : PR_OK;
+    return append->alone_since + append->options->grace;
 }
 
 pr_status append_look(struct append *append, const struct append_folder *folder,
@@ -186,8 +183,10 @@ pr_status append_look(struct append *append, const struct append_folder *folder,
         status = list(append, folder, receipt);
     if (status != PR_OK || is_found(listing, receipt))
         return status;
-    if (listing->made < append->alone_since + AFTERMATH_MS) {
-        status = wait_for_aftermath(append);
+    if (listing->made < quiet_from(append)) {
+        pr_time now = pr_now();
+        if (now < quiet_from(append))
+            status = pr_sleep(quiet_from(append) - now);
         if (status == PR_OK)
             status = append_connect(append);
         if (status == PR_OK)

@@ -280,6 +280,13 @@ static struct order *order_at(struct window *window, size_t index)
     return &window->orders[(window->first + index) % WINDOW];
 }
 
+static void take_up(struct window *window, struct order *order)
+{
+    for (size_t i = 0; i < order->count; i++)
+        order->parcels[i]->stand = PARCEL_UNDER_WAY;
+    window->count++;
+}
+
 /* Sends while there is room and something to send. */
 static pr_status fill_window(struct run *run, struct window *window)
 {
@@ -296,7 +303,7 @@ static pr_status fill_window(struct run *run, struct window *window)
         if (status != PR_OK || !sends)
             continue;
         pr_crash_point("append before sending");
-        window->count++;
+        take_up(window, order);
         status = put_order(run->append->imap, order);
     }
     if (status == PR_OK)
@@ -323,6 +330,13 @@ static pr_status send_and_judge(struct run *run, struct window *window)
     }
 }
 
+static void put_back(struct order *order)
+{
+    for (size_t i = 0; i < order->count; i++)
+        if (order->parcels[i]->stand == PARCEL_UNDER_WAY)
+            order->parcels[i]->stand = PARCEL_WAITS;
+}
+
 /* The line is lost. What was answered before counts. */
 static void close_window(struct run *run, struct window *window)
 {
@@ -330,10 +344,12 @@ static void close_window(struct run *run, struct window *window)
 
     for (size_t i = 0; i < window->count; i++) {
         struct order *order = order_at(window, i);
-        if (order->command.is_done)
+        if (order->command.is_done) {
             (void)!judge(run, order);
-        else if (run->singly)
-            order->parcels[0]->lost_the_line = true;
+        } else {
+            order->parcels[0]->lost_the_line |= run->singly;
+            put_back(order);
+        }
     }
     (void)pr_fail(failure.status, "%s", failure.text);
 }

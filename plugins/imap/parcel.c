@@ -63,7 +63,7 @@ static void measure_piece(struct measure *measure, struct pr_bytes piece)
 
 static pr_status measure_file(struct measure *measure)
 {
-    char *piece = malloc(PIECE);
+    char *piece = calloc(1, PIECE);
     pr_status status = PR_OK;
     uint64_t at = 0;
     size_t got = 1;
@@ -100,7 +100,7 @@ static pr_status measure_job(void *argument)
 pr_status trace_print(struct trace *trace, struct pr_bytes octets)
 {
     unsigned char digest[PR_DIGEST_SIZE];
-    char *copy = malloc(octets.size + 1);
+    char *copy = calloc(1, octets.size + 1);
 
     if (copy == NULL)
         return pr_fail(PR_NOMEM, "out of memory");

@@ -26,6 +26,12 @@ const struct pr_option append_option_table[] = {
      .offset = offsetof(struct append_options, flags),
      .fallback = "true",
      .help = "keep the flags that the message had on its server"},
+    {.name = "grace",
+     .kind = PR_OPTION_DURATION,
+     .offset = offsetof(struct append_options, grace),
+     .fallback = "3s",
+     .help = "how long the server may still be at work on what a lost "
+             "connection sent it"},
     {.name = "id",
      .kind = PR_OPTION_BOOLEAN,
      .offset = offsetof(struct append_options, id),

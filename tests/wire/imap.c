@@ -33,7 +33,7 @@ static bool set_option(struct pr_net_options *net, const char *option)
 }
 
 const struct wire_protocol wire_protocol = {
-    .ops = &imap_source_ops,
+    .source = &imap_source_ops,
     .new_options = new_options,
     .set_option = set_option,
 };

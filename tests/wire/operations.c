@@ -1,5 +1,5 @@
 /*
- * Running a transcript's operations and comparing what they report.
+ * The operations of a source, for transcripts.
  *
  *     > open                          = open ok
  *     > folders INBOX Lists/%         = folder INBOX ... = folders ok
@@ -26,15 +26,13 @@
 
 #include "../../plugins/imap/flags.h"
 #include "../../plugins/imap/uidset.h"
-#include "auth/secret.h"
-#include "base/memory.h"
 #include "base/text.h"
 #include "mail/spool.h"
 #include "protocol.h"
-#include "transcript.h"
+#include "replay.h"
 
 #define ITEMS 64
-#define WORDS 64
+#define WORDS REPLAY_WORDS
 
 struct request {
     struct pr_item item;
@@ -51,193 +49,32 @@ struct feed {
     uint64_t limit;
 };
 
-struct replay {
-    const struct transcript *transcript;
-    size_t doing;
-    struct pr_net_options *net; /* the options, which begin with them */
-    struct pr_secret password;
-    const char *disabled[9], *mechanisms[9], *tunnel[2];
-    struct pr_source source;
-    struct pr_item listed[ITEMS];
-    size_t listed_count;
-    char wrong[1200];
-    char broken_promise[200];
-};
-
-/* The test's own memory, which no sweep makes fail. */
-static char scratch[1 << 18];
-static size_t scratch_used;
-
-static void *scratch_zeroed(size_t size)
-{
-    char *at = scratch + scratch_used;
-
-    scratch_used += (size + 15) & ~(size_t)15;
-    if (scratch_used > sizeof(scratch))
-        abort();
-    return memset(at, 0, size);
-}
-
-static char *scratch_text(const char *text)
-{
-    return strcpy(scratch_zeroed(strlen(text) + 1), text);
-}
-
-static const struct pr_log test_log = {NULL, "wire"};
-
-/* ---- Reporting ---------------------------------------------------------- */
-
-static void report(struct replay *replay, const char *format, ...)
-    PR_PRINTF(2, 3);
-
-static void report(struct replay *replay, const char *format, ...)
-{
-    char line[500];
-    va_list arguments;
-
-    if (replay->wrong[0] != '\0')
-        return;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof(line), format, arguments);
-    va_end(arguments);
-    const char *expected = replay->doing < replay->transcript->doing_count
-                               ? replay->transcript->doings[replay->doing]
-                               : "(nothing)";
-    if (expected[0] != '=' || strcmp(expected + 2, line) != 0)
-        snprintf(replay->wrong, sizeof(replay->wrong),
-                 "reported \"%s\", expected \"%s\" (last failure: %s)", line,
-                 expected, pr_last_failure()->text);
-    replay->doing++;
-}
-
-static void report_status(struct replay *replay, const char *what,
-                          pr_status status)
-{
-    report(replay, "%s %s", what, pr_status_name(status));
-    const char *words = replay->doing < replay->transcript->doing_count
-                            ? replay->transcript->doings[replay->doing]
-                            : "";
-    if (words[0] != '~' || replay->wrong[0] != '\0')
-        return;
-    replay->doing++;
-    if (strstr(pr_last_failure()->text, words + 2) == NULL)
-        snprintf(replay->wrong, sizeof(replay->wrong),
-                 "the words are \"%s\", expected \"%s\"",
-                 pr_last_failure()->text, words + 2);
-}
-
-/* ---- Words of an operation ---------------------------------------------- */
-
-static size_t split(const char *line, const char *words[WORDS + 1])
-{
-    char *copy = scratch_text(line);
-    size_t count = 0;
-
-    for (char *word = strtok(copy, " "); word != NULL && count < WORDS;
-         word = strtok(NULL, " ")) {
-        for (char *c = word; *c != '\0'; c++)
-            if (*c == '_')
-                *c = ' ';
-        words[count++] = word;
-    }
-    words[count] = NULL;
-    return count;
-}
-
-static bool value_of(const char *word, const char *name, const char **ret)
-{
-    size_t size = strlen(name);
-
-    if (strncmp(word, name, size) != 0 || word[size] != '=')
-        return false;
-    *ret = word + size + 1;
-    return true;
-}
-
-/* ---- Options ------------------------------------------------------------ */
-
-static void set_list(const char *value, const char **list)
-{
-    for (size_t i = 0; i < 8; i++)
-        if (list[i] == NULL) {
-            list[i] = value;
-            return;
-        }
-}
-
-static void set_option(struct replay *replay, const char *option)
-{
-    struct pr_net_options *net = replay->net;
-    const char *value;
-
-    if (wire_protocol.set_option(net, option))
-        return;
-    if (value_of(option, "tls", &value))
-        net->tls = strcmp(value, "implicit") == 0   ? PR_TLS_IMPLICIT
-                   : strcmp(value, "starttls") == 0 ? PR_TLS_STARTTLS
-                                                    : PR_TLS_NONE;
-    else if (value_of(option, "insecure", &value))
-        net->insecure = strcmp(value, "true") == 0;
-    else if (value_of(option, "user", &value))
-        net->user = value;
-    else if (value_of(option, "password", &value))
-        replay->password.text = value;
-    else if (value_of(option, "read_only", &value))
-        replay->source.read_only = true;
-    else if (value_of(option, "disable", &value))
-        set_list(value, replay->disabled);
-    else if (value_of(option, "auth", &value))
-        set_list(value, replay->mechanisms);
-    else if (value_of(option, "tunnel", &value))
-        replay->tunnel[0] = value;
-    else
-        snprintf(replay->wrong, sizeof(replay->wrong), "unknown option %s",
-                 option);
-}
-
-static void set_options(struct replay *replay)
-{
-    struct pr_net_options *net = wire_protocol.new_options();
-
-    replay->net = net;
-    replay->password =
-        (struct pr_secret){.kind = SECRET_TEXT, .text = "secret"};
-    net->host = "mail.example.org";
-    net->user = "alice";
-    net->tls = PR_TLS_NONE;
-    net->insecure = true;
-    net->timeout = 1000;
-    for (size_t i = 0; i < replay->transcript->option_count; i++)
-        set_option(replay, replay->transcript->options[i]);
-    net->password = &replay->password;
-    net->disable = replay->disabled;
-    net->auth = replay->mechanisms;
-    net->tunnel = replay->tunnel;
-    replay->source.options = net;
-    replay->source.log = &test_log;
-    replay->source.account = "test";
-}
+/* The source's side of the replay. */
+static struct pr_source source;
+static struct pr_item listed[ITEMS];
+static size_t listed_count;
 
 /* ---- Folders and lists -------------------------------------------------- */
 
 static pr_status folder_found(void *user, const char *name)
 {
-    report(user, "folder %s", name);
+    replay_report(user, "folder %s", name);
     return PR_OK;
 }
 
 static void run_select(struct replay *replay, const char *name)
 {
     struct pr_mailbox box;
-    pr_status status = wire_protocol.ops->select(&replay->source, name, &box);
+    pr_status status = wire_protocol.source->select(&source, name, &box);
 
     if (status != PR_OK)
-        report_status(replay, "select", status);
+        replay_status(replay, "select", status);
     else
-        report(replay,
-               "select ok validity=%u next=%u modseq=%" PRIu64 " exists=%u %s",
-               box.uidvalidity, box.uidnext, box.modseq, box.exists,
-               box.read_only ? "ro" : "rw");
+        replay_report(replay,
+                      "select ok validity=%u next=%u modseq=%" PRIu64
+                      " exists=%u %s",
+                      box.uidvalidity, box.uidnext, box.modseq, box.exists,
+                      box.read_only ? "ro" : "rw");
 }
 
 static const char *flags_text(const struct pr_flags *flags)
@@ -256,15 +93,16 @@ static pr_status item_listed(void *user, const struct pr_item *item)
     struct replay *replay = user;
 
     if (item->number > 0)
-        report(replay, "item #%u size=%" PRIu64 " uidl=%s flags=%s",
-               item->number, item->size,
-               item->uidl != NULL ? item->uidl : "(none)",
-               flags_text(&item->flags));
+        replay_report(replay, "item #%u size=%" PRIu64 " uidl=%s flags=%s",
+                      item->number, item->size,
+                      item->uidl != NULL ? item->uidl : "(none)",
+                      flags_text(&item->flags));
     else
-        report(replay, "item %u size=%" PRIu64 " received=%" PRId64 " flags=%s",
-               item->uid, item->size, item->received, flags_text(&item->flags));
-    if (replay->listed_count < ITEMS) {
-        struct pr_item *copy = &replay->listed[replay->listed_count++];
+        replay_report(
+            replay, "item %u size=%" PRIu64 " received=%" PRId64 " flags=%s",
+            item->uid, item->size, item->received, flags_text(&item->flags));
+    if (listed_count < ITEMS) {
+        struct pr_item *copy = &listed[listed_count++];
         *copy = *item;
         if (copy->uid == 0)
             copy->uid = item->number;
@@ -282,10 +120,10 @@ static void run_list(struct replay *replay, const char *const *words)
         if (!imap_uidset_take(&text, &ranges[count].first, &ranges[count].last))
             abort();
     }
-    replay->listed_count = 0;
-    report_status(replay, "list",
-                  wire_protocol.ops->list(&replay->source, ranges, count,
-                                          item_listed, replay));
+    listed_count = 0;
+    replay_status(replay, "list",
+                  wire_protocol.source->list(&source, ranges, count,
+                                             item_listed, replay));
 }
 
 /* ---- Fetches ------------------------------------------------------------ */
@@ -342,8 +180,7 @@ static const struct pr_feed_ops feed_ops = {.size = sizeof(feed_ops),
                                             .begin = feed_begin,
                                             .end = feed_end};
 
-static void add_request(struct replay *replay, struct feed *feed,
-                        const char *word)
+static void add_request(struct feed *feed, const char *word)
 {
     struct request *request = &feed->requests[feed->count];
     char *rest = NULL;
@@ -353,9 +190,9 @@ static void add_request(struct replay *replay, struct feed *feed,
         return;
     }
     if (strcmp(word, "listed") == 0) {
-        for (size_t i = 0; i < replay->listed_count; i++)
-            feed->requests[feed->count++] = (struct request){
-                .item = replay->listed[i], .want = PR_WANT_ALL};
+        for (size_t i = 0; i < listed_count; i++)
+            feed->requests[feed->count++] =
+                (struct request){.item = listed[i], .want = PR_WANT_ALL};
         return;
     }
     request->item.uid = (uint32_t)strtoul(word, &rest, 10);
@@ -378,17 +215,17 @@ static void report_request(struct replay *replay, struct request *request)
         return;
     }
     if (request->taken == 0) {
-        report(replay, "got %u nothing", request->item.uid);
+        replay_report(replay, "got %u nothing", request->item.uid);
     } else if (request->result == PR_OK) {
         if (pr_spool_seal(request->spool) != PR_OK ||
             pr_spool_read(request->spool, 0, octets, sizeof(octets), &size) !=
                 PR_OK)
             snprintf(replay->wrong, sizeof(replay->wrong), "a spool failed");
         text_printable((struct pr_bytes){octets, size}, text, sizeof(text));
-        report(replay, "got %u ok \"%s\"", request->item.uid, text);
+        replay_report(replay, "got %u ok \"%s\"", request->item.uid, text);
     } else {
-        report(replay, "got %u %s", request->item.uid,
-               pr_status_name(request->result));
+        replay_report(replay, "got %u %s", request->item.uid,
+                      pr_status_name(request->result));
     }
 }
 
@@ -399,8 +236,8 @@ static void run_fetch(struct replay *replay, const char *const *words)
     feed->base.ops = &feed_ops;
     feed->limit = UINT64_MAX;
     for (; *words != NULL; words++)
-        add_request(replay, feed, *words);
-    pr_status status = wire_protocol.ops->fetch(&replay->source, &feed->base);
+        add_request(feed, *words);
+    pr_status status = wire_protocol.source->fetch(&source, &feed->base);
     struct pr_failure failure = *pr_last_failure();
     for (size_t i = 0; i < feed->count; i++) {
         report_request(replay, &feed->requests[i]);
@@ -408,7 +245,7 @@ static void run_fetch(struct replay *replay, const char *const *words)
     }
     if (failure.status != PR_OK)
         (void)pr_fail(failure.status, "%s", failure.text);
-    report_status(replay, "fetch", status);
+    replay_status(replay, "fetch", status);
 }
 
 /* ---- Settling ----------------------------------------------------------- */
@@ -441,13 +278,13 @@ static void run_settle(struct replay *replay, const char *const *words)
             count++;
         else if (strcmp(*words, "remove") == 0)
             deed->remove = true;
-        else if (value_of(*words, "set", &value))
+        else if (replay_value(*words, "set", &value))
             deed->set = flags_of(value);
-        else if (value_of(*words, "clear", &value))
+        else if (replay_value(*words, "clear", &value))
             deed->clear = flags_of(value);
-        else if (value_of(*words, "copy", &value))
+        else if (replay_value(*words, "copy", &value))
             deed->copy_to = value;
-        else if (value_of(*words, "move", &value))
+        else if (replay_value(*words, "move", &value))
             deed->move_to = value;
         else {
             items[count].uid = (uint32_t)strtoul(*words, NULL, 10);
@@ -456,115 +293,64 @@ static void run_settle(struct replay *replay, const char *const *words)
         }
     }
     count++;
-    pr_status status = wire_protocol.ops->settle(&replay->source, deeds, count);
+    pr_status status = wire_protocol.source->settle(&source, deeds, count);
     for (size_t i = 0; i < count; i++)
-        report(replay, "deed %u %s", deeds[i].item->uid,
-               pr_status_name(deeds[i].result));
-    report_status(replay, "settle", status);
+        replay_report(replay, "deed %u %s", deeds[i].item->uid,
+                      pr_status_name(deeds[i].result));
+    replay_status(replay, "settle", status);
 }
 
 /* ---- All of it ---------------------------------------------------------- */
 
-static void run_operation(struct replay *replay, const char *line)
+static void run_close(struct replay *replay)
 {
-    const char *words[WORDS + 1];
-    struct pr_source *source = &replay->source;
+    wire_protocol.source->close(&source);
+    replay_report(replay, "closed");
+}
 
-    if (split(line, words) == 0)
-        return;
+bool side_option(const char *option)
+{
+    if (strcmp(option, "read_only=true") != 0)
+        return false;
+    source.read_only = true;
+    return true;
+}
+
+void side_begin(struct replay *replay)
+{
+    static const struct pr_log log = {NULL, "wire"};
+
+    source = (struct pr_source){
+        .options = replay->net, .log = &log, .account = "test"};
+    listed_count = 0;
+}
+
+bool side_run(struct replay *replay, const char *const *words)
+{
     const char *name = words[0];
-    if (strcmp(name, "open") == 0) {
-        report_status(replay, name, wire_protocol.ops->open(source));
-    } else if (strcmp(name, "folders") == 0) {
-        report_status(replay, name,
-                      wire_protocol.ops->folders(source, words + 1,
-                                                 folder_found, replay));
-    } else if (strcmp(name, "select") == 0) {
+
+    if (strcmp(name, "open") == 0)
+        replay_status(replay, name, wire_protocol.source->open(&source));
+    else if (strcmp(name, "folders") == 0)
+        replay_status(replay, name,
+                      wire_protocol.source->folders(&source, words + 1,
+                                                    folder_found, replay));
+    else if (strcmp(name, "select") == 0)
         run_select(replay, words[1]);
-    } else if (strcmp(name, "list") == 0) {
+    else if (strcmp(name, "list") == 0)
         run_list(replay, words + 1);
-    } else if (strcmp(name, "fetch") == 0) {
+    else if (strcmp(name, "fetch") == 0)
         run_fetch(replay, words + 1);
-    } else if (strcmp(name, "settle") == 0) {
+    else if (strcmp(name, "settle") == 0)
         run_settle(replay, words + 1);
-    } else if (strcmp(name, "close") == 0) {
-        wire_protocol.ops->close(source);
-        report(replay, "closed");
-    } else {
-        snprintf(replay->wrong, sizeof(replay->wrong), "no operation %s", name);
-    }
+    else if (strcmp(name, "close") == 0)
+        run_close(replay);
+    else
+        return false;
+    return true;
 }
 
-static void run_doings(struct replay *replay)
+void side_end(void)
 {
-    const struct transcript *transcript = replay->transcript;
-
-    while (replay->doing < transcript->doing_count &&
-           replay->wrong[0] == '\0') {
-        const char *line = transcript->doings[replay->doing++];
-        if (line[0] == '>')
-            run_operation(replay, line + 2);
-        else
-            snprintf(replay->wrong, sizeof(replay->wrong),
-                     "never reported: \"%s\"", line);
-    }
-    wire_protocol.ops->close(&replay->source);
-}
-
-const char *transcript_run(const struct transcript *transcript,
-                           enum script_cut cut, uint32_t seed)
-{
-    static struct replay replay;
-    struct script script = {.steps = transcript->steps,
-                            .count = transcript->step_count,
-                            .cut = cut,
-                            .seed = seed};
-
-    replay = (struct replay){.transcript = transcript};
-    scratch_used = 0;
-    set_options(&replay);
-    scripted_install(&script, 1);
-    run_doings(&replay);
-    scripted_install(NULL, 0);
-    if (replay.broken_promise[0] != '\0')
-        return replay.broken_promise;
-    const char *verdict = script_verdict(&script);
-    size_t used = strlen(replay.wrong);
-    if (verdict[0] != '\0')
-        snprintf(replay.wrong + used, sizeof(replay.wrong) - used, "%s%s",
-                 used > 0 ? "; " : "", verdict);
-    return replay.wrong[0] == '\0' ? NULL : replay.wrong;
-}
-
-/* The plugin's own allocations take part in the sweep too (ld --wrap).
- * NOLINTBEGIN(readability-identifier-naming,bugprone-reserved-identifier) */
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    static _Thread_local bool is_inside;
-
-    if (is_inside)
-        return __real_calloc(count, size);
-    is_inside = true;
-    void *memory = memory_zeroed(count, size);
-    is_inside = false;
-    return memory;
-}
-
-/* NOLINTEND(readability-identifier-naming,bugprone-reserved-identifier) */
-
-const char *transcript_sweep(const struct transcript *transcript)
-{
-    for (unsigned long n = 1;; n++) {
-        memory_fail_at(n);
-        const char *wrong = transcript_run(transcript, SCRIPT_WHOLE, 0);
-        bool is_over = memory_fail_pending();
-        memory_fail_at(0);
-        if (wrong != NULL && strncmp(wrong, "UID ", 4) == 0)
-            return wrong;
-        if (is_over)
-            return wrong;
-    }
+    wire_protocol.source->close(&source);
 }

@@ -31,7 +31,7 @@ static bool set_option(struct pr_net_options *net, const char *option)
 }
 
 const struct wire_protocol wire_protocol = {
-    .ops = &pop3_source_ops,
+    .source = &pop3_source_ops,
     .new_options = new_options,
     .set_option = set_option,
 };

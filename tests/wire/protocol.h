@@ -7,7 +7,8 @@
 #include <postrider/plugin.h>
 
 struct wire_protocol {
-    const struct pr_source_ops *ops;
+    const struct pr_source_ops *source; /* or... */
+    const struct pr_sink_ops *sink;
     /* The plugin's options, which begin with struct pr_net_options, anew. */
     struct pr_net_options *(*new_options)(void);
     /* Sets one of the plugin's own, "name=value"; false if it is none. */

@@ -50,6 +50,33 @@ static size_t unescape(char *text)
     return (size_t)(to - text);
 }
 
+/* So many times the same octet: "70000 x". */
+static struct pr_bytes repeat(struct transcript *transcript, char *text)
+{
+    char *octet = NULL;
+    size_t size = strtoul(text, &octet, 10);
+    char *data = pr_arena_alloc(transcript->arena, size + 1);
+
+    memset(data, octet[1], size);
+    return (struct pr_bytes){data, size};
+}
+
+static void add_message(struct transcript *transcript, char *line)
+{
+    struct transcript_message *message =
+        &transcript->messages[transcript->message_count++];
+    char *text = strchr(line, ' ');
+
+    *text++ = '\0';
+    message->name = line;
+    if (text[0] >= '0' && text[0] <= '9') {
+        message->octets = repeat(transcript, text);
+    } else {
+        message->octets.size = unescape(text);
+        message->octets.data = text;
+    }
+}
+
 static struct script_step make_step(struct transcript *transcript, char *line,
                                     bool *ret_is_step)
 {
@@ -77,11 +104,9 @@ static struct script_step make_step(struct transcript *transcript, char *line,
         step.size = unescape(rest);
         step.data = rest;
     } else if (line[1] == '#') {
-        char *octet = NULL;
-        step.size = strtoul(rest, &octet, 10);
-        char *data = pr_arena_alloc(transcript->arena, step.size + 1);
-        memset(data, octet[1], step.size);
-        step.data = data;
+        struct pr_bytes octets = repeat(transcript, rest);
+        step.data = octets.data;
+        step.size = octets.size;
     } else {
         *ret_is_step = false;
     }
@@ -93,7 +118,7 @@ static void add_line(struct transcript *transcript, const char *path,
 {
     if (transcript->doing_count == TRANSCRIPT_LINES ||
         transcript->step_count == TRANSCRIPT_LINES ||
-        transcript->option_count == 32)
+        transcript->option_count == 32 || transcript->message_count == 16)
         die(path, line, "too many lines");
     if (line[0] == '\0' || line[0] == '#')
         return;
@@ -101,10 +126,13 @@ static void add_line(struct transcript *transcript, const char *path,
         bool is_step;
         transcript->steps[transcript->step_count++] =
             make_step(transcript, line, &is_step);
+        transcript->connections[transcript->connection_count - 1].count++;
         if (!is_step)
             die(path, line, "not a step");
     } else if (strncmp(line, "option ", 7) == 0) {
         transcript->options[transcript->option_count++] = line + 7;
+    } else if (strncmp(line, "message ", 8) == 0 && strchr(line + 8, ' ')) {
+        add_message(transcript, line + 8);
     } else if (strcmp(line, "only whole") == 0) {
         transcript->only_whole = true;
     } else if (strchr(">=~", line[0]) != NULL && line[1] == ' ') {
@@ -114,10 +142,16 @@ static void add_line(struct transcript *transcript, const char *path,
     }
 }
 
+static void add_connection(struct transcript *transcript, const char *path)
+{
+    if (transcript->connection_count == TRANSCRIPT_CONNECTIONS)
+        die(path, "--", "too many connections");
+    transcript->connections[transcript->connection_count++].first =
+        transcript->step_count;
+}
+
 void transcript_read(const char *path, struct transcript *ret)
 {
-    bool on_wire = false;
-
     *ret = (struct transcript){.text = read_file(path)};
     ret->arena = pr_arena_new();
     for (char *line = ret->text; line != NULL && *line != '\0';) {
@@ -125,9 +159,9 @@ void transcript_read(const char *path, struct transcript *ret)
         if (end != NULL)
             *end++ = '\0';
         if (strcmp(line, "--") == 0)
-            on_wire = true;
+            add_connection(ret, path);
         else
-            add_line(ret, path, line, on_wire);
+            add_line(ret, path, line, ret->connection_count > 0);
         line = end;
     }
 }

@@ -4,6 +4,8 @@
  *
  *     # a comment
  *     option window=2            an option of imap {...}
+ *     message a Subject: x\n\ny  a message to deliver, as a C string
+ *     message b 5000 x           an octet, so many times
  *     only whole                 what comes of it depends on the cuts
  *     > select INBOX             an operation (see operations.c)
  *     = select ok                a line that it must report
@@ -19,6 +21,7 @@
  *     N                          what follows is the next connection
  *     S!                         the server closes the line
  *     S~                         the server says nothing more
+ *     --                         what follows is of the next connection
  */
 #ifndef WIRE_TRANSCRIPT_H
 #define WIRE_TRANSCRIPT_H
@@ -26,13 +29,26 @@
 #include "lib/scripted.h"
 
 #define TRANSCRIPT_LINES 400
+#define TRANSCRIPT_CONNECTIONS 8
+
+struct transcript_message {
+    const char *name;
+    struct pr_bytes octets; /* as on the wire */
+};
+
+struct transcript_connection {
+    size_t first, count; /* of the steps */
+};
 
 struct transcript {
     char *text; /* of the file; lines are cut in place */
     const char *options[32];
     const char *doings[TRANSCRIPT_LINES]; /* lines with > = or ~ */
+    struct transcript_message messages[16];
     struct script_step steps[TRANSCRIPT_LINES];
-    size_t option_count, doing_count, step_count;
+    struct transcript_connection connections[TRANSCRIPT_CONNECTIONS];
+    size_t option_count, doing_count, message_count, step_count,
+        connection_count;
     bool only_whole;
     struct pr_arena *arena;
 };

@@ -1,16 +1,17 @@
-# Transcript tests of sources: IMAP's here, POP3's in a folder of their own.
-check_PROGRAMS += tests/wire/wire tests/wire/wire_pop3
-TESTS += tests/wire/wire tests/wire/wire_pop3
-wire_replay = %D%/wire.c %D%/transcript.c %D%/transcript.h %D%/operations.c \
-	%D%/protocol.h tests/lib/scripted.c tests/lib/scripted.h
-tests_wire_wire_SOURCES = %D%/imap.c $(wire_replay)
+# Transcript tests: IMAP's as a source here, the others in folders of their own.
+wire_tests = tests/wire/wire tests/wire/wire_append tests/wire/wire_pop3
+check_PROGRAMS += $(wire_tests)
+TESTS += $(wire_tests)
+wire_replay = %D%/wire.c %D%/transcript.c %D%/transcript.h %D%/replay.c \
+	%D%/replay.h %D%/protocol.h tests/lib/scripted.c tests/lib/scripted.h
+tests_wire_wire_SOURCES = %D%/imap.c %D%/operations.c $(wire_replay)
 tests_wire_wire_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests
 tests_wire_wire_CFLAGS = $(unit_cflags)
 tests_wire_wire_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
 tests_wire_wire_LDADD = libimap.la $(unit_ldadd)
 
 # The words of flags and UID sets in transcripts are IMAP's.
-tests_wire_wire_pop3_SOURCES = %D%/pop3.c $(wire_replay)
+tests_wire_wire_pop3_SOURCES = %D%/pop3.c %D%/operations.c $(wire_replay)
 tests_wire_wire_pop3_CPPFLAGS = $(tests_wire_wire_CPPFLAGS) \
 	-DWIRE_FILES='"pop3/*.wire"'
 tests_wire_wire_pop3_CFLAGS = $(unit_cflags)
@@ -29,8 +30,14 @@ tests_wire_wire_smtp_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc \
 	-Wl,--wrap=pr_delivery_begin -Wl,--wrap=pr_delivery_end
 tests_wire_wire_smtp_LDADD = libsmtp.la $(unit_ldadd)
 
-EXTRA_DIST += %D%/smtp
-EXTRA_DIST += %D%/pop3 $(wire_transcripts)
+tests_wire_wire_append_SOURCES = %D%/append.c %D%/deliveries.c $(wire_replay)
+tests_wire_wire_append_CPPFLAGS = $(tests_wire_wire_CPPFLAGS) \
+	-DWIRE_FILES='"append/*.wire"'
+tests_wire_wire_append_CFLAGS = $(unit_cflags)
+tests_wire_wire_append_LDFLAGS = $(tests_wire_wire_LDFLAGS)
+tests_wire_wire_append_LDADD = libimap.la $(unit_ldadd)
+
+EXTRA_DIST += %D%/append %D%/pop3 %D%/smtp $(wire_transcripts)
 wire_transcripts = %D%/capability-untagged-in-login.wire \
 	%D%/fetch-bye.wire %D%/fetch-cut-answer.wire %D%/fetch-cut-literal.wire \
 	%D%/fetch-header.wire %D%/fetch-huge-literal.wire \
