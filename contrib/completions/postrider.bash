@@ -27,6 +27,7 @@ _postrider() {
 	deliver:-*) words='--dry-run --json --verbose --config --help' ;;
 	fetch:* | deliver:*) words=$(_postrider_accounts) ;;
 	why:-*) words='--json --verbose --config --help' ;;
+	check:-*) words='--offline --verbose --config --help' ;;
 	*:-*) words='--verbose --config --help' ;;
 	plugins:*) words=$(_postrider_classes) ;;
 	esac

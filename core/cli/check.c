@@ -1,38 +1,115 @@
 /*
- * `postrider check`: is the configuration right?
+ * `postrider check`: is the configuration right, and could each sink deliver?
  */
 #include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
 
+#include "base/text.h"
 #include "cli/cli.h"
-#include "lua/config.h"
+#include "engine/engine.h"
+#include "fiber/loop.h"
+
+/* What a sink is waited for, in milliseconds. */
+#define TIMEOUT 30000u
+
+struct check {
+    struct config *config;
+    struct pr_scope work;
+    int exit_status; /* the gravest */
+};
 
 static const char *plural(size_t count)
 {
     return count == 1 ? "" : "s";
 }
 
+/* ---- The sinks ----------------------------------------------------------- */
+
+/* Words may begin with the name already. */
+static const char *without_name(const char *words, const char *name)
+{
+    size_t size = strlen(name);
+    bool has_it = strncmp(words, name, size) == 0 && words[size] == ':' &&
+                  words[size + 1] == ' ';
+    return has_it ? words + size + 2 : words;
+}
+
+/* A line for each. */
+static void on_sink(void *user, const struct sink_report *report)
+{
+    struct check *check = user;
+    char name[PR_FAILURE_MAX], error[2 * PR_FAILURE_MAX];
+    text_printable(pr_bytes_of(report->sink), name, sizeof(name));
+    text_printable(pr_bytes_of(report->error), error, sizeof(error));
+    if (report->status == PR_OK) {
+        printf("%s: ok\n", name);
+    } else if (report->status == PR_UNSUPPORTED) {
+        printf("%s: not tried: %s\n", name, error);
+    } else {
+        printf("%s: %s\n", name, without_name(error, name));
+        check->exit_status =
+            graver_of(check->exit_status, exit_status_of(report->status));
+    }
+    fflush(stdout);
+}
+
+static pr_status try_sinks(void *argument)
+{
+    struct check *check = argument;
+    return engine_check(check->config, TIMEOUT, on_sink, check);
+}
+
+/* A signal ends it. */
+static pr_status try_all(void *argument)
+{
+    struct check *check = argument;
+    pr_scope_init(&check->work);
+    pr_status status = loop_cancel_on_signals(&check->work);
+    if (status == PR_OK) {
+        status =
+            pr_spawn(&check->work, "check", PR_STACK_SESSION, try_sinks, check);
+    }
+    pr_status joined = pr_scope_join(&check->work);
+    (void)!loop_cancel_on_signals(NULL);
+    return status != PR_OK ? status : joined;
+}
+
+/* ---- The command --------------------------------------------------------- */
+
 static int run(const struct invocation *invocation)
 {
-    struct config *config;
-    int failed = load_config(invocation, &config);
+    struct check check = {.exit_status = EX_OK};
+    int failed = load_config(invocation, &check.config);
     if (failed != 0) {
         return failed;
     }
+    const struct config *config = check.config;
     printf("%s: no problem found (%zu account%s, %zu rule%s, %zu place%s to "
            "deliver to)\n",
            config->file, config->account_count, plural(config->account_count),
            config->rule_count, plural(config->rule_count), config->sink_count,
            plural(config->sink_count));
-    config_free(config);
-    return 0;
+    fflush(stdout);
+    pr_status status = PR_OK;
+    if (!invocation->offline) {
+        status = loop_run(4, try_all, &check);
+    }
+    config_free(check.config);
+    return status != PR_OK ? complain(status) : check.exit_status;
 }
 
 const struct command command_check = {
     .name = "check",
     .arguments = "",
-    .summary = "Check the configuration",
-    .help = "Every problem is shown with its file and line. No server is "
-            "asked.\n",
-    .options = "v",
+    .summary = "Check the configuration, and try where mail is delivered to",
+    .help =
+        "Every problem of the configuration is shown with its file and line. "
+        "Then each sink is\ntried, and nothing delivered: is there a folder "
+        "that can be written to, is the program\nthere, does the server "
+        "answer? A line for each says so. Exit status: 0 all is well,\n78 the "
+        "configuration or what it names is wrong, 75 it may be well later; "
+        "others as in\nsysexits.h.\n",
+    .options = "ov",
     .run = run,
 };

@@ -51,6 +51,24 @@ int exit_status_of(pr_status status)
     }
 }
 
+/* The lower, the sooner a person should hear of it. */
+static int rank(int exit_status)
+{
+    static const int order[] = {EX_SOFTWARE, EX_OSERR,    EX_CONFIG,
+                                EX_NOPERM,   EX_PROTOCOL, EX_UNAVAILABLE,
+                                EX_IOERR,    EX_TEMPFAIL, EX_OK};
+    int place = 0;
+    while (order[place] != exit_status && order[place] != EX_OK) {
+        place++;
+    }
+    return place;
+}
+
+int graver_of(int one, int other)
+{
+    return rank(other) < rank(one) ? other : one;
+}
+
 int complain(pr_status status)
 {
     fprintf(stderr, "postrider: %s\n", pr_last_failure()->text);
@@ -111,6 +129,9 @@ static void print_command_help(const struct command *command)
     if (strchr(command->options, 'n') != NULL) {
         puts("  -n, --dry-run      show what would be done, change nothing");
     }
+    if (strchr(command->options, 'o') != NULL) {
+        puts("  -o, --offline      look at the configuration, try nothing");
+    }
     if (strchr(command->options, 'r') != NULL) {
         puts("  -r, --retry        try now what was put aside");
     }
@@ -153,6 +174,7 @@ static const struct option long_options[] = {
     {"version", no_argument, NULL, 'V'},
     {"verbose", no_argument, NULL, 'v'},
     {"dry-run", no_argument, NULL, 'n'},
+    {"offline", no_argument, NULL, 'o'},
     {"retry", no_argument, NULL, 'r'},
     {"json", no_argument, NULL, 'j'},
     {0},
@@ -175,7 +197,7 @@ static int read_options(const struct command *command, int argc, char **argv,
 {
     int option;
     optind = 0;
-    while ((option = getopt_long(argc, argv, "c:hvnr", long_options, NULL)) !=
+    while ((option = getopt_long(argc, argv, "c:hvnor", long_options, NULL)) !=
            -1) {
         if (option == 'c') {
             invocation->config_file = optarg;
@@ -192,6 +214,8 @@ static int read_options(const struct command *command, int argc, char **argv,
             invocation->verbosity++;
         } else if (option == 'n') {
             invocation->dry_run = true;
+        } else if (option == 'o') {
+            invocation->offline = true;
         } else if (option == 'r') {
             invocation->retry = true;
         } else {

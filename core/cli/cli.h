@@ -20,6 +20,7 @@ struct invocation {
     int verbosity;           /* -v: 1, -vv: 2 */
     bool json;
     bool dry_run;
+    bool offline;
     bool retry;
     char **arguments; /* what is not an option; ended by NULL */
     int argument_count;
@@ -31,7 +32,7 @@ struct command {
     const char *arguments; /* as help shows them */
     const char *summary;   /* one line, no full stop */
     const char *help;      /* more lines, each with its end; "" if none */
-    const char *options;   /* of "jnrv": those it takes besides -c and -h */
+    const char *options;   /* of "jnorv": those it takes besides -c and -h */
     int (*run)(const struct invocation *invocation);
 };
 
@@ -43,6 +44,8 @@ extern const struct command command_plugins;
 
 /* The exit status of sysexits.h for a failure. */
 int exit_status_of(pr_status status);
+/* Of two exit statuses, that of which a person should hear first. */
+int graver_of(int one, int other);
 /* Prints the words of the last failure and returns its exit status. */
 int complain(pr_status status);
 

@@ -192,19 +192,6 @@ static void on_message(void *user, const struct message_report *message)
     }
 }
 
-/* The lower, the sooner a person should hear of it. */
-static int rank(int exit_status)
-{
-    static const int order[] = {EX_SOFTWARE, EX_OSERR,    EX_CONFIG,
-                                EX_NOPERM,   EX_PROTOCOL, EX_UNAVAILABLE,
-                                EX_IOERR,    EX_TEMPFAIL, EX_OK};
-    int place = 0;
-    while (order[place] != exit_status && order[place] != EX_OK) {
-        place++;
-    }
-    return place;
-}
-
 static void on_account(void *user, const struct account_report *account)
 {
     struct fetch_report *report = user;
@@ -212,9 +199,7 @@ static void on_account(void *user, const struct account_report *account)
     if (status == EX_OK && account->put_off > 0) {
         status = EX_TEMPFAIL;
     }
-    if (rank(status) < rank(report->exit_status)) {
-        report->exit_status = status;
-    }
+    report->exit_status = graver_of(report->exit_status, status);
     if (report->invocation->json) {
         print_account_json(account);
     } else if (report->shows_summary) {

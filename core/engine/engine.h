@@ -81,6 +81,20 @@ PR_CHECKED pr_status engine_fetch(struct engine *engine,
  * is committed and settled. engine_fetch returns soon. Does not wait. */
 void engine_stop(struct engine *engine);
 
+/* How a sink fared that was tried. */
+struct sink_report {
+    const char *sink;
+    pr_status status;  /* PR_UNSUPPORTED: there is no way to try it */
+    const char *error; /* NULL if PR_OK */
+};
+
+/* Tries every sink of a configuration, side by side, each for at most `timeout`
+ * ms, and tells `each` as they end; delivers nothing. Waits. PR_CANCELLED,
+ * PR_NOMEM. */
+PR_CHECKED pr_status engine_check(
+    struct config *config, uint64_t timeout,
+    void (*each)(void *user, const struct sink_report *report), void *user);
+
 const struct engine_progress *engine_progress(const struct engine *engine);
 
 #endif

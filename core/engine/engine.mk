@@ -2,6 +2,7 @@ libcore_la_SOURCES += \
 	%D%/engine.h \
 	%D%/parts.h \
 	%D%/engine.c \
+	%D%/check.c \
 	%D%/account.c \
 	%D%/session.c \
 	%D%/ledger.c \

@@ -8,6 +8,7 @@
  * fiber for each batch on its way to the sinks.
  *
  *   engine.c   the accounts of a run; connections per host; room in the house
+ *   check.c    sinks tried for `postrider check`
  *   account.c  an account's lock, sources, folders and workers
  *   session.c  one folder, from select to settle
  *   ledger.c   the messages of a folder: which are new, owed, done; watermark

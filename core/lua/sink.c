@@ -337,10 +337,11 @@ static void take_check(lua_State *L, void *user)
 static pr_status sink_check(struct pr_sink *sink)
 {
     struct question question = {0};
-    pr_status status = PR_OK;
+    pr_status status;
 
-    if (has(sink->options, CHECK))
-        status = call(sink, CHECK, 1, push_question, take_check, &question);
+    if (!has(sink->options, CHECK))
+        return pr_fail(PR_UNSUPPORTED, "it has no function check");
+    status = call(sink, CHECK, 1, push_question, take_check, &question);
     return status == PR_OK ? say_again(&question.answer) : status;
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "batch.h"
@@ -133,6 +134,26 @@ static pr_status sink_recover(struct pr_sink *sink, const char *key,
 
 /* ---- Checking ------------------------------------------------------------ */
 
+#define ROOM_LEAST (1024 * 1024) /* octets */
+#define FILES_LEAST 10
+
+/* As much as a message or two need. */
+static pr_status check_room(const char *path)
+{
+    struct statvfs found;
+
+    if (statvfs(path, &found) != 0)
+        return pr_fail_errno(PR_IO, errno, "cannot look at the room in %s",
+                             path);
+    if ((found.f_flag & ST_RDONLY) != 0)
+        return pr_fail(PR_IO, "%s is mounted read-only", path);
+    if (found.f_bavail < (ROOM_LEAST + found.f_frsize - 1) / found.f_frsize)
+        return pr_fail(PR_FULL, "there is no room left in %s", path);
+    if (found.f_files > 0 && found.f_favail < FILES_LEAST)
+        return pr_fail(PR_FULL, "no more files can be made in %s", path);
+    return PR_OK;
+}
+
 /* The nearest folder above that is there decides. */
 static pr_status check_job(void *argument)
 {
@@ -153,7 +174,7 @@ static pr_status check_job(void *argument)
     if (faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) != 0)
         return pr_fail_errno(PR_IO, errno, "cannot write to the folder %s",
                              path);
-    return PR_OK;
+    return check_room(path);
 }
 
 static pr_status sink_check(struct pr_sink *sink)
