@@ -288,8 +288,13 @@ static void carry(struct lane *lane, struct smtp_letter *letter,
         return;
     }
     smtp_letter_fail(letter, pr_fail(status, "%s", why.text));
-    if (++lane->breaks == BREAKS_MOST)
-        lane->end = letter->fail;
+    if (++lane->breaks == BREAKS_MOST) {
+        /* Of those that were never sent nothing is in doubt. */
+        status = status == PR_DOUBT ? PR_NETWORK : status;
+        (void)pr_fail(status, "%u connections broke in a row: %s", BREAKS_MOST,
+                      why.text);
+        lane->end = *pr_last_failure();
+    }
 }
 
 static void finish(struct lane *lane, struct smtp_letter *letter)
@@ -377,6 +382,8 @@ static pr_status sink_commit(struct pr_sink *sink,
     size_t lane_count = (size_t)options_of(smtp)->connections;
     struct pr_scope scope;
 
+    if (count == 0)
+        return PR_OK;
     if (lane_count > count)
         lane_count = count;
     struct lane *lanes = calloc(lane_count, sizeof(*lanes));

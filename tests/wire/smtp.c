@@ -4,6 +4,8 @@
  *
  *     option lmtp=true               lmtp {...}; else smtp {...}
  *     > message A Subject: x\n\nhello\n    a message, as in a C string
+ *     > large B 70000                one of that many octets in one line
+ *     > rest 40                      so many milliseconds pass
  *     > open                         = open ok
  *     > deliver A B                  = A ok begun
  *       (a batch)                    = B refused
@@ -207,6 +209,8 @@ static void set_option(const char *option)
         set->net.insecure = false;
     else if (value_of(option, "from", &value))
         set->from = value;
+    else if (value_of(option, "idle", &value))
+        set->idle = strtoul(value, NULL, 10);
     else if (value_of(option, "soft_bounce", &value))
         set->soft_bounce = true;
     else if (value_of(option, "return", &value))
@@ -296,6 +300,23 @@ static void define_message(const char *words)
     }
 }
 
+/* One line of so many octets. */
+static void define_large(const char *words)
+{
+    struct pr_spool **spool = &replay.messages[words[0] - 'A'];
+    size_t left = strtoul(words + 2, NULL, 10);
+    pr_status status = spool_new("/tmp", 0, spool);
+
+    for (; left > 0 && status == PR_OK; left--)
+        status = pr_spool_append(*spool, "x", 1);
+    if (status == PR_OK)
+        status = pr_spool_seal(*spool);
+    if (status != PR_OK) {
+        spool_free(*spool);
+        *spool = NULL;
+    }
+}
+
 static bool stage(size_t i)
 {
     static char keys[MESSAGES][8];
@@ -343,6 +364,10 @@ static void run_operation(const char *line)
 
     if (strncmp(line, "message ", 8) == 0) {
         define_message(line + 8);
+    } else if (strncmp(line, "large ", 6) == 0) {
+        define_large(line + 6);
+    } else if (strncmp(line, "rest ", 5) == 0) {
+        (void)!pr_sleep(strtoul(line + 5, NULL, 10));
     } else if (strcmp(line, "open") == 0) {
         report_status("open", ops()->open(sink));
     } else if (strncmp(line, "deliver ", 8) == 0) {
