@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -570,6 +571,112 @@ static pr_status bad_names(void *unused)
     return PR_OK;
 }
 
+/* ---- Unix sockets -------------------------------------------------------- */
+
+struct local {
+    char path[108];
+    int listener;
+};
+
+static void listen_at(struct local *local, const char *path)
+{
+    struct sockaddr_un where = {.sun_family = AF_UNIX};
+
+    snprintf(local->path, sizeof(local->path), "%s", path);
+    snprintf(where.sun_path, sizeof(where.sun_path), "%s", path);
+    unlink(path);
+    local->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(local->listener >= 0);
+    assert_int_equal(
+        bind(local->listener, (const struct sockaddr *)&where, sizeof(where)),
+        0);
+    assert_int_equal(listen(local->listener, 0), 0);
+}
+
+static pr_status talk_to_a_socket(void *argument)
+{
+    struct local *local = argument;
+
+    net.host = local->path;
+    assert_int_equal(pr_stream_connect(&net, 24, NULL, &stream), PR_OK);
+    int server = accept(local->listener, NULL, NULL);
+    assert_true(server >= 0);
+    peer_write(server, "220 hello\r\n", 11);
+    assert_line("220 hello");
+    close(server);
+    struct pr_bytes line;
+    assert_int_equal(pr_stream_read_line(stream, 100, &line), PR_EOF);
+    assert_words(PR_EOF, local->path);
+    pr_stream_close(stream);
+    return PR_OK;
+}
+
+static void a_path_is_a_unix_socket(void **state)
+{
+    struct local local;
+    char path[64];
+
+    (void)state;
+    snprintf(path, sizeof(path), "/tmp/pr-stream.%ld", (long)getpid());
+    listen_at(&local, path);
+    run(talk_to_a_socket, &local);
+    close(local.listener);
+    unlink(path);
+}
+
+static pr_status fill_the_queue(void *argument)
+{
+    struct pr_stream *waiting[8] = {NULL};
+    struct local *local = argument;
+    pr_status status = PR_OK;
+    size_t count = 0;
+
+    net.host = local->path;
+    net.timeout = 200;
+    while (count < 8 && status == PR_OK) {
+        status = pr_stream_connect(&net, 24, NULL, &waiting[count]);
+        count += status == PR_OK;
+    }
+    assert_words(PR_TIMEOUT, "it is busy");
+    while (count > 0)
+        pr_stream_close(waiting[--count]);
+    return PR_OK;
+}
+
+static void a_busy_unix_socket_is_waited_for(void **state)
+{
+    struct local local;
+    char path[64];
+
+    (void)state;
+    snprintf(path, sizeof(path), "/tmp/pr-stream.%ld", (long)getpid());
+    listen_at(&local, path);
+    run(fill_the_queue, &local);
+    close(local.listener);
+    unlink(path);
+}
+
+static pr_status connect_to_nothing(void *argument)
+{
+    char path[200];
+
+    (void)argument;
+    net.host = "/nowhere/socket";
+    assert_int_equal(pr_stream_connect(&net, 24, NULL, &stream), PR_NETWORK);
+    assert_words(PR_NETWORK, "cannot connect to /nowhere/socket: No such file");
+    memset(path, '/', sizeof(path) - 1);
+    path[sizeof(path) - 1] = '\0';
+    net.host = path;
+    assert_int_equal(pr_stream_connect(&net, 24, NULL, &stream), PR_CONFIG);
+    return PR_OK;
+}
+
+static void a_socket_that_is_not_there_says_so(void **state)
+{
+    (void)state;
+    run(connect_to_nothing, NULL);
+}
+
 static void what_is_no_host_name_never_reaches_the_resolver(void **state)
 {
     (void)state;
@@ -805,6 +912,9 @@ int main(void)
         cmocka_unit_test_setup(many_lines_come_over_tcp, reset),
         cmocka_unit_test_setup(a_reset_connection_is_a_network_failure, reset),
         cmocka_unit_test_setup(a_refused_connection_says_so, reset),
+        cmocka_unit_test_setup(a_path_is_a_unix_socket, reset),
+        cmocka_unit_test_setup(a_busy_unix_socket_is_waited_for, reset),
+        cmocka_unit_test_setup(a_socket_that_is_not_there_says_so, reset),
         cmocka_unit_test_setup(what_is_no_host_name_never_reaches_the_resolver,
                                reset),
         cmocka_unit_test_setup(a_dead_address_gives_way_at_once, reset),

@@ -24,7 +24,7 @@ enum pr_tls_mode { PR_TLS_IMPLICIT, PR_TLS_STARTTLS, PR_TLS_NONE };
  * the options struct and list PR_NET_OPTIONS in the table. */
 struct pr_net_options {
     const char *host; /* "/path": a unix socket */
-    int64_t port; /* 0: the default of the protocol and `tls` */
+    int64_t port;     /* 0: the default of the protocol and `tls` */
     const char *user;
     const struct pr_secret *password;
     unsigned tls;            /* enum pr_tls_mode */
@@ -55,7 +55,8 @@ PR_API extern const char *const pr_min_tls_choices[]; /* 1.2 1.3 */
 /* `member` of struct `type` is a struct pr_net_options. `tls_default` is
  * "implicit", "starttls" or "none". */
 #define PR_NET_OPTIONS(type, member, tls_default)                             \
-    PR_NET_OPTION_(type, member, host, TEXT, .help = "name of the server"),   \
+    PR_NET_OPTION_(type, member, host, TEXT,                                  \
+                   .help = "name of the server, or path of its unix socket"), \
         PR_NET_OPTION_(type, member, port, NUMBER, .least = 1, .most = 65535, \
                        .help = "TCP port; default by protocol and tls"),      \
         PR_NET_OPTION_(type, member, user, TEXT, .help = "login name"),       \
