@@ -70,16 +70,6 @@ static bool is_done_before(const struct done_before *before,
     return false;
 }
 
-static struct pr_flags flags_of_copy(const struct letter *letter)
-{
-    struct pr_flags flags = letter->entry->item.flags;
-    flags.system = (flags.system | letter->set.system) & ~letter->clear.system;
-    if (letter->set.keywords != NULL) {
-        flags.keywords = letter->set.keywords;
-    }
-    return flags;
-}
-
 static pr_status stage_one(struct letter *letter, const struct target *target)
 {
     struct session *session = letter->session;
@@ -91,7 +81,7 @@ static pr_status stage_one(struct letter *letter, const struct target *target)
         .folder = target->folder,
         .key = letter->key,
         .received = item->received,
-        .flags = flags_of_copy(letter),
+        .flags = letter->flags,
         .account = session->account->name,
         .source_folder = session->folder,
         .uid = item->uid,

@@ -54,6 +54,40 @@ static pr_status add_flag(struct pr_arena *arena, struct pr_flags *flags,
     return flags->keywords == NULL ? PR_NOMEM : PR_OK;
 }
 
+/* Adds the keywords in `from` to `to` that neither it nor `without` has. */
+static const char *join_keywords(struct pr_arena *arena, const char *to,
+                                 const char *from, const char *without)
+{
+    for (const char *at = from; at != NULL && *at != '\0';) {
+        const char *end = strchrnul(at, ' ');
+        const char *word =
+            pr_arena_bytes(arena, (struct pr_bytes){at, (size_t)(end - at)});
+        if (word == NULL) {
+            return NULL;
+        }
+        if (!has_keyword(to, word) && !has_keyword(without, word)) {
+            to = to == NULL ? word : pr_arena_printf(arena, "%s %s", to, word);
+        }
+        at = *end == ' ' ? end + 1 : end;
+    }
+    return to;
+}
+
+/* The flags of a delivered copy: the server's, changed as the rules say. */
+static void mark_copy(struct letter *letter)
+{
+    struct pr_arena *arena = letter->message->arena;
+    const struct pr_flags *own = &letter->entry->item.flags;
+    const struct state_debt *debt = &letter->row.debt;
+    letter->flags.system =
+        (own->system | debt->set.system) & ~debt->clear.system;
+    letter->flags.keywords =
+        join_keywords(arena, NULL, own->keywords, debt->clear.keywords);
+    letter->flags.keywords =
+        join_keywords(arena, letter->flags.keywords, debt->set.keywords,
+                      debt->clear.keywords);
+}
+
 static pr_status add_target(struct letter *letter, const struct target *target)
 {
     for (size_t i = 0; i < letter->target_count; i++) {
@@ -235,8 +269,7 @@ static pr_status take_plan(struct letter *letter)
         }
     }
     struct state_debt *debt = &letter->row.debt;
-    letter->set = debt->set;
-    letter->clear = debt->clear;
+    mark_copy(letter);
     if ((letter->session->account->source->source->lacks & PR_LACKS_FLAGS) !=
         0) {
         debt->set = debt->clear = (struct pr_flags){0};
@@ -289,6 +322,7 @@ static pr_status fill_row(struct letter *letter)
 {
     const struct session *session = letter->session;
     const struct pr_item *item = &letter->entry->item;
+    letter->flags = item->flags;
     letter->row.uid = item->uid;
     letter->row.uidl = item->uidl;
     letter->row.size = item->size;

@@ -192,14 +192,14 @@ struct letter {
     const struct plan_entry *final; /* NULL: default delivery */
     struct target *targets;
     size_t target_count;
-    struct pr_flags set, clear; /* on the delivered copies */
-    struct state_row row;       /* with its debt */
-    bool is_known;              /* it was dealt with in an earlier run */
-    bool is_put_off;            /* m:defer: row.due says until when */
-    const char *trouble;        /* why it is put off; NULL: none */
-    bool is_rule_failure;       /* trouble is a rule's, and logged */
-    bool is_trouble_final;      /* a sink refused it for good */
-    struct pr_spool *edited;    /* owned; what is delivered if headers change */
+    struct pr_flags flags;   /* of the delivered copies */
+    struct state_row row;    /* with its debt */
+    bool is_known;           /* it was dealt with in an earlier run */
+    bool is_put_off;         /* m:defer: row.due says until when */
+    const char *trouble;     /* why it is put off; NULL: none */
+    bool is_rule_failure;    /* trouble is a rule's, and logged */
+    bool is_trouble_final;   /* a sink refused it for good */
+    struct pr_spool *edited; /* owned; what is delivered if headers change */
     struct pr_delivery *deliveries; /* one for each target */
     struct pr_sink **sinks;         /* beside deliveries */
     size_t delivery_count;

@@ -264,3 +264,15 @@ end)
 """)
     home.fetched()
     assert subjects(home.mail / "fancy") == ["fancy"]
+
+
+def test_keywords_of_the_server_and_of_rules_are_on_the_copy(server, home):
+    server.append(b"Subject: one\r\n\r\nbody\r\n", flags=("old", "kept"))
+    home.configure(server, after="keep", deliver=f'mbox "{home.root}/box"',
+                   more="\n  read_only = true", rules="""
+rule("mark", function(m) m:flag "new"; m:unflag "OLD" end)
+""")
+    home.fetched()
+    box = (home.root / "box").read_text()
+    assert "\nX-Keywords: kept new\n" in box
+    assert "old" in next(iter(server.flags().values()))
