@@ -18,24 +18,103 @@
 
 /* ---- Fingerprint --------------------------------------------------------- */
 
+/* Fields that servers which keep mail in mbox files write into a message after
+ * it came: what they hand out a second time is not what they handed out first.
+ */
+static const char *const servers_own[] = {
+    "Status", "X-Status",   "X-Keywords", "X-UID",
+    "X-UIDL", "X-IMAPbase", "X-IMAP",     "Content-Length"};
+
+#define NAME_MOST 16 /* longer than each of them */
+
+/* A header on its way into a digest, in pieces. */
+struct header_print {
+    struct digest *digest;
+    char name[NAME_MOST]; /* the line so far, while it may be one of those */
+    size_t name_size;
+    bool is_in_name, is_dropped;
+    char last; /* that was digested */
+};
+
+static pr_status print_add(struct header_print *print, const char *data,
+                           size_t size)
+{
+    if (size == 0 || print->is_dropped)
+        return PR_OK;
+    print->last = data[size - 1];
+    return digest_add(print->digest, data, size);
+}
+
+static bool is_servers_own(struct pr_bytes name)
+{
+    for (size_t i = 0; i < sizeof servers_own / sizeof *servers_own; i++)
+        if (pr_bytes_equal_nocase(name, pr_bytes_of(servers_own[i])))
+            return true;
+    return false;
+}
+
+/* Takes one octet more of a name; at its end it is known whether the field
+ * counts. A line that is folded goes with the one before it. */
+static pr_status print_name(struct header_print *print, char octet)
+{
+    bool is_folded = print->name_size == 0 && (octet == ' ' || octet == '\t');
+
+    print->name[print->name_size++] = octet;
+    if (octet != ':' && octet != '\n' && !is_folded &&
+        print->name_size < NAME_MOST)
+        return PR_OK;
+    print->is_in_name = octet == '\n';
+    if (!is_folded)
+        print->is_dropped =
+            octet == ':' && is_servers_own((struct pr_bytes){
+                                print->name, print->name_size - 1});
+    size_t size = print->name_size;
+    print->name_size = 0;
+    return print_add(print, print->name, size);
+}
+
+static pr_status print_piece(struct header_print *print, const char *data,
+                             size_t size)
+{
+    const char *end = data + size;
+    pr_status status = PR_OK;
+
+    while (status == PR_OK && data < end) {
+        if (print->is_in_name) {
+            status = print_name(print, *data++);
+            continue;
+        }
+        const char *stop = memchr(data, '\n', (size_t)(end - data));
+        print->is_in_name = stop != NULL;
+        stop = stop != NULL ? stop + 1 : end;
+        status = print_add(print, data, (size_t)(stop - data));
+        data = stop;
+    }
+    return status;
+}
+
 static pr_status add_header(const struct pr_spool *spool, struct digest *digest,
                             char *ret_last)
 {
-    char piece[PIECE];
+    struct header_print print = {
+        .digest = digest, .is_in_name = true, .last = '\n'};
     uint64_t at = 0, end = spool_header_size(spool);
+    char piece[PIECE];
+    pr_status status = PR_OK;
 
-    *ret_last = '\n';
-    while (at < end) {
+    while (status == PR_OK && at < end) {
         size_t size = end - at < PIECE ? (size_t)(end - at) : PIECE, got = 0;
-        pr_status status = pr_spool_read(spool, at, piece, size, &got);
+        status = pr_spool_read(spool, at, piece, size, &got);
         if (status == PR_OK)
-            status = digest_add(digest, piece, got);
-        if (status != PR_OK)
-            return status;
+            status = print_piece(&print, piece, got);
         at += got;
-        *ret_last = piece[got - 1];
     }
-    return PR_OK;
+    if (status == PR_OK && print.name_size > 0) {
+        print.is_dropped = false;
+        status = print_add(&print, print.name, print.name_size);
+    }
+    *ret_last = print.last;
+    return status;
 }
 
 /* A header without the empty line gets it here: some servers send it with the

@@ -10,7 +10,8 @@
 #define DELIVERY_KEY_SIZE 33 /* with its NUL */
 
 /* The fingerprint of a sealed message's header, line ends as LF: the same for
- * the header alone and for the whole message, never all zero. To find a message
+ * the header alone and for the whole message, never all zero. Fields that mail
+ * servers add later (X-UIDL, Status and such) do not count. To find a message
  * again whose UID has changed. Blocks briefly for a spool in a file. PR_IO,
  * PR_NOMEM. */
 PR_CHECKED pr_status mail_fingerprint(const struct pr_spool *spool,

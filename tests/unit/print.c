@@ -37,6 +37,21 @@ static void fingerprint_adds_the_empty_line_where_it_is_missing(void **state)
     assert_true(is_same("", "\n"));
 }
 
+/* What servers that keep mail in mbox files write into it. */
+static void fingerprint_leaves_out_what_servers_add(void **state)
+{
+    (void)state;
+    assert_true(is_same("A: 1\nB: 2\n\nx",
+                        "A: 1\nX-UIDL: abc\n def\nB: 2\nstatus: RO\n\nx"));
+    assert_true(is_same("A: 1\n\n", "X-IMAPbase: 1 2\nA: 1\nX-UID: 7\n"));
+    assert_true(is_same("A: 1\n\n", "A: 1\nContent-Length: 7\n\n"));
+    assert_false(is_same("A: 1\n\n", "A: 1\nStatus-Of: it\n\n"));
+    assert_false(is_same("A: 1\n\n", "A: 1\nX-Uidls: x\n\n"));
+    assert_false(is_same("A: 1\n\n", "A: 1\n Status: folded\n\n"));
+    assert_false(is_same("A: 1\n\n", "A: 1\nStatus\n\n"));
+    assert_true(is_same("Status: R\n\n", "\n"));
+}
+
 static void fingerprint_stays_what_it_is(void **state)
 {
     static const unsigned char wanted[FINGERPRINT_SIZE] = {
@@ -121,6 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fingerprint_is_of_the_header_alone),
         cmocka_unit_test(fingerprint_adds_the_empty_line_where_it_is_missing),
+        cmocka_unit_test(fingerprint_leaves_out_what_servers_add),
         cmocka_unit_test(fingerprint_stays_what_it_is),
         cmocka_unit_test(fingerprint_of_a_long_header_is_of_all_of_it),
         cmocka_unit_test(delivery_key_names_one_identity),
