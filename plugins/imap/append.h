@@ -56,8 +56,8 @@ struct append_folder {
 enum parcel_stand {
     PARCEL_WAITS,
     PARCEL_UNDER_WAY, /* in a command; none of its octets was sent */
-    PARCEL_IN_DOUBT, /* sent, at least in part, and not answered for */
-    PARCEL_DONE      /* its delivery has its result */
+    PARCEL_IN_DOUBT,  /* sent, at least in part, and not answered for */
+    PARCEL_DONE       /* its delivery has its result */
 };
 
 /* What a delivery becomes: its ticket. Stays after the commit if in doubt. */
@@ -113,6 +113,9 @@ struct append {
 PR_CHECKED pr_status append_connect(struct append *append);
 /* Ends the session; the next call of append_connect makes another. */
 void append_hang_up(struct append *append);
+/* Is the session broken? Then it is ended. The words of the last failure stay.
+ */
+bool append_was_lost(struct append *append);
 
 /* ---- target.c: folders -------------------------------------------------- */
 

@@ -109,10 +109,7 @@ static void deliver(struct run *run)
             return;
         loss = *pr_last_failure();
         loss.status = status;
-        bool is_lost =
-            run->append->imap != NULL && imap_check(run->append->imap) != PR_OK;
-        if (is_lost)
-            append_hang_up(run->append);
+        bool is_lost = append_was_lost(run->append);
         if (!is_connected || !is_lost || losses == LOSSES_CAP)
             break;
         pr_log(run->append->log, PR_LOG_WARNING, "%s", loss.text);

@@ -22,6 +22,18 @@ void append_hang_up(struct append *append)
     append->alone_since = pr_now();
 }
 
+bool append_was_lost(struct append *append)
+{
+    const struct pr_failure failure = *pr_last_failure();
+
+    if (append->imap == NULL || imap_check(append->imap) == PR_OK)
+        return false;
+    append_hang_up(append);
+    if (failure.status != PR_OK)
+        (void)pr_fail(failure.status, "%s", failure.text);
+    return true;
+}
+
 static bool is_alive(struct append *append)
 {
     struct imap_command command;

@@ -15,7 +15,7 @@ const struct pr_option append_option_table[] = {
      .offset = offsetof(struct append_options, folder),
      .fallback = "INBOX",
      .help = "folder to deliver to, as the server calls it; other folders are "
-             "below it (\"\": INBOX, and others at the top)"},
+             "below it (\"/\": INBOX, with others beside it)"},
     {.name = "create",
      .kind = PR_OPTION_BOOLEAN,
      .offset = offsetof(struct append_options, create),
@@ -139,8 +139,7 @@ static pr_status look_for(struct append *append, const char *key,
     if (status == PR_OK)
         status = append_look(append, folder, receipt);
     folder->is_known = false;
-    if (append->imap != NULL && imap_check(append->imap) != PR_OK)
-        append_hang_up(append);
+    (void)append_was_lost(append);
     if (status == PR_OK || status == PR_GONE) {
         if (doubt != NULL)
             parcel_free(append, doubt);
@@ -206,18 +205,20 @@ static pr_status sink_check(struct pr_sink *sink)
     return status;
 }
 
-/* "imap:alice@imap.example.org/INBOX" */
+/* "imap:alice@imap.example.org/INBOX"; the port only if it is given. */
 static void sink_describe(const void *options, char *name, size_t size)
 {
     const struct append_options *set = options;
     const struct pr_net_options *net = &set->net;
     bool has_tunnel = net->tunnel != NULL && *net->tunnel != NULL;
+    const char *host = has_tunnel ? net->tunnel[0] : net->host;
+    char port[16] = "";
 
-    snprintf(name, size, "imap:%s@%s/%s", net->user != NULL ? net->user : "",
-             net->host != NULL ? net->host
-             : has_tunnel      ? net->tunnel[0]
-                               : "",
-             set->folder[0] != '\0' ? set->folder : "INBOX");
+    if (net->port != 0 && !has_tunnel)
+        snprintf(port, sizeof(port), ":%u", (unsigned)net->port);
+    snprintf(name, size, "imap:%s@%s%s/%s", net->user != NULL ? net->user : "",
+             host != NULL ? host : "", port,
+             strcmp(set->folder, "/") == 0 ? "" : set->folder);
 }
 
 const struct pr_sink_ops append_sink_ops = {

@@ -11,17 +11,25 @@
 
 /* ---- Names -------------------------------------------------------------- */
 
+/* What other folders are below: "" if they are at the top. */
+static const char *root_of(const struct append *append)
+{
+    const char *folder = append->options->folder;
+
+    return strcmp(folder, "/") == 0 ? "" : folder;
+}
+
 static bool needs_separator(const struct append *append, const char *below)
 {
     return below[0] != '\0' &&
-           (append->options->folder[0] != '\0' || strchr(below, '/') != NULL);
+           (root_of(append)[0] != '\0' || strchr(below, '/') != NULL);
 }
 
 /* "lists/dev" below "INBOX" is "INBOX.lists.dev" where "." separates. */
 static pr_status write_name(const struct append *append, const char *below,
                             char ret[NAME_CAP + 1])
 {
-    const char *root = append->options->folder;
+    const char *root = root_of(append);
     size_t root_size = strlen(root), below_size = strlen(below);
 
     if (below_size == 0 && root_size == 0)
@@ -207,6 +215,9 @@ pr_status append_target(struct append *append, const char *below,
     if (status != PR_OK)
         return status;
     status = learn(append, below, ret);
+    if (append_was_lost(append)) /* nothing is spoilt by asking again */
+        status = learn(append, below, ret);
+    (void)append_was_lost(append);
     pr_semaphore_give(&append->line, 1);
     return status;
 }
