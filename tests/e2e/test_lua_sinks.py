@@ -1,12 +1,15 @@
 """Sinks and sources written in Lua: the same contract as in C, and nothing that
 goes wrong in one loses mail."""
 
+import gzip
+import pathlib
 import shutil
 
 import maildir
 import messages
 import pytest
 
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "scripts/examples"
 WRITER = """
 local out = "{out}"
 local function write(m)
@@ -497,3 +500,22 @@ def test_a_list_that_fails(home, shelf):
         assert run.code != 0 and words in run.err, run
         home.config.write_text(config)
     shutil.rmtree(shelf.folder)
+
+
+# ---- The example
+
+def test_the_example(home):
+    sent = list(messages.mailbox(9, 30))
+    drop = home.root / "Drop"
+    drop.mkdir()
+    for number, one in enumerate(sent):
+        (drop / f"a message {number}").write_bytes(one.data)
+    home.config.write_text((EXAMPLES / "own.lua").read_text())
+    run = home.run("check")
+    assert run.code == 0 and "sink:archive: ok" in run.out, run
+    home.fetched()
+    found = [gzip.decompress(file.read_bytes())
+             for file in (home.root / "Archive" / "drop").glob("*.gz")]
+    assert sorted(found) == delivered(sent)
+    assert list(drop.iterdir()) == []
+    home.fetched()

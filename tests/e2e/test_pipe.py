@@ -3,6 +3,7 @@ becomes of it, and nothing that they do holds up or loses anything."""
 
 import mailbox
 import os
+import pathlib
 import shutil
 import subprocess
 import time
@@ -11,6 +12,7 @@ import maildir
 import messages
 import pytest
 
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "scripts/examples"
 LDA = "/usr/lib/dovecot/dovecot-lda"
 LDA_CONFIG = """\
 postmaster_address = postmaster@example.org
@@ -462,3 +464,26 @@ def test_ways_to_write_the_command(server, home, program):
     home.fetched()
     assert sorted((program.out / "words").read_text().splitlines()) == \
         ["", "1", "2", "3"]
+
+
+# ---- The example
+
+def test_the_example(server, home, program):
+    sent = list(messages.mailbox(12, 31))
+    server.fill(sent)
+    bin_folder = home.root / "bin"
+    bin_folder.mkdir()
+    for name in ("procmail", "notmuch"):
+        program(f'mkdir -p "$out/{name}"; cat > "$out/{name}/$POSTRIDER_UID"',
+                f"bin/{name}")
+    text = (EXAMPLES / "programs.lua").read_text()
+    begin, end = text.index('account "home"'), text.index('rule("lists"')
+    home.write(text[:begin] + home.account(server, deliver="index")
+               + text[end:])
+    path = f"{bin_folder}:{os.environ['PATH']}"
+    assert home.run("check", PATH=path).code == 0
+    home.fetched(PATH=path)
+    assert len(list(program.out.glob("procmail/*"))) == \
+        sum(one.list_id != "" for one in sent) > 0
+    assert sorted(file.read_bytes() for file in program.out.glob("*/*")) == \
+        delivered(sent)

@@ -1,0 +1,62 @@
+-- A sink and a source of one's own: an archive of compressed messages, and a
+-- folder that other programs drop messages into.
+
+local write = [[
+  cd && mkdir -p "Archive/$1" && cd "Archive/$1" &&
+  gzip > "$2.new" && sync "$2.new" && mv "$2.new" "$2.gz" && sync .
+]]
+
+local function done(result, why)
+  if not result then return "later", why end
+  if result.status ~= 0 then return "later", result.complaint end
+  return true
+end
+
+local archive = sink("archive", {
+  stage = function(m)
+    return m.account -- the folder, for recover
+  end,
+  deliver = function(m)
+    return done(exec { "sh", "-c", write, "sh", m.receipt, m.key, input = m })
+  end,
+  recover = function(key, receipt)
+    local found = exec { "sh", "-c", 'test -f ~/Archive/"$1/$2.gz"', "sh",
+                         receipt, key }
+    if found then return found.status == 0 end
+    return "later", "the archive cannot be looked at"
+  end,
+  check = function()
+    return done(exec { "gzip", "--version" })
+  end,
+})
+
+local drop = source("drop", {
+  list = function()
+    local found = assert(exec { "sh", "-c", "cd ~/Drop && ls" })
+    local items = {}
+    for name in found.output:gmatch "[^\n]+" do
+      items[#items + 1] = { uidl = name }
+    end
+    return items
+  end,
+  fetch = function(item)
+    local found, why = exec { "sh", "-c", 'cat ~/Drop/"$1"', "sh", item.uidl }
+    if not found then return nil, why end
+    if found.status ~= 0 then return nil end -- it is gone
+    return found.output
+  end,
+  settle = function(deeds)
+    local results = {}
+    for i, deed in ipairs(deeds) do
+      results[i] = { done(exec { "sh", "-c", 'rm -f ~/Drop/"$1"', "sh",
+                                 deed.uidl }) }
+    end
+    return results
+  end,
+})
+
+account "drop" {
+  source  = drop,
+  after   = delete,
+  deliver = archive,
+}
