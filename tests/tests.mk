@@ -13,6 +13,7 @@ include tests/unit/state.mk
 include tests/unit/lua.mk
 include tests/unit/engine.mk
 include tests/unit/maildir.mk
+include tests/unit/pipe.mk
 include tests/unit/mbox.mk
 include tests/unit/imap.mk
 include tests/unit/pop3.mk
