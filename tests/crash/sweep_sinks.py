@@ -178,8 +178,42 @@ class Pipe(Sink):
         wait_while(lambda: is_named(str(self.place)))
 
 
+class Lua(Pipe):
+    """Functions of the configuration, which hand each message to the same
+    program. Nobody can ask them what arrived."""
+
+    def lua(self):
+        return "".join(
+            f'local {name} = sink("{name}", {{ deliver = function(m)\n'
+            f'  local done, why = exec {{ "{self.keeper}", '
+            f'"{self.place / name}", input = m }}\n'
+            '  if not done then return nil, why end\n'
+            '  return done.status == 0 or nil, done.complaint\n'
+            'end })\n' for name in ("inbox", "lists"))
+
+
+class LuaAsked(Lua):
+    """The same, with files named by key that `recover` looks for."""
+    doubles = 0
+
+    def lua(self):
+        return "".join(
+            f'local {name} = sink("{name}", {{ deliver = function(m)\n'
+            f'  local done, why = exec {{ "sh", "-c", \'cat >"$1/tmp/$2" && '
+            f'mv "$1/tmp/$2" "$1/new/$2"\', "sh", "{self.place / name}", '
+            'm.key, input = m }\n'
+            '  if not done then return nil, why end\n'
+            '  return done.status == 0 or nil, done.complaint\n'
+            'end, recover = function(key)\n'
+            f'  local done = exec {{ "test", "-f", "{self.place / name}/new/" '
+            '.. key }\n'
+            '  return done and done.status == 0\n'
+            'end })\n' for name in ("inbox", "lists"))
+
+
 ALL = {"maildir": Maildir, "mbox": Mbox, "append": Append, "smtp": Smtp,
-       "lmtp": Lmtp, "pipe": Pipe}
+       "lmtp": Lmtp, "pipe": Pipe, "sink": Lua,
+       "asked": LuaAsked}
 
 
 def split_mbox(path):
