@@ -5,7 +5,10 @@
 
 #include "maildir.h"
 
-static const struct pr_class *const classes[] = {&maildir_class, NULL};
+#include "source.h"
+
+static const struct pr_class *const classes[] = {&maildir_class,
+                                                 &maildir_source_class, NULL};
 
 PR_PLUGIN(maildir) = {
     .abi = PR_ABI,
@@ -13,6 +16,6 @@ PR_PLUGIN(maildir) = {
     .name = "maildir",
     .version = PACKAGE_VERSION,
     .license = "MIT",
-    .summary = "deliver into Maildirs",
+    .summary = "deliver into Maildirs, and take messages from them",
     .classes = classes,
 };

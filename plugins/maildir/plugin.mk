@@ -1,9 +1,10 @@
 # The Maildir plugin; see its README.md. The objects are in libmaildir.la, so
 # that the tests can link them too; the module is that and the descriptor.
 noinst_LTLIBRARIES += libmaildir.la
-libmaildir_la_SOURCES = %D%/batch.c %D%/batch.h %D%/folder.c %D%/folder.h \
-	%D%/known.c %D%/known.h %D%/letter.c %D%/letter.h %D%/maildir.h \
-	%D%/name.c %D%/name.h %D%/sink.c %D%/sync.c %D%/sync.h
+libmaildir_la_SOURCES = %D%/batch.c %D%/batch.h %D%/entries.c %D%/entries.h \
+	%D%/fetch.c %D%/folder.c %D%/folder.h %D%/known.c %D%/known.h %D%/letter.c \
+	%D%/letter.h %D%/maildir.h %D%/name.c %D%/name.h %D%/settle.c %D%/sink.c \
+	%D%/source.c %D%/source.h %D%/sync.c %D%/sync.h
 libmaildir_la_CPPFLAGS = -I$(srcdir)/core/api
 
 plugin_LTLIBRARIES += maildir.la

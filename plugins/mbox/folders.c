@@ -98,48 +98,7 @@ static pr_status walk_job(void *argument)
     return walk_into(walk, 0);
 }
 
-/* ---- Patterns ------------------------------------------------------------ */
-
-/* "*" is anything, "%" anything but "/". */
-static bool matches(const char *pattern, const char *name)
-{
-    const char *star = NULL, *from = NULL;
-
-    /* The last wildcard takes one more octet when what follows does not fit. A
-     * "%" before a "*" need not be tried again: the "*" takes what it would. */
-    while (*name != '\0') {
-        if (*pattern == '*' || *pattern == '%') {
-            star = pattern++;
-            from = name;
-        } else if (*pattern == *name) {
-            pattern++;
-            name++;
-        } else if (star != NULL && (*star == '*' || *from != '/')) {
-            pattern = star + 1;
-            name = ++from;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*' || *pattern == '%')
-        pattern++;
-    return *pattern == '\0';
-}
-
-static bool is_wanted(const char *const *patterns, const char *name)
-{
-    bool is_in = false;
-
-    for (; *patterns != NULL; patterns++) {
-        if ((*patterns)[0] == '!') {
-            if (matches(*patterns + 1, name))
-                return false;
-        } else {
-            is_in |= matches(*patterns, name);
-        }
-    }
-    return is_in;
-}
+/* ---- Telling ------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b)
 {
@@ -170,7 +129,7 @@ pr_status source_folders(struct pr_source *source, const char *const *patterns,
     if (count > 0)
         qsort(names, count, sizeof(*names), by_name);
     for (size_t i = 0; status == PR_OK && i < count; i++)
-        if (is_wanted(patterns, names[i]))
+        if (pr_folder_matches(patterns, names[i], '/'))
             status = found(user, names[i]);
     pr_buffer_done(&walk->names);
     pr_arena_free(walk->arena);

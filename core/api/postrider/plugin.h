@@ -42,6 +42,11 @@ struct pr_source {
  * separator. */
 typedef pr_status pr_folder_found(void *user, const char *name);
 
+/* Does `name` match one of `patterns`, as pr_source_ops.folders has them? For a
+ * source that knows all of its folders' names. */
+PR_API bool pr_folder_matches(const char *const *patterns, const char *name,
+                              char separator);
+
 /* What select tells about a folder. */
 struct pr_mailbox {
     uint32_t uidvalidity; /* 0: the source has no UIDs: see pr_item.number */
