@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <postrider/crash.h>
+
 /* Of a large message sent by BDAT this much is kept for the last chunk: only
  * while that is on its way can the message be in doubt. */
 #define LAST_CHUNK ((uint64_t)16 * 1024)
@@ -447,6 +449,7 @@ static pr_status send_end(struct smtp_line *line, struct smtp_letter *letter,
         status = put_envelope(line, next);
     if (status == PR_OK)
         status = smtp_line_flush(line);
+    pr_crash_point("smtp message sent");
     /* What has not left cannot have arrived. */
     if (status != PR_OK && pr_stream_octets_out(line->stream) >= end)
         return lose(letter);
