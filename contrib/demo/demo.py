@@ -1,4 +1,4 @@
-"""Fetches about 200 messages from a throwaway Dovecot and shows where they go.
+"""Fetches about 250 messages from a throwaway Dovecot and shows where they go.
 
 Called by contrib/demo/run with the prefix that postrider is installed in.
 With --keep the folder with the delivered mail stays.
@@ -21,6 +21,7 @@ import dovecot  # noqa: E402
 import messages  # noqa: E402
 
 FOLDERS = {"INBOX": 150, "Projects/Räume & Pläne": 30, "Travel": 20}
+USERS = {"alice": "wonder land", "bob": "builds"}
 
 
 def say(text=""):
@@ -34,16 +35,23 @@ def fill(server):
         say(f"   {count:4} messages in {name}")
         total += count
     server.create("Junk")
-    return total
+    server.fill(messages.mailbox(50, 21), user="bob")
+    say("     50 messages of bob, to be fetched by POP3")
+    return total + 50
 
 
 def configure(server, place):
     text = (HERE / "config.lua.in").read_text()
-    secret = place / "password"
-    secret.write_text(server.users["alice"] + "\n")
-    secret.chmod(0o600)
-    for name, value in {"MAIL": place / "Mail", "PORT": server.imaps,
-                        "PASSWORD": secret, "CA": server.ca_file}.items():
+    for user, word in server.users.items():
+        secret = place / f"password-{user}"
+        secret.write_text(word + "\n")
+        secret.chmod(0o600)
+    for name, value in {
+            "MAIL": place / "Mail", "ARCHIVE": place / "Archive",
+            "IMAP_PORT": server.imaps, "POP3_PORT": server.pop3s,
+            "PASSWORD": place / "password-alice",
+            "BOBS_PASSWORD": place / "password-bob",
+            "CA": server.ca_file}.items():
         text = text.replace(f"@{name}@", str(value))
     path = place / "config.lua"
     path.write_text(text)
@@ -59,7 +67,7 @@ def postrider(prefix, place, *args, capture=True):
 
 
 def where(record, place):
-    short = [target.replace(str(place), "").replace("maildir:/", "~/")
+    short = [target.replace(f"{place}/", "~/").replace("//", "/")
              for target in record.get("targets") or []]
     if record["action"] == "deliver":
         return ", ".join(short)
@@ -71,11 +79,11 @@ def show(records, place):
     for record in records:
         rule = record.get("rule") or "(default)"
         groups[(rule, where(record, place))].append(record)
-    say(f"   {'rule':<14}{'went to':<34}{'count':>5}  for example")
+    say(f"   {'rule':<14}{'went to':<62}{'count':>5}  for example")
     for (rule, target), found in sorted(groups.items(),
                                         key=lambda item: -len(item[1])):
         example = (found[0].get("subject") or "")[:40]
-        say(f"   {rule:<14}{target:<34}{len(found):>5}  {example}")
+        say(f"   {rule:<14}{target:<62}{len(found):>5}  {example}")
 
 
 def show_folders(place):
@@ -86,6 +94,9 @@ def show_folders(place):
         name = folder.parent.relative_to(place)
         note = f", {flagged} flagged" if flagged else ""
         say(f"   ~/{str(name):<26}{len(files):>5} messages{note}")
+    for box in sorted((place / "Archive").glob("[!.]*")):
+        count = box.read_bytes().count(b"\nFrom ") + 1
+        say(f"   ~/{str(box.relative_to(place)):<26}{count:>5} messages, mbox")
 
 
 def fetch(prefix, place):
@@ -134,7 +145,7 @@ def main():
     prefix = sys.argv[1]
     place = pathlib.Path(tempfile.mkdtemp(prefix="postrider-demo."))
     try:
-        with dovecot.Dovecot() as server:
+        with dovecot.Dovecot(USERS, pop3=True) as server:
             return demonstrate(prefix, place, server)
     finally:
         if "--keep" in sys.argv[2:]:
