@@ -191,10 +191,11 @@ pr_status to_outcome(lua_State *L, int index)
     if (type == LUA_TNIL && lua_type(L, index + 1) == LUA_TSTRING)
         return pr_fail(PR_LATER, "%s: %s", script_of(L)->running->who,
                        lua_tostring(L, index + 1));
-    return luaL_error(L,
-                      "expects true, \"later\" or false to be returned, with a "
-                      "text if it is not true; got %s",
-                      type_words(L, index));
+    luaL_error(L,
+               "expects true, \"later\" or false to be returned, with a "
+               "text if it is not true; got %s",
+               type_words(L, index));
+    return PR_SCRIPT; /* luaL_error does not say that it never returns */
 }
 
 /* The outcome that stands on top of the stack. */

@@ -79,7 +79,7 @@ static void put(struct list *list, const char *entry, bool wins)
 {
     size_t at = find(list->entries, list->count, entry, name_size(entry));
 
-    if (entry == NULL || (at == list->count && at == list->room))
+    if (at == list->count && at == list->room)
         list->has_failed = true;
     else if (at == list->count)
         list->entries[list->count++] = entry;

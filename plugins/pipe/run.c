@@ -44,7 +44,7 @@ static char *from_line(const struct input *input, const char *sender)
         received = time(NULL);
     if (gmtime_r(&received, &fields) == NULL ||
         strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y", &fields) == 0)
-        strcpy(date, "Thu Jan  1 00:00:00 1970");
+        snprintf(date, sizeof(date), "Thu Jan  1 00:00:00 1970");
     return pr_arena_printf(input->arena, "From %s %s\n",
                            sender[0] != '\0' ? sender : "MAILER-DAEMON", date);
 }
