@@ -11,155 +11,12 @@
 
 #include <postrider/crash.h>
 
+#include "commands.h"
+
 /* Of a large message sent by BDAT this much is kept for the last chunk: only
  * while that is on its way can the message be in doubt. */
 #define LAST_CHUNK ((uint64_t)16 * 1024)
 #define CHUNKED_FROM (4 * LAST_CHUNK)
-#define LINE_MOST 998u /* RFC 5321, 4.5.3.1.6, without CRLF */
-
-pr_status smtp_transaction_check(const struct smtp_line *line,
-                                 const struct smtp_letter *letter)
-{
-    pr_status refused = line->options->soft_bounce ? PR_LATER : PR_REFUSED;
-    uint64_t limit = line->can.size_limit;
-
-    if (smtp_line_can(line, SMTP_CAN_SIZE) && limit != 0 &&
-        letter->facts.octets > limit)
-        return pr_fail(refused,
-                       "the message has %" PRIu64 " octets, and the server "
-                       "takes %" PRIu64,
-                       letter->facts.octets, limit);
-    if (letter->needs_utf8 && !smtp_line_can(line, SMTP_CAN_UTF8))
-        return pr_fail(refused, "an address is not ASCII, and the server has "
-                                "no SMTPUTF8");
-    return PR_OK;
-}
-
-/* ---- How it is sent ------------------------------------------------------ */
-
-/* Content that DATA cannot carry (RFC 3030, 3). */
-static bool is_binary(const struct smtp_line *line,
-                      const struct smtp_letter *letter)
-{
-    return (letter->facts.has_nul || letter->facts.line > LINE_MOST) &&
-           smtp_line_can(line, SMTP_CAN_BINARYMIME);
-}
-
-static bool uses_chunks(const struct smtp_line *line)
-{
-    return smtp_line_can(line, SMTP_CAN_CHUNKING);
-}
-
-/* DATA goes with the envelope only if there is one recipient: with several, one
- * that is refused stops the message for all, and after DATA there would be no
- * way back. */
-static bool has_data_ahead(const struct smtp_line *line,
-                           const struct smtp_letter *letter)
-{
-    return !uses_chunks(line) && smtp_letter_pending(letter) == 1;
-}
-
-/* ---- The envelope -------------------------------------------------------- */
-
-static const char *body_of(const struct smtp_line *line,
-                           const struct smtp_letter *letter)
-{
-    if (uses_chunks(line) && is_binary(line, letter))
-        return " BODY=BINARYMIME";
-    if (letter->facts.is_8bit && smtp_line_can(line, SMTP_CAN_8BITMIME))
-        return " BODY=8BITMIME";
-    return "";
-}
-
-static const char *return_of(const struct smtp_line *line)
-{
-    if (!smtp_line_can(line, SMTP_CAN_DSN))
-        return "";
-    switch (line->options->dsn_return) {
-    case SMTP_RETURN_FULL:
-        return " RET=FULL";
-    case SMTP_RETURN_HEADERS:
-        return " RET=HDRS";
-    default:
-        return "";
-    }
-}
-
-static pr_status put_mail(struct smtp_line *line,
-                          const struct smtp_letter *letter)
-{
-    bool is_utf8 = smtp_line_can(line, SMTP_CAN_UTF8) &&
-                   (letter->needs_utf8 || letter->has_utf8_header);
-    bool has_dsn = smtp_line_can(line, SMTP_CAN_DSN) &&
-                   !smtp_list_is_empty(line->options->notify);
-    char size[40] = "";
-
-    if (smtp_line_can(line, SMTP_CAN_SIZE))
-        snprintf(size, sizeof(size), " SIZE=%" PRIu64, letter->facts.octets);
-    return smtp_line_put(line, "MAIL FROM:<%s>%s%s%s%s%s%s", letter->from, size,
-                         body_of(line, letter), is_utf8 ? " SMTPUTF8" : "",
-                         return_of(line), has_dsn ? " ENVID=" : "",
-                         has_dsn ? letter->delivery->key : "");
-}
-
-static void write_notify(const struct smtp_line *line, char *out, size_t size)
-{
-    const char *const *word = line->options->notify;
-    size_t used = 0;
-
-    out[0] = '\0';
-    if (!smtp_line_can(line, SMTP_CAN_DSN) || smtp_list_is_empty(word))
-        return;
-    for (; *word != NULL && used < size; word++)
-        used += (size_t)snprintf(out + used, size - used, "%s%s",
-                                 used == 0 ? " NOTIFY=" : ",", *word);
-}
-
-static pr_status put_recipient(struct smtp_line *line,
-                               const struct smtp_letter *letter,
-                               const char *address)
-{
-    bool has_original =
-        letter->original != NULL && smtp_line_can(line, SMTP_CAN_DSN);
-    char notify[80];
-
-    write_notify(line, notify, sizeof(notify));
-    return smtp_line_put(line, "RCPT TO:<%s>%s%s%s", address, notify,
-                         has_original ? " ORCPT=" : "",
-                         has_original ? letter->original : "");
-}
-
-static bool is_pipelined(const struct smtp_line *line)
-{
-    return smtp_line_can(line, SMTP_CAN_PIPELINING);
-}
-
-/* All of it where the server has PIPELINING, else only the first command. */
-static pr_status put_envelope(struct smtp_line *line,
-                              const struct smtp_letter *letter)
-{
-    pr_status status = PR_OK;
-
-    line->was_used = true;
-    line->ahead = letter;
-    if (line->needs_reset) {
-        status = smtp_line_put(line, "RSET");
-        line->needs_reset = false;
-        line->reset_due = true;
-        if (!is_pipelined(line))
-            return status;
-    }
-    if (status == PR_OK)
-        status = put_mail(line, letter);
-    if (!is_pipelined(line))
-        return status;
-    for (size_t i = 0; status == PR_OK && i < letter->count; i++)
-        if (letter->recipients[i].fate == SMTP_PENDING)
-            status = put_recipient(line, letter, letter->recipients[i].address);
-    if (status == PR_OK && has_data_ahead(line, letter))
-        status = smtp_line_put(line, "DATA");
-    return status;
-}
 
 /* ---- The replies to it --------------------------------------------------- */
 
@@ -187,8 +44,8 @@ static pr_status read_reset(struct smtp_line *line,
     if (status == PR_OK)
         status = smtp_line_verdict(line, "RSET", false);
     line->reset_due = false;
-    if (status == PR_OK && !is_pipelined(line))
-        status = put_mail(line, letter);
+    if (status == PR_OK && !smtp_is_pipelined(line))
+        status = smtp_put_mail(line, letter);
     return status;
 }
 
@@ -246,9 +103,10 @@ static pr_status read_recipients(struct smtp_line *line,
         struct smtp_recipient *recipient = &letter->recipients[i];
         if (recipient->fate != SMTP_PENDING)
             continue;
-        if (!is_pipelined(line)) {
-            status = counts ? put_recipient(line, letter, recipient->address)
-                            : PR_OK;
+        if (!smtp_is_pipelined(line)) {
+            status = counts
+                         ? smtp_put_recipient(line, letter, recipient->address)
+                         : PR_OK;
             if (status != PR_OK || !counts)
                 return status;
         }
@@ -273,7 +131,7 @@ static pr_status read_data(struct smtp_line *line, struct smtp_letter *letter,
     pr_status status = PR_OK;
 
     *ret_go = is_wanted;
-    if (uses_chunks(line) || (!is_wanted && !is_ahead))
+    if (smtp_uses_chunks(line) || (!is_wanted && !is_ahead))
         return PR_OK;
     if (!is_ahead)
         status = smtp_line_put(line, "DATA");
@@ -302,7 +160,8 @@ static pr_status read_envelope(struct smtp_line *line,
                                struct smtp_letter *letter, bool *ret_again,
                                bool *ret_go)
 {
-    bool is_ahead = is_pipelined(line) && has_data_ahead(line, letter);
+    bool is_ahead =
+        smtp_is_pipelined(line) && smtp_has_data_ahead(line, letter);
     pr_status status = read_mail(line, letter, ret_again);
 
     line->ahead = NULL;
@@ -318,13 +177,13 @@ static pr_status agree(struct smtp_line *line, struct smtp_letter *letter,
     pr_status status = PR_OK;
 
     if (line->ahead != letter)
-        status = put_envelope(line, letter);
+        status = smtp_put_envelope(line, letter);
     if (status == PR_OK)
         status = read_envelope(line, letter, &again, ret_go);
     if (status != PR_OK || !again || !smtp_line_is_open(line))
         return status;
     letter->fail.status = PR_OK;
-    status = put_envelope(line, letter);
+    status = smtp_put_envelope(line, letter);
     return status == PR_OK ? read_envelope(line, letter, &again, ret_go)
                            : status;
 }
@@ -443,10 +302,10 @@ static pr_status send_end(struct smtp_line *line, struct smtp_letter *letter,
     pr_status status = PR_OK;
 
     line->needs_reset = false;
-    if (next != NULL && is_pipelined(line) &&
-        smtp_letter_pending(letter) == 0 &&
-        smtp_transaction_check(line, next) == PR_OK)
-        status = put_envelope(line, next);
+    if (next != NULL && smtp_is_pipelined(line) &&
+        smtp_letter_pending(letter) == 0 && smtp_letter_pending(next) > 0 &&
+        smtp_check_letter(line, next) == PR_OK)
+        status = smtp_put_envelope(line, next);
     if (status == PR_OK)
         status = smtp_line_flush(line);
     pr_crash_point("smtp message sent");
@@ -463,7 +322,8 @@ static pr_status send_content(struct smtp_line *line,
                               const struct smtp_letter *next, bool *ret_sent)
 {
     struct way way = {.line = line, .letter = letter};
-    pr_status status = uses_chunks(line) ? send_chunks(&way) : send_data(&way);
+    pr_status status =
+        smtp_uses_chunks(line) ? send_chunks(&way) : send_data(&way);
 
     if (way.is_refused)
         return stop_chunks(line, letter, status);
@@ -489,7 +349,7 @@ static pr_status read_final(struct smtp_line *line, struct smtp_letter *letter,
     *ret_fate = status == PR_OK ? SMTP_DONE : SMTP_FAILED;
     if (status == PR_OK)
         return PR_OK;
-    line->needs_reset = uses_chunks(line) && line->ahead == NULL;
+    line->needs_reset = smtp_uses_chunks(line) && line->ahead == NULL;
     smtp_letter_fail(letter, status);
     return PR_OK;
 }

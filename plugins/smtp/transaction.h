@@ -12,11 +12,6 @@
 #include "letter.h"
 #include "line.h"
 
-/* Can what `letter` needs be had of this server? PR_REFUSED for its size, or
- * without SMTPUTF8; both are for now only with soft_bounce. */
-PR_CHECKED pr_status smtp_transaction_check(const struct smtp_line *line,
-                                            const struct smtp_letter *letter);
-
 /* Carries `letter` to its pending recipients, once. Sets their fates, and the
  * letter's failure for what the server refused. `next`, or NULL, may have its
  * envelope sent ahead; it must be the letter of the next call on this line, if
