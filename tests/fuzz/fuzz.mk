@@ -44,4 +44,12 @@ tests_fuzz_smtp_content_SOURCES = %D%/smtp_content.c $(fuzz_driver)
 tests_fuzz_smtp_content_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DSEEDS='"tests/fuzz/seeds/smtp_content"'
 tests_fuzz_smtp_content_LDADD = libsmtp.la libcore.la
+
+# Mboxes taken apart.
+check_PROGRAMS += tests/fuzz/mbox_split
+TESTS += tests/fuzz/mbox_split
+tests_fuzz_mbox_split_SOURCES = %D%/mbox_split.c $(fuzz_driver)
+tests_fuzz_mbox_split_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSEEDS='"tests/fuzz/seeds/mbox_split"'
+tests_fuzz_mbox_split_LDADD = libmbox.la libcore.la
 EXTRA_DIST += %D%/seeds
