@@ -1,4 +1,4 @@
-"""Where the mail of a crash sweep comes from: a user of one Dovecot per trial."""
+"""Where the mail of a crash sweep comes from: users of one Dovecot."""
 
 import threading
 

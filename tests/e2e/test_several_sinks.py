@@ -1,5 +1,5 @@
-"""One message for several sinks: delivered when all have it, and a retry goes to
-those that lack it."""
+"""One message for several sinks: it is delivered when all have it, and a retry
+goes to those that lack it."""
 
 import collections
 import pathlib

@@ -1,4 +1,4 @@
-"""A throwaway GNU Mailutils pop3d on loopback: a POP3 server that is not Dovecot.
+"""A throwaway pop3d of GNU Mailutils on loopback: POP3, and not Dovecot.
 
 It serves mbox files, which it locks and rewrites; its UIDLs are made in the
 first session and kept in a field X-UIDL that it adds. It offers STLS, UIDL,
@@ -114,6 +114,6 @@ def unmarked(data):
     """The same without the fields that this server adds. What was sent comes
     out so if unmarked(what came) == as_served(what was sent)."""
     head, gap, body = data.partition(b"\n\n")
-    head = re.sub(rb"^(X-UIDL|X-UID|X-IMAPbase|Status): [^\n]*\n", b"", head + b"\n",
-                  flags=re.M)
+    head = re.sub(rb"^(X-UIDL|X-UID|X-IMAPbase|Status): [^\n]*\n", b"",
+                  head + b"\n", flags=re.M)
     return head + gap[1:] + body

@@ -91,7 +91,8 @@ class Home:
             port = getattr(server, protocol + ("s" if tls == "implicit"
                                                else ""))
         return ACCOUNT.format(
-            name=name, protocol=protocol, host=host, port=port, user=user, password=password,
+            name=name, protocol=protocol, host=host, port=port, user=user,
+            password=password,
             ca=ca or server.ca_file, tls=tls, folders=folders, after=after,
             deliver=deliver, source=source and ", " + source,
             more=more and f"\n  {more},")
