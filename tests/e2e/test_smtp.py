@@ -70,6 +70,29 @@ def test_every_octet_arrives(home, mailbox, make_smtpd, capabilities):
         ("alice@example.org",)}
 
 
+@pytest.mark.parametrize("connections", [1, 3])
+def test_many_messages_share_connections(home, server, make_smtpd,
+                                         connections):
+    """Over more batches than one."""
+    server.fill(messages.mailbox(250, 5))
+    far = make_smtpd()
+    run = fetch_into(home, server, smtp(far, connections=connections))
+    assert run.code == 0, run
+    assert len(far.messages) == 250
+    assert far.connections == connections
+
+
+def test_check_asks_the_server(home, mailbox, make_smtpd):
+    far = make_smtpd()
+    home.configure(mailbox, deliver=smtp(far))
+    run = home.run("check")
+    assert run.code == 0, run
+    assert [line.split()[0] for line in far.commands] == [b"EHLO", b"QUIT"]
+    far.answers = {"connect": "554 5.7.1 go away"}
+    run = home.run("check")
+    assert run.code != 0 and "554 5.7.1 go away" in run.out + run.err
+
+
 def test_a_server_without_ehlo_is_spoken_to_with_helo(home, mailbox,
                                                       make_smtpd):
     far = make_smtpd({"helo": "502 5.5.1 what?"})
@@ -415,6 +438,18 @@ def test_a_bad_certificate_ends_it(home, mailbox, make_smtpd, certificate):
     run = fetch_into(home, mailbox, smtp(far, host="localhost", tls="starttls",
                                          ca_file=mailbox.ca_file))
     assert run.code != 0 and not far.messages
+
+
+@pytest.mark.parametrize("certificate", ["wrong-name", "expired", "alien"])
+def test_a_bad_certificate_ends_it_from_the_start(home, mailbox, make_exim,
+                                                  certificate):
+    """That a good one does not is in test_into_exim_with_a_login."""
+    far = make_exim(certificate=certificate)
+    run = fetch_into(home, mailbox, smtp(
+        far, host="localhost", tls="implicit", port=far.tls_port,
+        ca_file=far.ca_file))
+    assert run.code != 0 and not far.files()
+    assert len(mailbox.list_uids()) == COUNT
 
 
 def test_a_refused_login_is_tried_once(home, mailbox, make_smtpd):
