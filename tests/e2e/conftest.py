@@ -2,7 +2,7 @@
 
 $POSTRIDER_PREFIX names the installed program to test (with sanitizers) and
 $POSTRIDER_PLAIN_PREFIX the one whose memory is measured; what is not named is
-built first.
+built first. `--part 1/2` runs every second test, and `--part 2/2` the others.
 """
 
 import os
@@ -22,6 +22,16 @@ import postfix as postfix_module  # noqa: E402
 import postrider  # noqa: E402
 import proxy as proxy_module  # noqa: E402
 import server as server_module  # noqa: E402
+
+
+def pytest_addoption(parser):
+    parser.addoption("--part", default="1/1", metavar="N/OF",
+                     help="run the Nth of so many parts of the tests")
+
+
+def pytest_collection_modifyitems(config, items):
+    part, _, parts = config.getoption("--part").partition("/")
+    items[:] = items[int(part) - 1::int(parts)]
 
 
 def built(variable, variant):
