@@ -24,7 +24,9 @@ bool fetch_has_room(const struct fetch *fetch)
 
 static struct wanted *place(struct fetch *fetch, size_t i)
 {
-    return &fetch->ring[(fetch->first + i) % fetch->size];
+    size_t at = fetch->first + i;
+
+    return &fetch->ring[at < fetch->size ? at : at - fetch->size];
 }
 
 /* What is known to come: the whole size, or a guess at a header's. */
@@ -106,7 +108,7 @@ static struct wanted drop_first(struct fetch *fetch)
     struct wanted wanted = fetch->ring[fetch->first];
 
     fetch->octets -= wanted.owed;
-    fetch->first = (fetch->first + 1) % fetch->size;
+    fetch->first = fetch->first + 1 < fetch->size ? fetch->first + 1 : 0;
     fetch->count--;
     return wanted;
 }

@@ -136,18 +136,29 @@ static pr_status mark(struct pop3 *pop3, struct pr_deed *deeds, size_t count)
 
 /* ---- QUIT --------------------------------------------------------------- */
 
+/* Breaks the session off. RSET first, for servers that delete what is marked
+ * however a session ends. */
+static pr_status end_without_quit(struct pop3 *pop3)
+{
+    struct pop3_reply reply;
+    pr_status status = pop3_ask(pop3, "RSET", &reply);
+
+    if (status != PR_OK)
+        return status;
+    return pop3_break(
+        pop3, pr_fail(PR_LATER,
+                      "the server deletes all that was fetched (EXPIRE 0), and "
+                      "not all of that may go yet: the session is broken off, "
+                      "which deletes nothing"));
+}
+
 static pr_status quit(struct pop3 *pop3)
 {
     struct pop3_reply reply;
     uint64_t timeout = pop3->options->net.timeout;
 
     if (pop3_quit_loses(pop3))
-        return pop3_break(
-            pop3,
-            pr_fail(PR_LATER,
-                    "the server deletes all that was fetched (EXPIRE 0), and "
-                    "not all of that may go yet: the session is broken off, "
-                    "which deletes nothing"));
+        return end_without_quit(pop3);
     if (timeout != 0 && timeout < QUIT_TIMEOUT_MS)
         pr_stream_set_timeout(pop3->stream, QUIT_TIMEOUT_MS);
     pr_status status = pop3_ask(pop3, "QUIT", &reply);
