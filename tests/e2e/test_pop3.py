@@ -1,6 +1,7 @@
 """POP3: from Dovecot and from another server, over TLS and STLS; what a lost
 connection leaves behind; what goes wrong and how it is said."""
 
+import pathlib
 import poplib
 import socket
 import ssl
@@ -13,6 +14,7 @@ import messages
 import otherpop
 import pytest
 
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "scripts/examples"
 # Other names for messages than Dovecot gives them by itself.
 RENUMBERED = "protocol pop3 {{\n  pop3_uidl_format = {}\n}}\n"
 
@@ -387,3 +389,9 @@ def test_a_mechanism_that_is_not_known(server, home):
     run = home.run("check")
     assert run.code == 78, run
     assert "APOP" in run.err
+
+
+def test_the_example_is_understood(home):
+    home.mail.mkdir()
+    run = home.run("check", "-c", str(EXAMPLES / "pop3.lua"))
+    assert run.code == 0, run
