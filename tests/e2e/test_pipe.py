@@ -433,6 +433,23 @@ def test_dovecot_lda(server, make_server, home):
     assert sorted(target.bodies().values()) == delivered(sent)
 
 
+def test_sendmail(server, home, make_postfix):
+    far = make_postfix()
+    sent = list(messages.mailbox(5, 24))
+    dots = b"Subject: dots\r\n\r\none\r\n.\r\n..two\r\n.\r\nend\r\n"
+    server.fill(sent)
+    server.append(dots)
+    env = ", ".join(f'"{name}={value}"' for name, value in far.names.items())
+    home.configure(server, deliver=f'pipe {{ "{far.debs}/usr/sbin/sendmail", '
+                   f'"-C", "{far.root}/etc", "-i", "-f", "a@example.org", '
+                   f'"--", "alice@example.org", env = {{ {env} }} }}')
+    home.fetched()
+    found = far.mail(count=6)
+    assert len(found) == 6
+    assert any(data.endswith(b"\none\n.\n..two\n.\nend\n")
+               for data in found)
+
+
 # ---- What can be wrong in the configuration
 
 @pytest.mark.parametrize("text, words", [
