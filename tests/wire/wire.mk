@@ -38,6 +38,8 @@ tests_wire_wire_append_LDFLAGS = $(tests_wire_wire_LDFLAGS)
 tests_wire_wire_append_LDADD = libimap.la $(unit_ldadd)
 
 EXTRA_DIST += %D%/append %D%/pop3 %D%/smtp $(wire_transcripts)
+# Folders: make is not to make a program of the .c file of that name.
+%D%/append %D%/pop3 %D%/smtp: ;
 wire_transcripts = %D%/capability-untagged-in-login.wire \
 	%D%/fetch-bye.wire %D%/fetch-cut-answer.wire %D%/fetch-cut-literal.wire \
 	%D%/fetch-header.wire %D%/fetch-huge-literal.wire \
