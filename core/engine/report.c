@@ -1,6 +1,7 @@
 /*
  * Words about a message, for the observer and for the history.
  */
+#include <string.h>
 #include <time.h>
 
 #include "engine/parts.h"
@@ -51,6 +52,23 @@ static const char *field_of(struct view *view, const char *name)
                : "";
 }
 
+/* What the far side calls it there. */
+static const char *note_of(const struct letter *letter, size_t index)
+{
+    if (index >= letter->target_count) {
+        return NULL;
+    }
+    const struct target *target = &letter->targets[index];
+    for (size_t i = 0; i < letter->delivery_count; i++) {
+        const struct pr_delivery *delivery = &letter->deliveries[i];
+        if (letter->sinks[i] == target->sink && delivery->note[0] != '\0' &&
+            strcmp(delivery->folder, target->folder) == 0) {
+            return delivery->note;
+        }
+    }
+    return NULL;
+}
+
 static void note_history(struct letter *letter, struct state_changes *changes,
                          const struct message_report *report)
 {
@@ -76,10 +94,13 @@ static void note_history(struct letter *letter, struct state_changes *changes,
     if (report->targets[0] == NULL) {
         state_history(changes, &event);
     }
-    for (const char *const *target = report->targets; *target != NULL;
-         target++) {
-        event.target = *target;
-        state_history(changes, &event);
+    for (size_t i = 0; report->targets[i] != NULL; i++) {
+        struct state_event one = event;
+        one.target = report->targets[i];
+        if (one.reason == NULL) {
+            one.reason = note_of(letter, i);
+        }
+        state_history(changes, &one);
     }
 }
 

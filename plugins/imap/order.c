@@ -7,6 +7,7 @@
  * an answer but the end of the window.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,7 +199,7 @@ static pr_status prepare(struct run *run, struct order *order, bool *ret_sends)
 
 /* ---- Answers ------------------------------------------------------------- */
 
-static void note_uids(const struct append *append, const struct order *order)
+static void note_uids(const struct order *order)
 {
     const struct imap_command *command = &order->command;
     const struct pr_range *uids = &command->uids;
@@ -213,12 +214,11 @@ static void note_uids(const struct append *append, const struct order *order)
     }
     if (folder->uidnext <= uids->last)
         folder->uidnext = uids->last + 1;
-    for (size_t i = 0; i < order->count; i++)
-        pr_log(append->log, PR_LOG_DEBUG,
-               "message %" PRIu32 " of %s is UID %" PRIu32 " in \"%s\"",
-               order->parcels[i]->delivery->uid,
-               order->parcels[i]->delivery->source_folder,
-               uids->first + (uint32_t)i, folder->name);
+    for (size_t i = 0; i < order->count; i++) {
+        struct pr_delivery *delivery = order->parcels[i]->delivery;
+        snprintf(delivery->note, sizeof(delivery->note), "UID %" PRIu32,
+                 uids->first + (uint32_t)i);
+    }
 }
 
 static void send_again(struct order *order, bool alone)
@@ -255,7 +255,7 @@ static pr_status judge(struct run *run, struct order *order)
 
     run->append->used = pr_now();
     if (command->condition == IMAP_OK) {
-        note_uids(run->append, order);
+        note_uids(order);
         folder->refusals = 0;
         conclude_all(order, PR_OK);
     } else if (lacked_folder(order)) {

@@ -163,7 +163,7 @@ static pr_status ask(struct append *append, struct append_folder *folder)
         return status;
     status = imap_verdict(&command, PR_GONE);
     if (status != PR_OK && status != PR_GONE)
-        return status;
+        return pr_context(status, "\"%s\"", folder->name);
     folder->is_missing = status == PR_GONE;
     folder->is_known = true;
     folder->uidvalidity = told.uidvalidity;

@@ -81,6 +81,15 @@ def test_octets_flags_keywords_and_dates_stay(servers, home):
     assert details(target, "bob") == details(source, "alice")
 
 
+def test_the_history_has_the_uid_it_got(servers, home):
+    source, target = servers
+    target.append(b"Subject: there before\r\n\r\n", user="bob")
+    source.append(b"Message-ID: <a@example.org>\r\nSubject: x\r\n\r\nx\r\n")
+    configure(home, source, target)
+    home.fetched()
+    assert "done (UID 2)" in home.run("why", "<a@example.org>").out
+
+
 def test_flags_stay_behind_if_so_wished(servers, home):
     source, target = servers
     source.append(b"Subject: x\r\n\r\nx\r\n", flags=("\\Flagged", "todo"))

@@ -102,6 +102,8 @@ struct pr_delivery {
     void *ticket;
     pr_status result;             /* of commit, for this delivery */
     char failure[PR_FAILURE_MAX]; /* its words when result is not PR_OK */
+    char note[80]; /* commit may write what the far side calls it, such as
+                      "UID 57": for the history */
 };
 
 /* For a sink that nobody can ask afterwards whether a delivery happened, such
