@@ -79,11 +79,15 @@ static pr_status take_one(struct fetch *fetch, bool wait,
     return send(fetch, wanted);
 }
 
+/* Requests go out in groups, when a quarter of the window is free: one by one
+ * each would be a packet, and a TLS record, of its own. */
 pr_status fetch_top_up(struct fetch *fetch)
 {
     struct pr_item *item = NULL;
     pr_status status = PR_OK;
 
+    if (fetch->count > fetch->size - fetch->size / 4)
+        return PR_OK;
     do {
         if (fetch->is_at_end || !fetch_has_room(fetch))
             break;

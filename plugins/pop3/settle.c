@@ -116,22 +116,34 @@ static pr_status take_answer(struct pop3 *pop3, struct pr_deed *deed)
     return PR_OK;
 }
 
+/* In groups, as requests are (fetch.c). */
+static pr_status top_up(struct pop3 *pop3, const struct pr_deed *deeds,
+                        size_t count, size_t *sent)
+{
+    size_t window = pop3_window(pop3);
+    pr_status status = PR_OK;
+
+    if (pop3->awaited > window - window / 4)
+        return PR_OK;
+    while (status == PR_OK && *sent < count && pop3->awaited < window)
+        status = send_next(pop3, deeds, count, sent);
+    return status;
+}
+
 static pr_status mark(struct pop3 *pop3, struct pr_deed *deeds, size_t count)
 {
     size_t sent = 0, answered = 0;
-    pr_status status = PR_OK;
 
-    while (status == PR_OK) {
-        while (status == PR_OK && sent < count &&
-               pop3->awaited < pop3_window(pop3))
-            status = send_next(pop3, deeds, count, &sent);
+    for (;;) {
+        pr_status status = top_up(pop3, deeds, count, &sent);
         while (answered < sent && deeds[answered].result != PR_DOUBT)
             answered++;
         if (status != PR_OK || answered == sent)
-            break;
+            return status;
         status = take_answer(pop3, &deeds[answered++]);
+        if (status != PR_OK)
+            return status;
     }
-    return status;
 }
 
 /* ---- QUIT --------------------------------------------------------------- */
