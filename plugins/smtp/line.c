@@ -272,7 +272,7 @@ static pr_status begin(struct smtp_line *line)
 
     if (status == PR_OK)
         status = introduce(line);
-    if (status == PR_OK && line->net->tls == PR_TLS_STARTTLS)
+    if (status == PR_OK && smtp_tls(line->net) == PR_TLS_STARTTLS)
         status = protect(line);
     if (status == PR_OK && line->net->user != NULL)
         status = smtp_line_log_in(line);

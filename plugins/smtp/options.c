@@ -10,6 +10,8 @@
 #include "capability.h"
 #include "smtp.h"
 
+static const char *const tls_choices[] = {"implicit", "starttls", "none",
+                                          "auto", NULL};
 static const char *const dsn_returns[] = {"any", "full", "headers", NULL};
 
 #define OPTION(field, option_kind, ...)                             \
@@ -57,7 +59,8 @@ static const char *const dsn_returns[] = {"any", "full", "headers", NULL};
     }
 
 const struct pr_option smtp_option_table[] = {
-    PR_NET_OPTIONS(struct smtp_options, net, "starttls"), SHARED_OPTIONS};
+    PR_NET_OPTIONS_TLS(struct smtp_options, net, "auto", tls_choices),
+    SHARED_OPTIONS};
 
 const struct pr_option lmtp_option_table[] = {
     OPTION(socket, PATH, .positional = true,
@@ -69,14 +72,36 @@ bool smtp_list_is_empty(const char *const *list)
     return list == NULL || *list == NULL;
 }
 
+static bool is_this_machine(const char *host)
+{
+    static const char *const names[] = {"localhost", "127.0.0.1", "::1"};
+
+    if (host == NULL)
+        return false;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (pr_bytes_equal_nocase(pr_bytes_of(host), pr_bytes_of(names[i])))
+            return true;
+    return host[0] == '/';
+}
+
+enum pr_tls_mode smtp_tls(const struct pr_net_options *net)
+{
+    bool has_tunnel = !smtp_list_is_empty(net->tunnel);
+
+    if (net->tls < PR_TLS_OTHER)
+        return (enum pr_tls_mode)net->tls;
+    if (has_tunnel || (net->user == NULL && is_this_machine(net->host)))
+        return PR_TLS_NONE;
+    return PR_TLS_STARTTLS;
+}
+
 uint16_t smtp_default_port(enum smtp_protocol protocol,
                            const struct pr_net_options *net)
 {
     if (protocol == SMTP_LMTP)
         return 24;
-    return net->tls == PR_TLS_IMPLICIT   ? 465
-           : net->tls == PR_TLS_STARTTLS ? 587
-                                         : 25;
+    enum pr_tls_mode tls = smtp_tls(net);
+    return tls == PR_TLS_IMPLICIT ? 465 : tls == PR_TLS_STARTTLS ? 587 : 25;
 }
 
 /* ---- Checking ------------------------------------------------------------ */

@@ -41,6 +41,9 @@ pr_status lmtp_options_check(const void *options);
 void smtp_describe(const void *options, char *name, size_t size);
 void lmtp_describe(const void *options, char *name, size_t size);
 
+/* How the line is protected, with "auto" decided: not at all within this
+ * machine and without a login, else by STARTTLS. */
+enum pr_tls_mode smtp_tls(const struct pr_net_options *net);
 /* The port used when the options name none. */
 uint16_t smtp_default_port(enum smtp_protocol protocol,
                            const struct pr_net_options *net);

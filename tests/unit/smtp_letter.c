@@ -331,6 +331,23 @@ static void sinks_are_named_by_server_and_recipients(void **state)
     assert_string_equal(name, "lmtp:/run/lmtp/alice@example.org");
 }
 
+static void the_line_is_clear_within_this_machine_alone(void **state)
+{
+    (void)state;
+    set.net.tls = PR_TLS_OTHER; /* auto */
+    set.net.host = "localhost";
+    assert_int_equal(smtp_tls(&set.net), PR_TLS_NONE);
+    assert_int_equal(smtp_default_port(SMTP_SMTP, &set.net), 25);
+    set.net.user = "alice";
+    assert_int_equal(smtp_tls(&set.net), PR_TLS_STARTTLS);
+    set.net.user = NULL;
+    set.net.host = "localhost.example.org";
+    assert_int_equal(smtp_tls(&set.net), PR_TLS_STARTTLS);
+    assert_int_equal(smtp_default_port(SMTP_SMTP, &set.net), 587);
+    set.net.tls = PR_TLS_IMPLICIT;
+    assert_int_equal(smtp_tls(&set.net), PR_TLS_IMPLICIT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +364,8 @@ int main(void)
         cmocka_unit_test_setup(who_had_it_is_left_out, set_up),
         cmocka_unit_test_setup(the_worst_failure_is_kept, set_up),
         cmocka_unit_test_setup(options_are_checked, set_up),
+        cmocka_unit_test_setup(the_line_is_clear_within_this_machine_alone,
+                               set_up),
         cmocka_unit_test_setup(sinks_are_named_by_server_and_recipients,
                                set_up),
     };

@@ -18,7 +18,13 @@
 extern "C" {
 #endif
 
-enum pr_tls_mode { PR_TLS_IMPLICIT, PR_TLS_STARTTLS, PR_TLS_NONE };
+enum pr_tls_mode {
+    PR_TLS_IMPLICIT,
+    PR_TLS_STARTTLS,
+    PR_TLS_NONE,
+    PR_TLS_OTHER /* and beyond: choices of a class's own; a clear line at first
+                  */
+};
 
 /* The options that every class with a network connection shares. Embed it in
  * the options struct and list PR_NET_OPTIONS in the table. */
@@ -54,7 +60,10 @@ PR_API extern const char *const pr_min_tls_choices[]; /* 1.2 1.3 */
 
 /* `member` of struct `type` is a struct pr_net_options. `tls_default` is
  * "implicit", "starttls" or "none". */
-#define PR_NET_OPTIONS(type, member, tls_default)                             \
+#define PR_NET_OPTIONS(type, member, tls_default) \
+    PR_NET_OPTIONS_TLS(type, member, tls_default, pr_tls_choices)
+/* The same with choices for `tls` that begin with those of pr_tls_choices. */
+#define PR_NET_OPTIONS_TLS(type, member, tls_default, tls_choices)            \
     PR_NET_OPTION_(type, member, host, TEXT,                                  \
                    .help = "name of the server, or path of its unix socket"), \
         PR_NET_OPTION_(type, member, port, NUMBER, .least = 1, .most = 65535, \
@@ -63,7 +72,7 @@ PR_API extern const char *const pr_min_tls_choices[]; /* 1.2 1.3 */
         PR_NET_OPTION_(type, member, password, SECRET,                        \
                        .help = "where the password comes from"),              \
         PR_NET_OPTION_(type, member, tls, CHOICE, .fallback = (tls_default),  \
-                       .choices = pr_tls_choices,                             \
+                       .choices = (tls_choices),                              \
                        .help = "how the line is protected"),                  \
         PR_NET_OPTION_(type, member, insecure, BOOLEAN, .fallback = "false",  \
                        .help = "let a password go over a clear line"),        \
