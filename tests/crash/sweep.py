@@ -34,7 +34,10 @@ CASES = ["imap:maildir:keep", "imap:maildir:delete", "imap:maildir:move",
          "imap:maildir:seen", "imap:maildir:reset", "pop3:maildir:keep",
          "pop3:maildir:delete"] + [
              f"imap:{sink}:{mode}" for sink in sinks.ALL if sink != "maildir"
-             for mode in ("keep", "delete")]
+             for mode in ("keep", "delete")] + [
+                 "mbox_source:mbox:delete", "mbox_source:maildir:seen",
+                 "maildir_source:maildir:delete",
+                 "maildir_source:mbox:move"]
 
 # The two whose every step is taken, whatever --every says.
 WHOLE = CASES[:2]

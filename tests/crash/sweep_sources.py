@@ -1,9 +1,13 @@
-"""Where the mail of a crash sweep comes from: users of one Dovecot."""
+"""Where the mail of a crash sweep comes from: users of one Dovecot, or files of
+this machine."""
 
+import os
+import re
 import threading
 
 import dovecot
 import maildir
+import mboxes
 
 # Any user, known or not, with this one password.
 EXTRA = """\
@@ -86,7 +90,82 @@ class Pop3(Source):
                             deliver="inbox", protocol="pop3")
 
 
-ALL = {"imap": Imap, "pop3": Pop3}
+class Local(Source):
+    """Files below a folder of their own."""
+    account_text = """account "work" {{
+  source = {plugin} "{path}", folders = {{ "INBOX" }},
+  after = {after}, deliver = inbox,
+}}
+"""
+
+    def filled(self, mode):
+        user = self.new_user()
+        place = self.place(user)
+        place.mkdir(mode=0o700)
+        self.fill(place)
+        return user
+
+    def place(self, user):
+        return self.server.root / "home" / user / "mail"
+
+    def account(self, home, user, mode):
+        return self.account_text.format(plugin=self.plugin,
+                                        path=self.path(user),
+                                        after=AFTER[mode])
+
+    def fault(self, user, mode):
+        left = sorted(self.left(user, mode))
+        sent = sorted(mboxes.ended(one.delivered) for one in self.sent)
+        if mode in ("keep", "seen") and left != sent:
+            return f"{len(left)} messages are left in the source"
+        if mode in ("delete", "move") and left:
+            return f"{len(left)} messages are still in the source"
+        return ""
+
+
+class MboxFiles(Local):
+    plugin = "mbox_source"
+    modes = ("keep", "delete", "seen")
+
+    def path(self, user):
+        return self.place(user) / "old"
+
+    def fill(self, place):
+        mboxes.write(place / "old", self.sent)
+
+    def left(self, user, mode):
+        assert not self.path(user).with_name("old.lock").exists()
+        data = self.path(user).read_bytes()
+        if mode == "seen":
+            assert data.count(b"\nStatus: RO\n") == len(self.sent)
+        return [re.sub(rb"^(X-)?Status: [A-Z]+\n", b"", one, flags=re.M)
+                for one in mboxes.split(self.path(user))]
+
+
+class MaildirFiles(Local):
+    plugin = "maildir_source"
+    modes = ("keep", "delete", "seen", "move")
+
+    def path(self, user):
+        return self.place(user)
+
+    def fill(self, place):
+        for part in ("cur", "new", "tmp"):
+            (place / part).mkdir()
+        for number, one in enumerate(self.sent):
+            path = place / "new" / f"{int(one.date)}.{number}.host"
+            path.write_bytes(one.delivered)
+            os.utime(path, (one.date, one.date))
+
+    def left(self, user, mode):
+        place = self.place(user)
+        if mode == "move":
+            assert len(maildir.entries(place / "Archive")) == len(self.sent)
+        return [mboxes.ended(entry.data) for entry in maildir.entries(place)]
+
+
+ALL = {"imap": Imap, "pop3": Pop3, "mbox_source": MboxFiles,
+       "maildir_source": MaildirFiles}
 
 
 def start():
