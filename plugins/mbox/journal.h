@@ -81,6 +81,12 @@ PR_CHECKED pr_status journal_open(struct journal *journal,
                                   struct journal_mark *mark);
 void journal_close(struct journal *journal);
 
+/* ---- peek.c -------------------------------------------------------------- */
+
+/* Opens the file only: beside the mbox or, where none can be there, apart. Made
+ * when missing if `make`, else PR_GONE. */
+PR_CHECKED pr_status journal_find(struct journal *journal, bool make);
+
 /* What the journal says of the delivery `key`, without the lock of the mbox:
  * PR_OK: it is in the mbox; PR_GONE: it is not, and no write of it was begun;
  * PR_DOUBT: it is in the record that is not done. */
@@ -91,7 +97,7 @@ PR_CHECKED pr_status journal_peek(struct mbox_owner *owner, const char *path,
 PR_CHECKED pr_status journal_pending(struct mbox_owner *owner, const char *path,
                                      bool *ret);
 
-/* ---- Writing a record ---------------------------------------------------- */
+/* ---- journal.c: writing a record ----------------------------------------- */
 
 /* Begins a record with room for `count` entries, at the place in the mbox. */
 PR_CHECKED pr_status journal_begin(struct journal *journal, uint32_t count,

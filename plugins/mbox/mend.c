@@ -21,7 +21,7 @@
 
 #include <postrider/crash.h>
 
-#include "from.h"
+#include "seam.h"
 
 /* Octets between two looks at whether others must be told that the lock is in
  * use. */
@@ -216,68 +216,6 @@ static pr_status check_payload(const struct journal *journal, bool *ret)
     return PR_OK;
 }
 
-/* Does a message of another program begin here, or behind the line ends that
- * some put before it? */
-static pr_status begins_message(struct mbox_file *file, uint64_t at, bool *ret)
-{
-    char text[FROM_MAX + 2];
-    uint64_t rest = file->size - at;
-    size_t size = rest < sizeof(text) ? (size_t)rest : sizeof(text), skip = 0;
-    int error = octets_read(file->fd, at, text, size);
-
-    *ret = false;
-    if (error != 0)
-        return file_fail(file, error, "read");
-    while (skip < 2 && skip < size && text[skip] == '\n')
-        skip++;
-    const char *end = memchr(text + skip, '\n', size - skip);
-    if (end != NULL)
-        *ret = from_is_line(
-            (struct pr_bytes){text + skip, (size_t)(end - text) - skip});
-    return PR_OK;
-}
-
-/* A power cut can leave a file longer than what was written into it. */
-static pr_status is_zeros(struct mbox_file *file, uint64_t at, bool *ret)
-{
-    char text[512];
-
-    *ret = true;
-    while (*ret && at < file->size) {
-        uint64_t rest = file->size - at;
-        size_t size = rest < sizeof(text) ? (size_t)rest : sizeof(text);
-        int error = octets_read(file->fd, at, text, size);
-        if (error != 0)
-            return file_fail(file, error, "read");
-        for (size_t i = 0; i < size; i++)
-            *ret &= text[i] == '\0';
-        at += size;
-    }
-    return PR_OK;
-}
-
-/* Finds where ours ends: not behind `*at`, from where on the octets differ, nor
- * before `least`. What follows may go on as ours would have for a while, so the
- * last place is sought at which a message begins. False: there is none. */
-static pr_status find_seam(struct mbox_file *file, uint64_t least, uint64_t *at,
-                           bool *ret)
-{
-    /* As far as two From_ lines can be alike. */
-    uint64_t first = *at - least > FROM_MAX ? *at - FROM_MAX : least;
-
-    *ret = *at >= file->size;
-    for (uint64_t seam = *at; !*ret; seam--) {
-        pr_status status = begins_message(file, seam, ret);
-        if (status != PR_OK)
-            return status;
-        if (*ret)
-            *at = seam;
-        if (seam == first)
-            break;
-    }
-    return PR_OK;
-}
-
 static void say_rewritten(const struct mbox_file *file, uint64_t at)
 {
     pr_log(file->owner->log, PR_LOG_WARNING,
@@ -332,11 +270,11 @@ static pr_status mend_cut(struct mbox_file *file, struct journal *journal,
     if (error != 0)
         return file_fail(file, error, "read");
     uint64_t seam = from + same;
-    pr_status status = is_zeros(file, seam, &has_seam);
+    pr_status status = seam_is_zeros(file, seam, &has_seam);
     if (status == PR_OK && has_seam)
         seam = file->size;
     else if (status == PR_OK)
-        status = find_seam(file, from, &seam, &has_seam);
+        status = seam_find(file, from, &seam, &has_seam);
     if (status != PR_OK)
         return status;
     if (!has_seam) {
@@ -403,7 +341,7 @@ static pr_status look_at_replacement(struct mbox_file *file,
     if (old.size == 0) {
         if (last->offset + same > ret->others)
             ret->others = last->offset + same;
-        status = find_seam(file, last->offset, &ret->others, &ret->can_be_done);
+        status = seam_find(file, last->offset, &ret->others, &ret->can_be_done);
     }
     return status;
 }
