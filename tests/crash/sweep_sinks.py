@@ -84,6 +84,7 @@ class Mbox(Sink):
 
 class Append(Sink):
     """Into a second account of the server that the mail comes from."""
+    disabled = ""
 
     def __init__(self, case, home, user):
         super().__init__(case, home, user)
@@ -94,7 +95,8 @@ class Append(Sink):
         secret = self.home.secret("secret", "target-password")
         account = (f'host = "localhost", port = {server.imaps}, '
                    f'user = "{self.target}", password = file "{secret}", '
-                   f'ca_file = "{server.ca_file}"')
+                   f'ca_file = "{server.ca_file}", '
+                   f'disable = {{ {self.disabled} }}')
         return (f'local inbox = append {{ {account}, folder = "INBOX" }}\n'
                 f'local lists = append {{ {account}, folder = "lists" }}\n')
 
@@ -106,6 +108,11 @@ class Append(Sink):
 
     def wait(self):
         wait_while(lambda: is_named(f"[{self.target} "))
+
+
+class AppendSingly(Append):
+    """A command for each message, as to a server that can little."""
+    disabled = '"MULTIAPPEND", "UIDPLUS"'
 
 
 class Smtp(Sink):
@@ -211,9 +218,9 @@ class LuaAsked(Lua):
             'end })\n' for name in ("inbox", "lists"))
 
 
-ALL = {"maildir": Maildir, "mbox": Mbox, "append": Append, "smtp": Smtp,
-       "lmtp": Lmtp, "pipe": Pipe, "sink": Lua,
-       "asked": LuaAsked}
+ALL = {"maildir": Maildir, "mbox": Mbox, "append": Append,
+       "append1": AppendSingly, "smtp": Smtp, "lmtp": Lmtp, "pipe": Pipe,
+       "sink": Lua, "asked": LuaAsked}
 
 
 def split_mbox(path):
