@@ -297,7 +297,7 @@ static pr_status fill_window(struct run *run, struct window *window)
         struct order *order = order_at(window, window->count);
         bool sends = false;
         gather(run, order);
-        if (order->count == 0)
+        if (order->folder == NULL)
             break;
         status = prepare(run, order, &sends);
         if (status != PR_OK || !sends)

@@ -176,17 +176,23 @@ static pr_status ask(struct append *append, struct append_folder *folder)
 
 /* ---- The whole ----------------------------------------------------------- */
 
+static pr_status find_below(struct append *append, const char *below,
+                            struct append_folder **ret)
+{
+    char name[NAME_CAP + 1];
+    pr_status status = write_name(append, below, name);
+
+    return status != PR_OK ? status : append_folder_named(append, name, ret);
+}
+
 /* Without the server, as far as that goes. *ret NULL: it must be asked. */
 static pr_status recall(struct append *append, const char *below,
                         struct append_folder **ret)
 {
-    char name[NAME_CAP + 1];
-
     *ret = NULL;
     if (needs_separator(append, below) && !append->knows_separator)
         return PR_OK;
-    pr_status status = write_name(append, below, name);
-    return status != PR_OK ? status : append_folder_named(append, name, ret);
+    return find_below(append, below, ret);
 }
 
 static pr_status learn(struct append *append, const char *below,
@@ -198,10 +204,10 @@ static pr_status learn(struct append *append, const char *below,
         !append->knows_separator)
         status = learn_separator(append);
     if (status == PR_OK)
-        status = recall(append, below, ret);
-    if (status == PR_OK && !(*ret)->is_known)
-        status = ask(append, *ret);
-    return status;
+        status = find_below(append, below, ret);
+    if (status != PR_OK || (*ret)->is_known)
+        return status;
+    return ask(append, *ret);
 }
 
 pr_status append_target(struct append *append, const char *below,
