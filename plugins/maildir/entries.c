@@ -52,9 +52,9 @@ void entry_uidl(const struct entry *entry, char ret[UIDL_SIZE])
         snprintf(ret, UIDL_SIZE, ":%08" PRIx32, name_hash(entry->file));
         return;
     }
-    ret += sprintf(ret, ":");
+    ret[0] = ':';
     for (size_t i = 0; i < 16; i++)
-        ret += sprintf(ret, "%02x", digest[i]);
+        snprintf(ret + 1 + 2 * i, 3, "%02x", digest[i]);
 }
 
 /* What stands behind ":2,"; empty if something else does. */

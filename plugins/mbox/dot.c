@@ -32,7 +32,7 @@ static void lock_name(const struct dot *dot, char ret[NAME_SIZE])
 static void host_name(char ret[256])
 {
     if (gethostname(ret, 255) != 0)
-        strcpy(ret, "localhost");
+        snprintf(ret, 256, "localhost");
     ret[255] = '\0';
 }
 
