@@ -10,7 +10,15 @@ import maildir
 import mboxes
 
 # Any user, known or not, with this one password.
+# A login process for each connection: this Dovecot's may panic when one of its
+# clients is killed, and then takes all the others with it.
 EXTRA = """\
+service imap-login {
+  service_count = 1
+}
+service pop3-login {
+  service_count = 1
+}
 passdb {
   driver = static
   args = password=secret
