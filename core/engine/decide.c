@@ -202,10 +202,18 @@ static pr_status take_entry(struct letter *letter,
     }
 }
 
-/* The header edits of the plan, made once for all copies. */
-static pr_status edit_copy(struct letter *letter)
+/* What is delivered must be here; then the header edits of the plan are made,
+ * once for all copies. */
+static pr_status prepare_copy(struct letter *letter)
 {
     const struct plan *plan = &letter->message->plan;
+    if (letter->target_count == 0 || letter->session->engine->dry_run) {
+        return PR_OK;
+    }
+    pr_status status = message_whole(letter->message);
+    if (status != PR_OK) {
+        return status;
+    }
     struct header_edit *edits =
         pr_arena_array(letter->message->arena, plan->count + 1, sizeof(*edits));
     if (edits == NULL) {
@@ -224,7 +232,7 @@ static pr_status edit_copy(struct letter *letter)
                                                : HEADER_REMOVE,
             entry->text, entry->value};
     }
-    if (count == 0 || letter->target_count == 0) {
+    if (count == 0) {
         return PR_OK;
     }
     return spool_with_edits(letter->message->spool,
@@ -275,9 +283,6 @@ static pr_status take_plan(struct letter *letter)
         debt->set = debt->clear = (struct pr_flags){0};
     }
     pr_status status = take_final(letter);
-    if (status == PR_OK) {
-        status = edit_copy(letter);
-    }
     if (letter->session->source->read_only) {
         *debt = (struct state_debt){0};
     }
@@ -355,10 +360,19 @@ pr_status decide(struct letter *letter)
     if (status == PR_CANCELLED) {
         return status;
     }
+    if (letter->whole_result != PR_OK) {
+        return letter->whole_result;
+    }
     if (status == PR_OK) {
         status = take_plan(letter);
     } else if (status == PR_SCRIPT) {
         status = take_rule_failure(letter);
+    }
+    if (status == PR_OK && letter->trouble == NULL) {
+        status = prepare_copy(letter);
+    }
+    if (letter->whole_result != PR_OK) {
+        return letter->whole_result;
     }
     if (status != PR_OK) {
         put_aside(letter);

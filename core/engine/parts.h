@@ -37,6 +37,8 @@
 #define BATCH_OCTETS ((uint64_t)8 * 1024 * 1024)
 /* Batches of a session that may be on their way at a time. */
 #define BATCHES_IN_FLIGHT 3
+/* Headers whose rules may still ask for the rest. */
+#define UNDECIDED_MOST ((size_t)64)
 /* Debts that are paid before more is fetched. */
 #define DEBTS_MOST ((size_t)500)
 /* Failures after which a message whose rules fail is delivered by default. */
@@ -102,10 +104,12 @@ struct suspect;
 struct entry {
     struct pr_item item;
     enum fate fate;
-    unsigned tries; /* failures so far, from the state */
-    bool has_row;   /* the state knows it: deliveries may be done already */
+    unsigned tries;   /* failures so far, from the state */
+    bool asks_header; /* what is asked of the source is the header */
+    bool has_row;     /* the state knows it: deliveries may be done already */
     struct suspect *suspect; /* its print may be that of a known one; or NULL */
-    struct letter *letter;   /* while it is in the house */
+    struct letter *letter;   /* while it comes in */
+    struct letter *awaiting; /* has the header, and waits for all of it */
     pr_status trouble;       /* why it could not be fetched; PR_OK: it could */
     const char *trouble_text;
 };
@@ -163,6 +167,13 @@ struct session {
     struct pr_semaphore batch_places;
     struct debtor *debts; /* owed now, to be settled; list */
     size_t debt_count;
+    /* Large messages come as headers first; rules and plans then ask for the
+     * whole of those that are needed. */
+    struct letter *wholes; /* asked for, not yet by the source; list */
+    size_t undecided;      /* headers that may still ask */
+    size_t whole_waits;    /* rules that wait for one */
+    bool is_feed_over;     /* nothing more comes in */
+    struct pr_event feed_moves;
     struct entry *cut; /* what was coming in when the line broke; NULL: none */
     uint64_t asked;    /* messages asked for in this run */
     pr_status failure; /* the first that ended the session's work */
@@ -178,6 +189,8 @@ void session_fail(struct session *session, pr_status status);
 
 /* The feed over a session's ledger. */
 void feed_init(struct session *session);
+/* Nothing more comes in: who waits for a message is told. */
+void feed_end_waits(struct session *session);
 
 /* ---- One message --------------------------------------------------------- */
 
@@ -188,6 +201,11 @@ struct letter {
     struct entry *entry;
     struct message *message; /* owned */
     size_t room;             /* octets it holds of the house */
+    bool is_undecided;       /* counted in session->undecided */
+    bool is_whole_here;      /* or will not come: whole_result */
+    pr_status whole_result;
+    struct pr_spool *whole; /* owned: while it comes in */
+    struct letter *next_whole;
     /* the decision */
     const struct plan_entry *final; /* NULL: default delivery */
     struct target *targets;

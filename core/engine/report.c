@@ -119,7 +119,9 @@ void report_letter(struct letter *letter, struct state_changes *changes,
         .message_id = view != NULL ? view_message_id(view) : "",
         .sender = field_of(view, "From"),
         .subject = field_of(view, "Subject"),
-        .size = pr_spool_wire_size(letter->message->spool),
+        .size = letter->message->is_header_only
+                    ? letter->entry->item.size
+                    : pr_spool_wire_size(letter->message->spool),
         .action = action_of(letter),
         .targets = places_of(letter),
         .rule = letter->final != NULL ? letter->final->rule : NULL,

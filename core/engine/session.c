@@ -435,6 +435,7 @@ static pr_status fetch_slice(struct session *session)
         return session_settle(session);
     }
     account_wants_help(session->run);
+    session->is_feed_over = false;
     pr_scope_init(&session->rules);
     pr_scope_init(&session->batches);
     struct pr_scope lingering;
@@ -445,6 +446,7 @@ static pr_status fetch_slice(struct session *session)
         status = fetch_rounds(session);
     }
     session_fail(session, status);
+    feed_end_waits(session);
     pr_scope_cancel(&lingering);
     (void)pr_scope_join(&lingering);
     (void)pr_scope_join(&session->rules);

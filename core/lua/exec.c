@@ -65,6 +65,13 @@ static void input_message(lua_State *L, struct program *program,
     program->run.input_file = program->input;
 }
 
+static void input_whole(lua_State *L, struct program *program,
+                        struct message *message)
+{
+    need_whole(L, message);
+    input_message(L, program, message->spool);
+}
+
 /* The value of `input` is on top of the stack. */
 static void take_input(lua_State *L, struct program *program)
 {
@@ -74,7 +81,7 @@ static void take_input(lua_State *L, struct program *program)
         program->run.input.data =
             lua_tolstring(L, -1, &program->run.input.size);
     else if (luaL_testudata(L, -1, TYPE_MESSAGE) != NULL)
-        input_message(L, program, check_message(L, -1)->spool);
+        input_whole(L, program, check_message(L, -1));
     else if (to_delivery(L, -1) != NULL)
         input_message(L, program, to_delivery(L, -1)->spool);
     else

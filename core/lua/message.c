@@ -62,6 +62,21 @@ struct view *check_view(lua_State *L, struct message *message)
     return view;
 }
 
+void need_whole(lua_State *L, struct message *message)
+{
+    if (!message->is_header_only)
+        return;
+    pr_time begin = pr_now();
+    struct run *run = script_pause(L);
+    pr_status status = message_whole(message);
+    script_resume(run);
+    /* How long the line takes is not the rule's doing. */
+    if (run->deadline != PR_NEVER)
+        run->deadline += pr_now() - begin;
+    if (status != PR_OK)
+        script_raise(L, status);
+}
+
 /* ---- Fields of cost "nothing" -------------------------------------------- */
 
 /* m.account: text, the name of the account */

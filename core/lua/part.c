@@ -33,6 +33,7 @@ static const struct part *check_part(lua_State *L, int arg)
 static const struct view_part *
 check_parts(lua_State *L, struct message *message, size_t *ret_count)
 {
+    need_whole(L, message);
     struct view *view = check_view(L, message);
     const struct view_part *parts = NULL;
     struct run *run = script_pause(L);

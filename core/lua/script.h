@@ -340,6 +340,9 @@ struct cell *push_message(lua_State *L, struct run *run);
 struct message *check_cell(lua_State *L, const struct cell *cell);
 /* Pushes a list of flags that can also be asked by name. */
 void push_flags(lua_State *L, struct pr_flags flags);
+/* Has the rest of the message fetched if only its header is there; raises if it
+ * does not come. Waits. */
+void need_whole(lua_State *L, struct message *message);
 /* The view of the message; raises if it cannot be made. */
 struct view *check_view(lua_State *L, struct message *message);
 extern const luaL_Reg message_actions[];

@@ -31,8 +31,24 @@ void message_free(struct message *message)
     if (message == NULL)
         return;
     view_free(message->view);
+    view_free(message->header_view);
     spool_free(message->spool);
+    spool_free(message->header);
     pr_arena_free(message->arena);
+}
+
+pr_status message_whole(struct message *message)
+{
+    return message->is_header_only ? message->fetch_whole(message) : PR_OK;
+}
+
+void message_take_whole(struct message *message, struct pr_spool *spool)
+{
+    message->header = message->spool;
+    message->header_view = message->view;
+    message->spool = spool;
+    message->view = NULL;
+    message->is_header_only = false;
 }
 
 pr_status message_view(struct message *message, struct view **ret)

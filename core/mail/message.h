@@ -15,12 +15,24 @@ struct message {
     struct pr_spool *spool; /* owned, sealed; NULL until fetched */
     struct view *view;      /* owned; made by message_view */
     struct plan plan;
+    bool is_header_only;      /* so far the spool has the header alone */
+    struct pr_spool *header;  /* owned: what the spool was then, */
+    struct view *header_view; /* and the view, which rules may still hold */
+    /* Has the rest fetched, and message_take_whole called; waits. */
+    pr_status (*fetch_whole)(struct message *message);
+    void *owner; /* of whoever set fetch_whole */
 };
 
 /* Makes a message with its arena and an empty plan. */
 PR_CHECKED pr_status message_new(const char *account, const char *folder,
                                  struct pr_item *item, struct message **ret);
 void message_free(struct message *message); /* NULL is fine */
+/* Makes sure that the whole message is there. Waits, if it has only the header.
+ */
+PR_CHECKED pr_status message_whole(struct message *message);
+/* Puts the sealed spool of the whole message, owned from now on, in the place
+ * of the header's. */
+void message_take_whole(struct message *message, struct pr_spool *spool);
 /* The view, made at the first call. Lent. */
 PR_CHECKED pr_status message_view(struct message *message, struct view **ret);
 

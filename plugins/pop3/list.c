@@ -335,7 +335,9 @@ pr_status pop3_op_select(struct pr_source *source, const char *name,
         return status;
     }
     *ret = (struct pr_mailbox){.exists = pop3->maildrop.exists,
-                               .read_only = source->read_only};
+                               .read_only = source->read_only,
+                               .has_no_headers = pop3->knows_capabilities &&
+                                                 !pop3_can(pop3, POP3_CAN_TOP)};
     return PR_OK;
 }
 

@@ -54,6 +54,7 @@ struct pr_mailbox {
     uint64_t modseq;      /* HIGHESTMODSEQ; 0: not told */
     uint32_t exists;      /* messages in it */
     bool read_only;
+    bool has_no_headers; /* a header costs as much as the whole message */
 };
 
 /* UIDs first..last, both in it; last UINT32_MAX: to the end. */
