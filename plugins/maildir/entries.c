@@ -91,8 +91,8 @@ void entry_rename(const struct entry *entry, unsigned flags,
     const char *info = info_of(entry);
     char set[130], *at = set;
 
-    for (unsigned char letter = '!'; letter <= '~'; letter++)
-        if (letter != '/' && is_set(letter, info, flags))
+    for (int letter = '!'; letter <= '~'; letter++)
+        if (letter != '/' && is_set((unsigned char)letter, info, flags))
             *at++ = (char)letter;
     *at = '\0';
     int size = snprintf(ret, NAME_MAX + 1, "%.*s:2,%s", (int)entry->unique,
@@ -282,7 +282,7 @@ pr_status entries_read(struct entries *entries, const struct folder *folder)
 pr_status entries_refresh(struct entries *entries, const struct folder *folder)
 {
     struct timespec before[2];
-    bool is_same_still;
+    bool is_same_still = false;
     pr_status status = note_changes(entries, folder, &is_same_still);
 
     if (status != PR_OK || is_same_still)

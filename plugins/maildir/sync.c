@@ -5,7 +5,7 @@
 
 #include "sync.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/utsname.h>
 
 /* Octets that cost about as much as the making of one more file. */
@@ -19,12 +19,15 @@
 void sync_init(struct maildir *maildir)
 {
     struct utsname name;
-    unsigned major = 0, minor = 0;
+    unsigned long major = 0, minor = 0;
+    char *end;
 
-    maildir->measured.may_sync_all =
-        uname(&name) == 0 &&
-        sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
-        (major > 5 || (major == 5 && minor >= 8));
+    if (uname(&name) == 0) {
+        major = strtoul(name.release, &end, 10);
+        if (*end == '.')
+            minor = strtoul(end + 1, NULL, 10);
+    }
+    maildir->measured.may_sync_all = major > 5 || (major == 5 && minor >= 8);
 }
 
 static enum maildir_sync choose(struct sync_measured *measured)

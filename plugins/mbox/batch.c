@@ -250,7 +250,7 @@ pr_status batch_commit(struct pr_sink *sink,
     for (size_t i = 0; i < count; i++)
         deliveries[i]->result = PR_BUG; /* not dealt with */
     if (group != NULL)
-        group->deliveries = calloc(count, sizeof(struct pr_delivery *));
+        group->deliveries = calloc(count + 1, sizeof(struct pr_delivery *));
     if (group == NULL || group->deliveries == NULL) {
         status = pr_fail(PR_NOMEM, "out of memory");
     } else {

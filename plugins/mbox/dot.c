@@ -165,7 +165,7 @@ static int64_t nanoseconds(clockid_t clock)
 static int64_t began(long pid)
 {
     char path[40], text[1024];
-    unsigned long long ticks = 0;
+    unsigned long long ticks;
 
     snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -177,11 +177,11 @@ static int64_t began(long pid)
     /* The second field is a name in brackets that may hold anything; the 22nd
      * is what is sought. */
     const char *at = strrchr(text, ')');
-    if (at == NULL || sscanf(at + 1,
-                             " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
-                             "%*u %*u %*d %*d %*d %*d %*d %*d %llu",
-                             &ticks) != 1)
+    for (int field = 2; at != NULL && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    if (at == NULL)
         return 0;
+    ticks = strtoull(at + 1, NULL, 10);
     int64_t since_boot = (int64_t)ticks * (1000000000 / sysconf(_SC_CLK_TCK));
     return nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME) +
            since_boot;

@@ -385,7 +385,7 @@ static pr_status mend_replace_record(struct mbox_file *file,
 {
     const struct journal_record *last = &journal->last;
     bool has_payload;
-    struct state state;
+    struct state state = {0};
     pr_status status = check_payload(journal, &has_payload);
 
     if (status == PR_OK && !has_payload)

@@ -10,7 +10,7 @@ libpop3_la_CPPFLAGS = -I$(srcdir)/core/api
 
 plugin_LTLIBRARIES += pop3.la
 pop3_la_SOURCES = %D%/pop3.c
-pop3_la_CPPFLAGS = $(libpop3_la_CPPFLAGS) -DPOP3_VERSION='"$(PACKAGE_VERSION)"'
+pop3_la_CPPFLAGS = $(libpop3_la_CPPFLAGS)
 pop3_la_LIBADD = libpop3.la libpostrider.la
 pop3_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -Wl,-z,defs
 

@@ -1,6 +1,8 @@
 /*
  * The descriptor of the POP3 plugin.
  */
+#include "config.h"
+
 #include "descriptor.h"
 
 static const struct pr_class pop3_class = {
@@ -20,7 +22,7 @@ PR_PLUGIN(pop3) = {
     .abi = PR_ABI,
     .size = sizeof(struct pr_plugin),
     .name = "pop3",
-    .version = POP3_VERSION,
+    .version = PACKAGE_VERSION,
     .license = "MIT",
     .summary = "POP3 (RFC 1939)",
     .classes = classes,

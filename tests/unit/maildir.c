@@ -4,7 +4,6 @@
 #include "config.h"
 
 #include "../../plugins/maildir/maildir.h"
-#include "../../plugins/maildir/sync.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -27,6 +26,7 @@
 
 #include <postrider/plugin.h>
 
+#include "../../plugins/maildir/sync.h"
 #include "base/memory.h"
 #include "fiber/loop.h"
 #include "mail/spool.h"
