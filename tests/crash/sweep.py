@@ -167,7 +167,7 @@ class Case:
         if self.name in WHOLE:
             return range(1, len(names) + 1)
         # Where one step is for many messages, there are few steps.
-        every = min(self.options.every, max(1, len(names) // 30))
+        every = min(self.options.every, max(1, len(names) // 20))
         wanted = set(range(1, len(names) + 1, every))
         wanted |= {names.index(name) + 1 for name in names}
         wanted |= {len(names) - names[::-1].index(name) for name in names}
@@ -236,7 +236,7 @@ def arguments():
     parser.add_argument("--cases", default=",".join(CASES),
                         metavar="SOURCE:SINK:MODE,...")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=3)
     options = parser.parse_args()
     options.cases = options.cases.split(",")
     return options
