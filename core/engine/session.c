@@ -429,6 +429,39 @@ static pr_status fetch_rounds(struct session *session)
     return status;
 }
 
+/* A server may end a session in which nothing is said: POP3's after ten minutes
+ * (RFC 1939, 3), some sooner. */
+#define KEEP_MS (60u * 1000)
+
+static pr_status keep_line(void *argument)
+{
+    struct session *session = argument;
+    const struct pr_source_ops *ops = session->account->source->source;
+    pr_status status = PR_OK;
+    while (status == PR_OK && pr_sleep(KEEP_MS) == PR_OK) {
+        pr_shield_begin(); /* cut off halfway it would spoil the session */
+        status = ops->keep(session->source);
+        pr_shield_end();
+    }
+    return PR_OK; /* what became of the line, settle finds out */
+}
+
+/* Until all that came in is dealt with. */
+static void finish_batches(struct session *session)
+{
+    struct pr_scope keeping;
+    pr_scope_init(&keeping);
+    if (session->failure == PR_OK &&
+        session->account->source->source->keep != NULL) {
+        (void)!pr_spawn(&keeping, "keep", PR_STACK_SESSION, keep_line, session);
+    }
+    (void)pr_scope_join(&session->rules);
+    batch_flush(session);
+    (void)pr_scope_join(&session->batches);
+    pr_scope_cancel(&keeping);
+    (void)pr_scope_join(&keeping);
+}
+
 static pr_status fetch_slice(struct session *session)
 {
     if (session->ledger.count == 0) {
@@ -449,9 +482,7 @@ static pr_status fetch_slice(struct session *session)
     feed_end_waits(session);
     pr_scope_cancel(&lingering);
     (void)pr_scope_join(&lingering);
-    (void)pr_scope_join(&session->rules);
-    batch_flush(session);
-    (void)pr_scope_join(&session->batches);
+    finish_batches(session);
     if (session->failure != PR_OK) {
         defer_cut(session);
         return pr_fail(session->failure, "%s", session->failure_text);

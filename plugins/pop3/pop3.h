@@ -132,6 +132,7 @@ pr_status pop3_op_list(struct pr_source *source, const struct pr_range *ranges,
 pr_status pop3_op_fetch(struct pr_source *source, struct pr_feed *feed);
 pr_status pop3_op_settle(struct pr_source *source, struct pr_deed *deeds,
                          size_t count);
+pr_status pop3_op_keep(struct pr_source *source);
 void pop3_op_close(struct pr_source *source);
 
 #endif

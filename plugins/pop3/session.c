@@ -183,6 +183,16 @@ void pop3_unselect(struct pop3 *pop3)
 }
 
 /* Nothing was marked for deletion, so QUIT deletes nothing. */
+/* NOOP. Its answer, if only it is one, says all that is wanted. */
+pr_status pop3_op_keep(struct pr_source *source)
+{
+    struct pop3_reply reply;
+    struct pop3 *pop3 = source->state;
+    pr_status status = pop3_check(pop3);
+
+    return status == PR_OK ? pop3_ask(pop3, "NOOP", &reply) : status;
+}
+
 static void log_out(struct pop3 *pop3)
 {
     struct pop3_reply reply;

@@ -31,5 +31,6 @@ const struct pr_source_ops pop3_source_ops = {
     .settle = pop3_op_settle,
     .close = pop3_op_close,
     .host = host,
+    .keep = pop3_op_keep,
     .lacks = PR_LACKS_FLAGS | PR_LACKS_FOLDERS,
 };

@@ -13,6 +13,7 @@
  *        for all that was listed;
  *        "limit=N": longer ones are not wanted)
  *     > settle 1 set=\Seen copy=X ; 2 remove      = deed 1 ok ... = settle ok
+ *     > keep                          = keep ok
  *     > close                         = closed
  *
  * Words in operations stand between spaces; "_" in them means a space.
@@ -343,6 +344,8 @@ bool side_run(struct replay *replay, const char *const *words)
         run_fetch(replay, words + 1);
     else if (strcmp(name, "settle") == 0)
         run_settle(replay, words + 1);
+    else if (strcmp(name, "keep") == 0)
+        replay_status(replay, name, wire_protocol.source->keep(&source));
     else if (strcmp(name, "close") == 0)
         run_close(replay);
     else

@@ -148,6 +148,10 @@ struct pr_source_ops {
     /* Host and port for the limit of connections; lent. NULL slot: none. */
     const char *(*host)(const struct pr_source *source);
     unsigned lacks; /* of enum pr_lack: no deed asks for it */
+    /* Nothing was asked of the server for a minute, since sinks take their
+     * time, and settle is still to come: says something, so that the server
+     * does not end the session. NULL slot: nothing. */
+    pr_status (*keep)(struct pr_source *source);
 };
 
 /* ---- Sinks ------------------------------------------------------------- */
