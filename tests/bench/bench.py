@@ -320,7 +320,7 @@ def goals(results, contest):
                own.rate >= 0.9 * results["raw flood"].rate)
     if which == "imap":
         limit = max(statistics.median(results[name].seconds)
-                    for name in ("raw drain", "disk (syncfs)"))
+                    for name in ("raw drain", "disk (fsync)"))
         yield ("within 1.3 times of the slower limit",
                statistics.median(own.seconds) <= 1.3 * limit)
     if not contest.options.latency:
