@@ -152,6 +152,21 @@ void *pr_arena_array(struct pr_arena *arena, size_t count, size_t size)
     return pr_arena_alloc(arena, count * size);
 }
 
+void *pr_arena_grow(struct pr_arena *arena, void *items, size_t count,
+                    size_t *room, size_t size)
+{
+    if (count < *room)
+        return items;
+    size_t more = count > 0 ? count * 2 : 16;
+    void *copy = pr_arena_array(arena, more, size);
+    if (copy == NULL)
+        return NULL;
+    if (count > 0)
+        memcpy(copy, items, count * size);
+    *room = more;
+    return copy;
+}
+
 char *pr_arena_bytes(struct pr_arena *arena, struct pr_bytes bytes)
 {
     char *copy;

@@ -240,7 +240,7 @@ static pr_status take_lock(void *argument)
 static void close_journal(struct account_run *run)
 {
     uint64_t intents = 0;
-    if (run->journal != NULL &&
+    if (run->journal != NULL && !state_journal_is_empty(run->journal) &&
         state_intents(run->engine->state, run->account->name, &intents) ==
             PR_OK &&
         intents == 0 && state_journal_clear(run->journal) != PR_OK) {

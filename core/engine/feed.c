@@ -113,7 +113,6 @@ static void decided(struct letter *letter)
     }
 }
 
-/* message->fetch_whole: in the fiber of the letter's rules. */
 static void ask_for_whole(struct letter *letter)
 {
     struct session *session = letter->session;
@@ -139,6 +138,7 @@ static void ask_no_more(struct letter *letter)
     letter->whole_result = PR_CANCELLED;
 }
 
+/* message->fetch_whole: in the fiber of the letter's rules. */
 static pr_status fetch_whole(struct message *message)
 {
     struct letter *letter = message->owner;

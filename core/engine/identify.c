@@ -36,21 +36,13 @@ struct identification {
 static pr_status note_listed(void *user, const struct pr_item *item)
 {
     struct session *session = user;
-    if (session->listed_count == session->listed_allocated) {
-        size_t room =
-            session->listed_allocated == 0 ? 64 : session->listed_allocated * 2;
-        struct listed *more =
-            pr_arena_array(session->arena, room, sizeof(*more));
-        if (more == NULL) {
-            return PR_NOMEM;
-        }
-        if (session->listed_count > 0) {
-            memcpy(more, session->listed,
-                   session->listed_count * sizeof(*more));
-        }
-        session->listed = more;
-        session->listed_allocated = room;
+    struct listed *all =
+        pr_arena_grow(session->arena, session->listed, session->listed_count,
+                      &session->listed_allocated, sizeof(*all));
+    if (all == NULL) {
+        return PR_NOMEM;
     }
+    session->listed = all;
     struct listed *listed = &session->listed[session->listed_count++];
     *listed = (struct listed){.item = *item};
     if (item->flags.keywords != NULL) {

@@ -9,20 +9,13 @@
 pr_status ledger_add(struct ledger *ledger, const struct pr_item *item,
                      struct entry **ret)
 {
-    if (ledger->count == ledger->allocated) {
-        size_t room = ledger->allocated == 0 ? 64 : ledger->allocated * 2;
-        struct entry **more =
-            pr_arena_array(ledger->arena, room, sizeof(struct entry *));
-        if (more == NULL) {
-            return PR_NOMEM;
-        }
-        if (ledger->count > 0) {
-            memcpy(more, ledger->entries,
-                   ledger->count * sizeof(struct entry *));
-        }
-        ledger->entries = more;
-        ledger->allocated = room;
+    struct entry **entries =
+        pr_arena_grow(ledger->arena, ledger->entries, ledger->count,
+                      &ledger->allocated, sizeof(struct entry *));
+    if (entries == NULL) {
+        return PR_NOMEM;
     }
+    ledger->entries = entries;
     struct entry *entry = pr_arena_alloc(ledger->arena, sizeof(*entry));
     if (entry == NULL) {
         return PR_NOMEM;

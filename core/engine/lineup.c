@@ -36,20 +36,13 @@ pr_status lineup_rows(struct lineup *lineup, struct state_row *rows,
 pr_status lineup_add(struct lineup *lineup, const struct pr_item *item,
                      struct suspect **ret)
 {
-    if (lineup->count == lineup->allocated) {
-        size_t room = lineup->allocated == 0 ? 64 : lineup->allocated * 2;
-        struct suspect **more =
-            pr_arena_array(lineup->arena, room, sizeof(struct suspect *));
-        if (more == NULL) {
-            return PR_NOMEM;
-        }
-        if (lineup->count > 0) {
-            memcpy(more, lineup->suspects,
-                   lineup->count * sizeof(struct suspect *));
-        }
-        lineup->suspects = more;
-        lineup->allocated = room;
+    struct suspect **suspects =
+        pr_arena_grow(lineup->arena, lineup->suspects, lineup->count,
+                      &lineup->allocated, sizeof(struct suspect *));
+    if (suspects == NULL) {
+        return PR_NOMEM;
     }
+    lineup->suspects = suspects;
     struct suspect *suspect = pr_arena_alloc(lineup->arena, sizeof(*suspect));
     if (suspect == NULL) {
         return PR_NOMEM;

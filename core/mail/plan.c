@@ -92,17 +92,12 @@ static pr_status check_entry(const struct plan *plan,
 
 static pr_status make_room(struct plan *plan)
 {
-    if (plan->count < plan->allocated)
-        return PR_OK;
-    size_t allocated = plan->allocated != 0 ? plan->allocated * 2 : 4;
     struct plan_entry *entries =
-        pr_arena_array(plan->arena, allocated, sizeof *entries);
+        pr_arena_grow(plan->arena, plan->entries, plan->count, &plan->allocated,
+                      sizeof *entries);
     if (entries == NULL)
         return PR_NOMEM;
-    if (plan->count != 0)
-        memcpy(entries, plan->entries, plan->count * sizeof *entries);
     plan->entries = entries;
-    plan->allocated = allocated;
     return PR_OK;
 }
 

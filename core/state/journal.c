@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <postrider/crash.h>
@@ -145,6 +146,14 @@ void state_journal_close(struct pr_journal *journal)
     pr_buffer_done(&journal->past);
     free(journal->path);
     memory_free(journal);
+}
+
+bool state_journal_is_empty(const struct pr_journal *journal)
+{
+    struct stat found;
+
+    return journal->is_of_this_boot && fstat(journal->fd, &found) == 0 &&
+           found.st_size == BOOT_SIZE;
 }
 
 pr_status state_journal_clear(struct pr_journal *journal)

@@ -126,6 +126,8 @@ enum state_word {
 enum state_word state_journal_ask(const struct pr_journal *journal,
                                   const char *sink, const char *folder,
                                   const char *key);
+/* Has no sink said anything since it was emptied, in this boot? */
+bool state_journal_is_empty(const struct pr_journal *journal);
 /* Empties it: no intent is open that it could tell of. */
 PR_CHECKED pr_status state_journal_clear(struct pr_journal *journal);
 

@@ -22,6 +22,7 @@ import postfix as postfix_module  # noqa: E402
 import postrider  # noqa: E402
 import proxy as proxy_module  # noqa: E402
 import server as server_module  # noqa: E402
+from smtpd import Smtpd  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -120,4 +121,17 @@ def make_proxy():
 
     yield make
     for one in proxies:
+        one.close()
+
+
+@pytest.fixture
+def make_smtpd():
+    servers = []
+
+    def make(*args, **options):
+        servers.append(Smtpd(*args, **options))
+        return servers[-1]
+
+    yield make
+    for one in servers:
         one.close()

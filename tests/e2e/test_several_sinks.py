@@ -20,19 +20,6 @@ COUNT = 12
 
 
 @pytest.fixture
-def make_smtpd():
-    servers = []
-
-    def make(*args, **options):
-        servers.append(Smtpd(*args, **options))
-        return servers[-1]
-
-    yield make
-    for one in servers:
-        one.close()
-
-
-@pytest.fixture
 def mailbox(server):
     server.messages = list(messages.mailbox(COUNT, 71))
     server.fill(server.messages)

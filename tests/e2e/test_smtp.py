@@ -20,19 +20,6 @@ def smtp(server, **options):
 
 
 @pytest.fixture
-def make_smtpd():
-    servers = []
-
-    def make(*args, **options):
-        servers.append(Smtpd(*args, **options))
-        return servers[-1]
-
-    yield make
-    for one in servers:
-        one.close()
-
-
-@pytest.fixture
 def mailbox(server):
     """An IMAP server with some mail for alice."""
     server.messages = list(messages.mailbox(COUNT, 5))

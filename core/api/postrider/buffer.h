@@ -65,6 +65,11 @@ PR_API struct pr_arena *pr_arena_new(void);
 PR_API void pr_arena_free(struct pr_arena *arena);
 PR_API void *pr_arena_alloc(struct pr_arena *arena, size_t size); /* zeroed */
 PR_API void *pr_arena_array(struct pr_arena *arena, size_t count, size_t size);
+/* Room for one more behind the `count` items of `size` octets in an array with
+ * room for *room: the array itself, or a copy with twice the room. NULL:
+ * PR_NOMEM, and nothing has changed. */
+PR_API void *pr_arena_grow(struct pr_arena *arena, void *items, size_t count,
+                           size_t *room, size_t size);
 PR_API char *pr_arena_text(struct pr_arena *arena, const char *text);
 PR_API char *pr_arena_bytes(struct pr_arena *arena, struct pr_bytes bytes);
 PR_API char *pr_arena_printf(struct pr_arena *arena, const char *format, ...)
