@@ -5,6 +5,8 @@ libcore_la_SOURCES += \
 	%D%/check.c \
 	%D%/account.c \
 	%D%/session.c \
+	%D%/listing.c \
+	%D%/fetch.c \
 	%D%/ledger.c \
 	%D%/feed.c \
 	%D%/decide.c \

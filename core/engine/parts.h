@@ -11,6 +11,8 @@
  *   check.c    sinks tried for `postrider check`
  *   account.c  an account's lock, sources, folders and workers
  *   session.c  one folder, from select to settle
+ *   listing.c  what is listed, against what the state knows
+ *   fetch.c    what is listed, fetched
  *   ledger.c   the messages of a folder: which are new, owed, done; watermark
  *   feed.c     what the source pulls requests from and pushes messages to
  *   decide.c   rules to plan, plan to decision
@@ -186,6 +188,24 @@ PR_CHECKED pr_status session_run(struct account_run *run,
                                  struct pr_source *source, const char *folder);
 /* Notes a failure that ends this session's work, for when its fibers join. */
 void session_fail(struct session *session, pr_status status);
+
+/* Is this known message to be tried (again) now? */
+bool session_tries_again(const struct session *session,
+                         const struct state_row *row);
+/* Takes a listed message into the ledger unless it is dealt with: a
+ * pr_item_listed over the session. */
+pr_status session_note_item(void *user, const struct pr_item *item);
+/* What the server lists no more need not be remembered; what is over the size
+ * limit is noted, so that the watermark can pass it. */
+PR_CHECKED pr_status session_note_listing(struct session *session,
+                                          const struct pr_range *retries,
+                                          size_t count);
+/* Lists UIDs first..last, and before them `retries`, into the ledger. */
+PR_CHECKED pr_status session_list(struct session *session,
+                                  const struct pr_range *retries, size_t count,
+                                  uint32_t first, uint32_t last);
+/* Fetches what the ledger holds and settles what comes of it. */
+PR_CHECKED pr_status session_fetch(struct session *session);
 
 /* The feed over a session's ledger. */
 void feed_init(struct session *session);

@@ -22,21 +22,6 @@ void session_fail(struct session *session, pr_status status)
     }
 }
 
-static struct state_row *find_row(const struct session *session, uint32_t uid)
-{
-    size_t low = 0, high = session->row_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (session->rows[middle].uid < uid) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    bool is_there = low < session->row_count && session->rows[low].uid == uid;
-    return is_there ? &session->rows[low] : NULL;
-}
-
 /* ---- What the state knows ------------------------------------------------ */
 
 /* What a first run leaves alone is below the watermark. */
@@ -192,304 +177,8 @@ static pr_status reconcile(struct session *session)
     return status;
 }
 
-/* ---- Listing ------------------------------------------------------------- */
-
-static bool is_to_be_tried_again(const struct session *session,
-                                 const struct state_row *row)
-{
-    bool is_due = row->due <= time(NULL) ||
-                  (session->engine->retries_now && row->due < INT64_MAX);
-    return is_due &&
-           (row->stage == STAGE_INTENT || row->stage == STAGE_DEFERRED);
-}
-
-static pr_status note_item(void *user, const struct pr_item *item)
-{
-    struct session *session = user;
-    const struct state_row *row = find_row(session, item->uid);
-    if (row != NULL && !is_to_be_tried_again(session, row)) {
-        return PR_OK;
-    }
-    struct entry *entry;
-    pr_status status = ledger_add(&session->ledger, item, &entry);
-    if (status != PR_OK) {
-        return status;
-    }
-    if (row != NULL) {
-        entry->has_row = true;
-        entry->tries = row->tries;
-    } else if (!session->has_uids) {
-        entry->suspect = session_listed(session, item->uid)->suspect;
-    }
-    return PR_OK;
-}
-
-static bool is_listed(const struct session *session, uint32_t uid)
-{
-    const struct ledger *ledger = &session->ledger;
-    size_t low = 0, high = ledger->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (ledger->entries[middle]->item.uid < uid) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < ledger->count && ledger->entries[low]->item.uid == uid;
-}
-
-/* What the server lists no more need not be remembered; what is over the size
- * limit is noted, so that the watermark can pass it. */
-static pr_status note_listing(struct session *session,
-                              const struct pr_range *retries, size_t count)
-{
-    struct state_changes *changes;
-    pr_status status = state_begin(session->engine->state, &changes);
-    if (status != PR_OK) {
-        return status;
-    }
-    size_t noted = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!is_listed(session, retries[i].first)) {
-            state_forget(changes, session->record.id, retries[i].first);
-            noted++;
-        }
-    }
-    uint64_t most = session->account->limit_size;
-    for (size_t i = 0; most > 0 && i < session->ledger.count; i++) {
-        struct entry *entry = session->ledger.entries[i];
-        if (entry->item.size <= most) {
-            continue;
-        }
-        struct state_row row = {.uid = entry->item.uid,
-                                .uidl = entry->item.uidl,
-                                .size = entry->item.size,
-                                .received = entry->item.received,
-                                .reason = "larger than limit.size"};
-        state_deferred(changes, session->record.id, &row);
-        entry->fate = FATE_DEALT;
-        pr_log(&session->log, entry->has_row ? PR_LOG_DEBUG : PR_LOG_WARNING,
-               "message %u stays on the server: its %llu octets are over "
-               "limit.size",
-               entry->item.uid, (unsigned long long)entry->item.size);
-        noted++;
-    }
-    if (noted == 0 || session->engine->dry_run) {
-        state_drop(changes);
-        return PR_OK;
-    }
-    return state_commit(changes);
-}
-
-/* UIDs first..last, and before them `retries`. */
-static pr_status list_slice(struct session *session,
-                            const struct pr_range *retries, size_t count,
-                            uint32_t first, uint32_t last)
-{
-    struct pr_range *ranges =
-        pr_arena_array(session->slice, count + 1, sizeof(*ranges));
-    if (ranges == NULL) {
-        return PR_NOMEM;
-    }
-    if (count > 0) {
-        memcpy(ranges, retries, count * sizeof(*ranges));
-    }
-    size_t total = count;
-    if (first <= last) {
-        ranges[total++] = (struct pr_range){first, last};
-    }
-    pr_status status = PR_OK;
-    bool is_empty = session->mailbox.exists == 0 && last != UINT32_MAX;
-    if (total > 0 && !is_empty) {
-        status = session->account->source->source->list(
-            session->source, ranges, total, note_item, session);
-    }
-    if (status != PR_OK) {
-        return status;
-    }
-    session->engine->progress.expected += session->ledger.count;
-    return note_listing(session, retries, count);
-}
-
-/* ---- Fetching ------------------------------------------------------------ */
-
-/* Messages that could not be fetched though the session went well: each is put
- * aside with its reason, so that it holds up no other. */
-static pr_status defer_unfetched(struct session *session)
-{
-    struct state_changes *changes;
-    pr_status status = state_begin(session->engine->state, &changes);
-    if (status != PR_OK) {
-        return status;
-    }
-    size_t noted = 0;
-    for (size_t i = 0; i < session->ledger.count; i++) {
-        struct entry *entry = session->ledger.entries[i];
-        if (entry->trouble == PR_OK || entry->fate == FATE_DEALT) {
-            continue;
-        }
-        noted++;
-        entry->fate = FATE_DEALT;
-        if (entry->trouble == PR_GONE) {
-            state_forget(changes, session->record.id, entry->item.uid);
-            continue;
-        }
-        struct state_row row = {.uid = entry->item.uid,
-                                .uidl = entry->item.uidl,
-                                .size = entry->item.size,
-                                .received = entry->item.received,
-                                .tries = entry->tries + 1,
-                                .reason = entry->trouble_text};
-        state_deferred(changes, session->record.id, &row);
-        session->run->report.put_off++;
-        pr_log(&session->log, PR_LOG_ERROR, "message %u: %s", entry->item.uid,
-               entry->trouble_text);
-    }
-    if (noted == 0 || session->engine->dry_run) {
-        state_drop(changes);
-        return PR_OK;
-    }
-    return state_commit(changes);
-}
-
-/* A message in the midst of which the line breaks may be what breaks it, each
- * time: from the second time on it waits while others are fetched. In seconds.
+/* ---- Slices --------------------------------------------------------------
  */
-#define CUT_WAIT ((int64_t)10 * 60)
-
-static void defer_cut(struct session *session)
-{
-    struct entry *entry = session->cut;
-    struct state_changes *changes;
-    if (entry == NULL || session->engine->dry_run ||
-        state_begin(session->engine->state, &changes) != PR_OK) {
-        return;
-    }
-    struct state_row row = {.uid = entry->item.uid,
-                            .uidl = entry->item.uidl,
-                            .size = entry->item.size,
-                            .received = entry->item.received,
-                            .tries = entry->tries + 1,
-                            .reason = "the line broke while it came in"};
-    unsigned shift = entry->tries < 8 ? entry->tries : 8;
-    if (entry->tries > 0) {
-        row.due = time(NULL) + (CUT_WAIT << (shift - 1));
-    }
-    state_deferred(changes, session->record.id, &row);
-    if (state_commit(changes) != PR_OK) {
-        pr_log(&session->log, PR_LOG_WARNING, "%s", pr_last_failure()->text);
-    }
-}
-
-static bool has_more_to_ask(const struct session *session)
-{
-    return session->ledger.next < session->ledger.count &&
-           !session->engine->is_stopping && session->failure == PR_OK;
-}
-
-/* Sends off what waits in a batch that no longer fills. */
-static pr_status linger(void *argument)
-{
-    struct session *session = argument;
-    while (pr_sleep(250) == PR_OK) {
-        if (session->batches_running == 0) {
-            batch_flush(session);
-        }
-    }
-    return PR_OK;
-}
-
-/* Until there is room for more: what is in the house becomes debts while the
- * server is busy with those before. */
-static pr_status settle_enough(struct session *session)
-{
-    pr_status status;
-    do {
-        status = session_settle(session);
-    } while (status == PR_OK && session->debt_count >= DEBTS_MOST);
-    return status;
-}
-
-/* Fetches the slice; debts are paid between rounds, so that a long fetch with
- * deletion is not all owed at its end. */
-static pr_status fetch_rounds(struct session *session)
-{
-    const struct pr_source_ops *ops = session->account->source->source;
-    pr_status status = PR_OK;
-    size_t before;
-    do {
-        before = session->ledger.next;
-        status = ops->fetch(session->source, &session->feed);
-        if (status == PR_OK && session->has_uids && has_more_to_ask(session)) {
-            status = settle_enough(session);
-        }
-    } while (status == PR_OK && has_more_to_ask(session) &&
-             session->ledger.next > before);
-    return status;
-}
-
-/* A server may end a session in which nothing is said: POP3's after ten minutes
- * (RFC 1939, 3), some sooner. */
-#define KEEP_MS (60u * 1000)
-
-static pr_status keep_line(void *argument)
-{
-    struct session *session = argument;
-    const struct pr_source_ops *ops = session->account->source->source;
-    pr_status status = PR_OK;
-    while (status == PR_OK && pr_sleep(KEEP_MS) == PR_OK) {
-        pr_shield_begin(); /* cut off halfway it would spoil the session */
-        status = ops->keep(session->source);
-        pr_shield_end();
-    }
-    return PR_OK; /* what became of the line, settle finds out */
-}
-
-/* Until all that came in is dealt with. */
-static void finish_batches(struct session *session)
-{
-    struct pr_scope keeping;
-    pr_scope_init(&keeping);
-    if (session->failure == PR_OK &&
-        session->account->source->source->keep != NULL) {
-        (void)!pr_spawn(&keeping, "keep", PR_STACK_SESSION, keep_line, session);
-    }
-    (void)pr_scope_join(&session->rules);
-    batch_flush(session);
-    (void)pr_scope_join(&session->batches);
-    pr_scope_cancel(&keeping);
-    (void)pr_scope_join(&keeping);
-}
-
-static pr_status fetch_slice(struct session *session)
-{
-    if (session->ledger.count == 0) {
-        return session_settle(session);
-    }
-    account_wants_help(session->run);
-    session->is_feed_over = false;
-    pr_scope_init(&session->rules);
-    pr_scope_init(&session->batches);
-    struct pr_scope lingering;
-    pr_scope_init(&lingering);
-    pr_status status =
-        pr_spawn(&lingering, "linger", PR_STACK_SESSION, linger, session);
-    if (status == PR_OK) {
-        status = fetch_rounds(session);
-    }
-    session_fail(session, status);
-    feed_end_waits(session);
-    pr_scope_cancel(&lingering);
-    (void)pr_scope_join(&lingering);
-    finish_batches(session);
-    if (session->failure != PR_OK) {
-        defer_cut(session);
-        return pr_fail(session->failure, "%s", session->failure_text);
-    }
-    status = defer_unfetched(session);
-    return status == PR_OK ? session_settle(session) : status;
-}
 
 static pr_status save_watermark(struct session *session)
 {
@@ -525,7 +214,7 @@ static pr_status work_slice(struct session *session,
                         .next_uid = first <= last && last < UINT32_MAX
                                         ? last + 1
                                         : session->record.watermark};
-    pr_status status = list_slice(session, retries, count, first, last);
+    pr_status status = session_list(session, retries, count, first, last);
     if (status == PR_OK && last == UINT32_MAX && session->ledger.count > 0) {
         struct entry *newest =
             session->ledger.entries[session->ledger.count - 1];
@@ -534,7 +223,7 @@ static pr_status work_slice(struct session *session,
         }
     }
     if (status == PR_OK) {
-        status = fetch_slice(session);
+        status = session_fetch(session);
     }
     if (status == PR_OK) {
         status = save_watermark(session);
@@ -558,7 +247,7 @@ static pr_status collect_retries(struct session *session, struct pr_range **ret,
     for (size_t i = 0; i < session->row_count; i++) {
         const struct state_row *row = &session->rows[i];
         if (row->uid < session->record.watermark &&
-            is_to_be_tried_again(session, row)) {
+            session_tries_again(session, row)) {
             ranges[count++] = (struct pr_range){row->uid, row->uid};
         }
     }
@@ -580,15 +269,15 @@ static pr_status work_listed(struct session *session)
                                       .next_uid = session->next_uid};
     for (size_t i = 0; status == PR_OK && i < session->listed_count; i++) {
         if (!session->listed[i].is_left) {
-            status = note_item(session, &session->listed[i].item);
+            status = session_note_item(session, &session->listed[i].item);
         }
     }
     session->engine->progress.expected += session->ledger.count;
     if (status == PR_OK) {
-        status = note_listing(session, NULL, 0);
+        status = session_note_listing(session, NULL, 0);
     }
     if (status == PR_OK) {
-        status = fetch_slice(session);
+        status = session_fetch(session);
     }
     if (status == PR_OK) {
         status = save_watermark(session);

@@ -115,6 +115,50 @@ enum pr_lack {
     PR_LACKS_STAY = 4     /* it is there in one session only (standard input) */
 };
 
+/* What there is to hear of a folder that is watched. */
+enum pr_news {
+    PR_NEWS_MESSAGES = 1, /* there may be new ones */
+    PR_NEWS_FLAGS = 2,    /* flags have changed */
+    PR_NEWS_VANISHED = 4, /* messages are gone */
+    PR_NEWS_FOLDER = 8    /* it was made, renamed, deleted or numbered anew */
+};
+
+/* What is watched, and for how long. All lent for the call. */
+struct pr_watch {
+    /* By importance, ended by NULL. With several, the connection need not have
+     * one selected. */
+    const char *const *folders;
+    unsigned wanted;   /* of enum pr_news */
+    pr_time deadline;  /* it ends by then, with or without news */
+    uint64_t renew_ms; /* IDLE is renewed so often (RFC 2177: every 29 min) */
+    uint64_t probe_ms; /* a line silent so long is proved to be alive; 0: only
+                          when pr_source_ops.probe says so */
+    /* There is news of a folder; does not wait. */
+    void (*news)(void *user, const char *folder, unsigned what);
+    void *user;
+};
+
+/* Where a folder stands, told without selecting it. */
+struct pr_glance {
+    const char *folder;
+    bool is_there;
+    uint32_t uidvalidity, uidnext; /* 0: not told */
+    uint32_t exists;
+    uint64_t modseq;
+};
+
+typedef pr_status pr_glanced(void *user, const struct pr_glance *glance);
+
+/* A change of a message in the selected folder. */
+struct pr_change {
+    uint32_t uid;
+    bool is_gone; /* else its flags are now these */
+    struct pr_flags flags;
+    uint64_t modseq; /* of the change; 0: not told */
+};
+
+typedef pr_status pr_changed(void *user, const struct pr_change *change);
+
 struct pr_source_ops {
     uint32_t size;
     /* Connects and logs in. */
@@ -152,6 +196,36 @@ struct pr_source_ops {
      * time, and settle is still to come: says something, so that the server
      * does not end the session. NULL slot: nothing. */
     pr_status (*keep)(struct pr_source *source);
+    /* How many of `folders` (ended by NULL, by importance) one connection can
+     * watch at a time: all of them (NOTIFY), 1 (IDLE), 0: none. Does not wait;
+     * after open. NULL slot: none. */
+    size_t (*watches)(const struct pr_source *source,
+                      const char *const *folders);
+    /* Waits until there is news of one of the folders, or for the deadline;
+     * PR_OK for both. No news falls between: what came since the folder was
+     * last listed (glanced at, if it never was) is told. With one folder it is
+     * selected if it is not. While it waits, the connection keeps no more
+     * memory than it must. Cancelled, it ends what it does in good order and
+     * returns PR_CANCELLED: the source may go on. PR_UNSUPPORTED: the server
+     * will not have it. */
+    pr_status (*watch)(struct pr_source *source, const struct pr_watch *watch);
+    /* From another fiber while watch waits: the line is proved to be alive now,
+     * and watch fails with PR_NETWORK within `ms` if it is not. Does not wait.
+     */
+    void (*probe)(struct pr_source *source, uint64_t ms);
+    /* Tells where each of `folders` (ended by NULL) stands, in as few round
+     * trips as may be. PR_UNSUPPORTED: not without selecting each. NULL slot:
+     * the same. */
+    pr_status (*glance)(struct pr_source *source, const char *const *folders,
+                        pr_glanced *glanced, void *user);
+    /* Tells what changed in the selected folder since `modseq`, in ascending
+     * order of UID; of messages that are gone, those in `known`. *ret_modseq:
+     * where the folder stands now, 0: not told. With modseq 0, or where the
+     * server cannot say: the flags of each message that is there, and of
+     * `known` those that are not. NULL slot: PR_UNSUPPORTED. */
+    pr_status (*changes)(struct pr_source *source, uint64_t modseq,
+                         const struct pr_range *known, size_t count,
+                         pr_changed *changed, void *user, uint64_t *ret_modseq);
 };
 
 /* ---- Sinks ------------------------------------------------------------- */
