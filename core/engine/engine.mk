@@ -16,4 +16,6 @@ libcore_la_SOURCES += \
 	%D%/lineup.c \
 	%D%/rematch.c \
 	%D%/identify.c \
-	%D%/report.c
+	%D%/report.c \
+	%D%/daemon.h \
+	%D%/daemon.c
