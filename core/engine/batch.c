@@ -13,6 +13,7 @@
  * A crash between any two steps is mended by recover.c. Once begun, a batch is
  * not ended by cancellation.
  */
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -50,27 +51,27 @@ static void put_off(struct letter *letter, pr_status status, const char *why)
     letter->is_trouble_final |= status == PR_REFUSED;
 }
 
-/* Deliveries that an earlier try is known to have made. */
-struct done_before {
+/* The deliveries of an earlier try. */
+struct tried {
     struct state_delivery *deliveries;
     size_t count;
 };
 
-static bool is_done_before(const struct done_before *before,
-                           const struct target *target)
+static const struct state_delivery *find_tried(const struct tried *tried,
+                                               const struct target *target)
 {
-    for (size_t i = 0; i < before->count; i++) {
-        const struct state_delivery *delivery = &before->deliveries[i];
-        if (delivery->is_done &&
-            strcmp(delivery->sink, target->sink->name) == 0 &&
+    for (size_t i = 0; i < tried->count; i++) {
+        const struct state_delivery *delivery = &tried->deliveries[i];
+        if (strcmp(delivery->sink, target->sink->name) == 0 &&
             strcmp(delivery->folder, target->folder) == 0) {
-            return true;
+            return delivery;
         }
     }
-    return false;
+    return NULL;
 }
 
-static pr_status stage_one(struct letter *letter, const struct target *target)
+static pr_status stage_one(struct letter *letter, const struct target *target,
+                           const struct state_delivery *tried)
 {
     struct session *session = letter->session;
     struct pr_delivery *delivery = &letter->deliveries[letter->delivery_count];
@@ -88,6 +89,10 @@ static pr_status stage_one(struct letter *letter, const struct target *target)
         .sink = target->sink->name,
         .journal = session->run->journal,
     };
+    if (tried != NULL && tried->receipt != NULL) {
+        snprintf(delivery->receipt, sizeof(delivery->receipt), "%s",
+                 tried->receipt);
+    }
     pr_status status = target->sink->class->sink->stage(target->sink, delivery);
     if (status == PR_OK) {
         letter->sinks[letter->delivery_count++] = target->sink;
@@ -99,7 +104,7 @@ static pr_status stage_letter(struct letter *letter)
 {
     struct pr_arena *arena = letter->message->arena;
     struct session *session = letter->session;
-    struct done_before before = {0};
+    struct tried before = {0};
     size_t count = letter->target_count;
     letter->deliveries =
         pr_arena_array(arena, count + 1, sizeof(*letter->deliveries));
@@ -117,10 +122,12 @@ static pr_status stage_letter(struct letter *letter)
     }
     pr_status first = PR_OK;
     for (size_t i = 0; i < count; i++) {
-        if (is_done_before(&before, &letter->targets[i])) {
+        const struct state_delivery *tried =
+            find_tried(&before, &letter->targets[i]);
+        if (tried != NULL && tried->is_done) {
             continue;
         }
-        pr_status status = stage_one(letter, &letter->targets[i]);
+        pr_status status = stage_one(letter, &letter->targets[i], tried);
         if (status != PR_OK) {
             put_off(letter, status, pr_last_failure()->text);
             first = first == PR_OK ? status : first;
@@ -359,15 +366,26 @@ static bool can_be_asked(const struct letter *letter)
     return false;
 }
 
+static void note_delivery(struct state_changes *changes,
+                          const struct letter *letter, size_t which)
+{
+    const struct pr_delivery *delivery = &letter->deliveries[which];
+    int64_t folder = letter->session->record.id;
+    const char *sink = letter->sinks[which]->name;
+    if (delivery->result == PR_OK) {
+        state_delivered(changes, folder, &letter->row, sink, delivery->folder);
+        return;
+    }
+    const struct state_delivery tried = {
+        .sink = sink, .folder = delivery->folder, .receipt = delivery->receipt};
+    state_receipt(changes, folder, letter->row.uid, &tried);
+}
+
 static void note_put_off(struct state_changes *changes, struct letter *letter)
 {
     struct session *session = letter->session;
     for (size_t i = 0; i < letter->delivery_count; i++) {
-        if (letter->deliveries[i].result == PR_OK) {
-            state_delivered(changes, session->record.id, &letter->row,
-                            letter->sinks[i]->name,
-                            letter->deliveries[i].folder);
-        }
+        note_delivery(changes, letter, i);
     }
     letter->row.stage = STAGE_DEFERRED;
     letter->row.tries = letter->entry->tries + (letter->is_put_off ? 0 : 1);

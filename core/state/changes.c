@@ -277,6 +277,7 @@ void state_deferred(struct state_changes *changes, int64_t folder,
 struct delivered_change {
     struct change change;
     const char *sink, *sink_folder;
+    const char *receipt; /* of one that is not done */
 };
 
 static pr_status apply_delivered(struct state *state,
@@ -303,6 +304,32 @@ void state_delivered(struct state_changes *changes, int64_t folder,
         return;
     it->sink = keep(changes, sink);
     it->sink_folder = keep(changes, sink_folder);
+}
+
+static pr_status apply_receipt(struct state *state, const struct change *change)
+{
+    const struct delivered_change *it = (const struct delivered_change *)change;
+    struct statement statement = statement_for(state, SQL_DELIVERY_RECEIPT);
+
+    bind_text(&statement, it->receipt);
+    bind_int(&statement, change->folder);
+    bind_int(&statement, change->uid);
+    bind_text(&statement, it->sink);
+    bind_text(&statement, it->sink_folder);
+    return statement_run(&statement);
+}
+
+void state_receipt(struct state_changes *changes, int64_t folder, uint32_t uid,
+                   const struct state_delivery *delivery)
+{
+    struct delivered_change *it =
+        change_add(changes, sizeof(*it), folder, uid, apply_receipt);
+
+    if (it == NULL)
+        return;
+    it->sink = keep(changes, delivery->sink);
+    it->sink_folder = keep(changes, delivery->folder);
+    it->receipt = keep(changes, delivery->receipt);
 }
 
 struct debt_change {

@@ -152,6 +152,10 @@ void state_intend(struct state_changes *changes, int64_t folder,
 void state_delivered(struct state_changes *changes, int64_t folder,
                      const struct state_row *row, const char *sink,
                      const char *sink_folder);
+/* One delivery of the message was tried in vain: what the sink's receipt says
+ * now is kept for its next try. */
+void state_receipt(struct state_changes *changes, int64_t folder, uint32_t uid,
+                   const struct state_delivery *delivery);
 /* The message is safe in every sink: stage row->stage (OWED with row->debt, or
  * SETTLED); its delivery rows are no longer needed. */
 void state_safe(struct state_changes *changes, int64_t folder,

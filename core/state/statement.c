@@ -57,6 +57,8 @@ static const char *const texts[SQL_COUNT] = {
         "done) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     [SQL_DELIVERY_DONE] = "UPDATE delivery SET done = 1 WHERE folder = ? AND "
                           "uid = ? AND sink = ? AND sink_folder = ?",
+    [SQL_DELIVERY_RECEIPT] = "UPDATE delivery SET receipt = ? WHERE folder = ? "
+                             "AND uid = ? AND sink = ? AND sink_folder = ?",
     [SQL_DELIVERIES_DELETE] =
         "DELETE FROM delivery WHERE folder = ? AND uid = ?",
     [SQL_DELIVERIES_DELETE_ALL] = "DELETE FROM delivery WHERE folder = ?",

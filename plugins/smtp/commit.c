@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "past.h"
 #include "sink.h"
 #include "transaction.h"
 
@@ -101,7 +102,7 @@ static void carry(struct lane *lane, struct smtp_letter *letter,
     }
 }
 
-static void finish(struct lane *lane, struct smtp_letter *letter)
+static void finish(struct smtp_letter *letter)
 {
     struct pr_delivery *delivery = letter->delivery;
     pr_status status = letter->fail.status;
@@ -111,7 +112,7 @@ static void finish(struct lane *lane, struct smtp_letter *letter)
                                    "its recipients only");
     else if (status != PR_OK)
         status = pr_fail(status, "%s", letter->fail.text);
-    smtp_past_note(&lane->smtp->past, letter);
+    smtp_past_note(letter);
     if (letter->is_begun || status == PR_OK) {
         pr_delivery_end(delivery, status);
     } else {
@@ -134,7 +135,7 @@ static void run_deliveries(struct lane *lane)
         else
             smtp_letter_fail(letter,
                              pr_fail(lane->end.status, "%s", lane->end.text));
-        finish(lane, letter);
+        finish(letter);
     }
 }
 

@@ -5,82 +5,76 @@
 
 #include "past.h"
 
-#include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
 
-#include "address.h"
+/* In front of the digests, each of so many characters. */
+#define HEAD "has "
+#define HEAD_SIZE (sizeof(HEAD) - 1)
+#define WIDTH 5u
 
-#define KEPT_MOST 10000u
-
-struct smtp_had {
-    struct smtp_had *next;
-    char key[65];
-    char address[SMTP_ADDRESS_MOST + 1];
-};
-
-static bool is_same(const struct smtp_had *had,
-                    const struct smtp_letter *letter, const char *address)
+/* 30 bits of FNV-1a, in characters that need no quoting. */
+static void digest(const char *address, char out[WIDTH])
 {
-    return strcmp(had->key, letter->delivery->key) == 0 &&
-           strcmp(had->address, address) == 0;
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                 "abcdefghijklmnopqrstuvwxyz0123456789-_";
+    uint64_t hash = 0xcbf29ce484222325u;
+
+    for (; *address != '\0'; address++)
+        hash = (hash ^ (unsigned char)*address) * 0x100000001b3u;
+    hash ^= hash >> 32;
+    for (unsigned i = 0; i < WIDTH; i++, hash >>= 6)
+        out[i] = digits[hash & 63];
 }
 
-void smtp_past_recall(const struct smtp_past *past, struct smtp_letter *letter)
+static bool is_among(const char *list, const char mark[WIDTH])
 {
-    for (const struct smtp_had *had = past->first; had != NULL; had = had->next)
-        for (size_t i = 0; i < letter->count; i++)
-            if (is_same(had, letter, letter->recipients[i].address))
-                letter->recipients[i].fate = SMTP_DONE;
+    size_t size = strlen(list);
+
+    for (size_t at = 0; at + WIDTH <= size; at += WIDTH)
+        if (memcmp(list + at, mark, WIDTH) == 0)
+            return true;
+    return false;
 }
 
-static void forget(struct smtp_past *past, const char *key)
+/* Two that look alike: better twice than never. */
+static bool is_alone(const struct smtp_letter *letter, size_t which,
+                     const char mark[WIDTH])
 {
-    for (struct smtp_had **at = &past->first; *at != NULL;) {
-        struct smtp_had *had = *at;
-        if (strcmp(had->key, key) != 0) {
-            at = &had->next;
-            continue;
-        }
-        *at = had->next;
-        past->count--;
-        free(had);
+    char other[WIDTH];
+
+    for (size_t i = 0; i < letter->count; i++) {
+        digest(letter->recipients[i].address, other);
+        if (i != which && memcmp(other, mark, WIDTH) == 0)
+            return false;
     }
+    return true;
 }
 
-static void keep(struct smtp_past *past, const char *key, const char *address)
+void smtp_past_recall(struct smtp_letter *letter)
 {
-    struct smtp_had *had =
-        past->count < KEPT_MOST ? calloc(1, sizeof(*had)) : NULL;
+    const char *receipt = letter->delivery->receipt;
+    char mark[WIDTH];
 
-    if (had == NULL)
-        return; /* it may be doubled, but is not lost */
-    strncpy(had->key, key, sizeof(had->key) - 1);
-    strncpy(had->address, address, sizeof(had->address) - 1);
-    had->next = past->first;
-    past->first = had;
-    past->count++;
-}
-
-void smtp_past_note(struct smtp_past *past, const struct smtp_letter *letter)
-{
-    size_t done = 0;
-
-    for (size_t i = 0; i < letter->count; i++)
-        done += letter->recipients[i].fate == SMTP_DONE;
-    if (past->first == NULL && (done == 0 || done == letter->count))
+    if (strncmp(receipt, HEAD, HEAD_SIZE) != 0)
         return;
-    forget(past, letter->delivery->key);
-    for (size_t i = 0; done < letter->count && i < letter->count; i++)
-        if (letter->recipients[i].fate == SMTP_DONE)
-            keep(past, letter->delivery->key, letter->recipients[i].address);
+    for (size_t i = 0; i < letter->count; i++) {
+        digest(letter->recipients[i].address, mark);
+        if (is_among(receipt + HEAD_SIZE, mark) && is_alone(letter, i, mark))
+            letter->recipients[i].fate = SMTP_DONE;
+    }
 }
 
-void smtp_past_done(struct smtp_past *past)
+void smtp_past_note(const struct smtp_letter *letter)
 {
-    while (past->first != NULL) {
-        struct smtp_had *had = past->first;
-        past->first = had->next;
-        free(had);
-    }
-    past->count = 0;
+    char *receipt = letter->delivery->receipt;
+    size_t room = sizeof(letter->delivery->receipt) - 1, size = HEAD_SIZE;
+
+    memcpy(receipt, HEAD, HEAD_SIZE);
+    for (size_t i = 0; i < letter->count && size + WIDTH <= room; i++)
+        if (letter->recipients[i].fate == SMTP_DONE) {
+            digest(letter->recipients[i].address, receipt + size);
+            size += WIDTH;
+        }
+    receipt[size] = '\0';
 }

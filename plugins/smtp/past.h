@@ -3,22 +3,18 @@
  *
  * A delivery is done when all of its recipients have the message. An LMTP
  * server may take it for one and not for another, and then the next try must
- * leave out who has it. This is known while the program runs, no longer.
+ * leave out who has it, in this run or in a later one: the delivery's receipt
+ * names them, each by a digest of its address.
  */
 #ifndef SMTP_PAST_H
 #define SMTP_PAST_H
 
 #include "letter.h"
 
-struct smtp_past {
-    struct smtp_had *first;
-    size_t count;
-};
-
-/* Marks who has it as SMTP_DONE. */
-void smtp_past_recall(const struct smtp_past *past, struct smtp_letter *letter);
-/* Keeps who has it, if not all do; forgets it if all do. */
-void smtp_past_note(struct smtp_past *past, const struct smtp_letter *letter);
-void smtp_past_done(struct smtp_past *past);
+/* Marks as SMTP_DONE who has it by the receipt of an earlier try. */
+void smtp_past_recall(struct smtp_letter *letter);
+/* Writes the receipt: who has it by now. Beyond the first 59, whoever has it
+ * would get it again. */
+void smtp_past_note(const struct smtp_letter *letter);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "address.h"
 #include "letter.h"
+#include "past.h"
 
 /* ---- Making one ---------------------------------------------------------- */
 
@@ -73,7 +74,6 @@ static void sink_close(struct pr_sink *sink)
     if (smtp == NULL)
         return;
     smtp_pool_close(smtp);
-    smtp_past_done(&smtp->past);
     free(smtp);
     sink->state = NULL;
 }
@@ -88,8 +88,8 @@ static pr_status sink_stage(struct pr_sink *sink, struct pr_delivery *delivery)
 
     if (status != PR_OK)
         return status;
-    smtp_past_recall(&smtp->past, letter);
-    snprintf(delivery->receipt, sizeof(delivery->receipt), "%s", sink->name);
+    smtp_past_recall(letter);
+    smtp_past_note(letter);
     delivery->ticket = letter;
     return PR_OK;
 }

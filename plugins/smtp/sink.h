@@ -8,7 +8,6 @@
 #define SMTP_SINK_H
 
 #include "line.h"
-#include "past.h"
 
 /* The state of an open sink. */
 struct smtp_sink {
@@ -21,7 +20,6 @@ struct smtp_sink {
     struct pr_scope watchers;
     struct pr_event news; /* a line has gone idle */
     bool is_watched;
-    struct smtp_past past;
     struct pr_failure down; /* why no connection could be had */
     pr_time down_until;
 };

@@ -179,6 +179,18 @@ def test_one_of_two_recipients_has_no_room(store, home, make_lmtpd, answer,
     assert len(store.list_uids()) == COUNT
 
 
+def test_a_later_run_goes_to_the_other_recipient_only(store, home, make_lmtpd):
+    far = make_lmtpd({"message": bob("452 4.2.2 over quota")})
+    home.configure(store, deliver=sink("lmtp", socket=far.path, to=TWO))
+    home.fetch()
+    far.answers = {}
+    run = home.fetch("--retry")
+    assert run.code == 0, run
+    assert len(far.messages) == 2 * COUNT
+    assert [one.recipients for one in far.messages] == \
+        [TWO[:1]] * COUNT + [TWO[1:]] * COUNT
+
+
 def test_a_reply_that_is_lost_is_in_doubt(store, home, make_lmtpd):
     far = make_lmtpd({"message": [None, CUT_AFTER, None]})
     home.configure(store, deliver=sink("lmtp", socket=far.path, to=["bob"]))

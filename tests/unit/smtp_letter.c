@@ -232,26 +232,24 @@ static void a_raw_utf8_header_is_seen(void **state)
 static void who_had_it_is_left_out(void **state)
 {
     static const char *const two[] = {"a@example.org", "b@example.org", NULL};
-    struct smtp_past past = {NULL, 0};
     struct smtp_letter *letter;
+    char receipt[sizeof(letter->delivery->receipt)];
 
     (void)state;
     set.to = two;
     assert_int_equal(make("x: y\n\n", &letter), PR_OK);
     letter->recipients[0].fate = SMTP_DONE;
     letter->recipients[1].fate = SMTP_FAILED;
-    smtp_past_note(&past, letter);
+    smtp_past_note(letter);
+    memcpy(receipt, letter->delivery->receipt, sizeof(receipt));
     done(letter);
 
     assert_int_equal(make("x: y\n\n", &letter), PR_OK);
-    smtp_past_recall(&past, letter);
+    memcpy(letter->delivery->receipt, receipt, sizeof(receipt));
+    smtp_past_recall(letter);
     assert_int_equal(letter->recipients[0].fate, SMTP_DONE);
     assert_int_equal(letter->recipients[1].fate, SMTP_PENDING);
-    letter->recipients[1].fate = SMTP_DONE;
-    smtp_past_note(&past, letter);
-    assert_int_equal(past.count, 0);
     done(letter);
-    smtp_past_done(&past);
 }
 
 static void the_worst_failure_is_kept(void **state)

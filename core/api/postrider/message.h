@@ -98,7 +98,9 @@ struct pr_delivery {
     uint32_t uid;               /* in source_folder */
     const char *sink;           /* name of the sink */
     struct pr_journal *journal; /* NULL: none is kept */
-    char receipt[300];          /* stage writes where the message will be */
+    char receipt[300]; /* stage writes where the message will be. It finds what
+                          an earlier try has left here, "" if there was none;
+                          of one that failed, what commit wrote here is kept */
     void *ticket;
     pr_status result;             /* of commit, for this delivery */
     char failure[PR_FAILURE_MAX]; /* its words when result is not PR_OK */
