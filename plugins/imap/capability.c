@@ -32,6 +32,8 @@ static const struct {
     {"MULTIAPPEND", IMAP_CAN_MULTIAPPEND},
     {"APPENDLIMIT", IMAP_CAN_APPENDLIMIT},
     {"BINARY", IMAP_CAN_BINARY},
+    {"CONDSTORE", IMAP_CAN_CONDSTORE},
+    {"QRESYNC", IMAP_CAN_QRESYNC | IMAP_CAN_CONDSTORE},
 };
 
 #define REV2_INCLUDES                                              \

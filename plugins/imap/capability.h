@@ -26,7 +26,9 @@ enum imap_capability {
     IMAP_CAN_MULTIAPPEND = 1 << 15,  /* RFC 3502 */
     IMAP_CAN_APPENDLIMIT = 1 << 16,  /* RFC 7889 */
     IMAP_CAN_BINARY = 1 << 17,       /* RFC 3516 */
-    IMAP_CAN_ONLY_UTF8 = 1 << 18     /* UTF8=ONLY, RFC 6855 */
+    IMAP_CAN_ONLY_UTF8 = 1 << 18,    /* UTF8=ONLY, RFC 6855 */
+    IMAP_CAN_CONDSTORE = 1 << 19,    /* RFC 7162 */
+    IMAP_CAN_QRESYNC = 1 << 20       /* RFC 7162 */
 };
 
 /* The bit of a capability's name, 0 if it does not matter here. */

@@ -36,6 +36,9 @@ struct pr_source {
     const char *account;
     bool read_only; /* nothing on the server may change */
     void *state;    /* the plugin's own; freed in close */
+    /* pr_source_ops.changes will be called: the protocol may have to be told
+     * before the first folder is selected. */
+    bool wants_changes;
 };
 
 /* A folder's name as users write it: UTF-8, the server's own hierarchy
