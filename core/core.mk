@@ -4,7 +4,7 @@
 noinst_LTLIBRARIES += libcore.la
 libcore_la_SOURCES =
 libcore_la_LIBADD = $(UV_LIBS) $(SSL_LIBS) $(LUA_LIBS) $(GMIME_LIBS) \
-	$(SQLITE_LIBS) -ldl -lm
+	$(SQLITE_LIBS) $(JANSSON_LIBS) $(MICROHTTPD_LIBS) -ldl -lm
 
 pkglib_LTLIBRARIES += libpostrider.la
 libpostrider_la_SOURCES =
@@ -33,4 +33,5 @@ include core/state/state.mk
 include core/plugin/plugin.mk
 include core/lua/lua.mk
 include core/engine/engine.mk
+include core/control/control.mk
 include core/cli/cli.mk

@@ -3,7 +3,6 @@
  */
 #include "config.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "state/private.h"
@@ -154,28 +153,17 @@ static pr_status by_message_id(struct why_job *job)
     return read_events(job, &statement);
 }
 
-/* "ACCOUNT/FOLDER/UID": a folder's name may have slashes in it. */
 static pr_status by_place(struct why_job *job)
 {
-    struct pr_arena *arena = job->list.arena;
-    const char *first = strchr(job->id, '/'), *last = strrchr(job->id, '/');
+    struct place place;
+    pr_status status = place_parse(job->id, job->list.arena, &place);
 
-    if (first == last || last[1] < '0' || last[1] > '9')
-        return PR_OK;
-    char *end;
-    unsigned long long uid = strtoull(last + 1, &end, 10);
-    if (*end != '\0' || uid > UINT32_MAX)
-        return PR_OK;
-    const char *account = pr_arena_bytes(
-        arena, (struct pr_bytes){job->id, (size_t)(first - job->id)});
-    const char *folder = pr_arena_bytes(
-        arena, (struct pr_bytes){first + 1, (size_t)(last - first - 1)});
-    if (account == NULL || folder == NULL)
-        return PR_NOMEM;
+    if (status != PR_OK)
+        return status == PR_GONE ? PR_OK : status;
     struct statement statement = statement_for(job->list.state, SQL_WHY_PLACE);
-    bind_int(&statement, (int64_t)uid);
-    bind_text(&statement, folder);
-    bind_text(&statement, account);
+    bind_int(&statement, place.uid);
+    bind_text(&statement, place.folder);
+    bind_text(&statement, place.account);
     return read_events(job, &statement);
 }
 

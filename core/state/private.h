@@ -43,6 +43,13 @@ enum statement_id {
     SQL_INTENTS,
     SQL_WHY,
     SQL_WHY_PLACE,
+    SQL_ASIDES,
+    SQL_ASIDES_COUNT,
+    SQL_ASIDE_COUNT,
+    SQL_ASIDE_FIND,
+    SQL_ASIDE_RETRY,
+    SQL_ASIDE_DROP,
+    SQL_ACCOUNTS,
     SQL_COUNT
 };
 
@@ -131,6 +138,18 @@ PR_CHECKED pr_status transaction_begin(struct state *state);
 /* Ends it: commits if `status` is PR_OK, else rolls back; returns `status`, or
  * what went wrong. */
 PR_CHECKED pr_status transaction_end(struct state *state, pr_status status);
+
+/* ---- Names of messages --------------------------------------------------- */
+
+/* "ACCOUNT/FOLDER/UID", where a folder's name may have slashes in it. */
+struct place {
+    const char *account, *folder;
+    uint32_t uid;
+};
+
+/* Takes a name apart, into the arena. PR_GONE, without words, if it is none. */
+PR_CHECKED pr_status place_parse(const char *id, struct pr_arena *arena,
+                                 struct place *ret);
 
 /* ---- Files of an account ------------------------------------------------- */
 

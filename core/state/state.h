@@ -185,6 +185,54 @@ void state_watermark(struct state_changes *changes, int64_t folder,
 void state_new_validity(struct state_changes *changes, int64_t folder,
                         uint32_t uidvalidity);
 
+/* ---- Put aside ----------------------------------------------------------- */
+
+/* A message of stage DEFERRED, for people. Texts may be NULL. */
+struct state_aside {
+    const char *account, *folder;
+    uint32_t uid;
+    uint64_t size;
+    int64_t received;
+    unsigned tries; /* 0: nothing failed: a limit, or a rule's m:defer */
+    int64_t due;    /* not tried before; seconds since 1970, 0: at once */
+    const char *reason, *sender, *subject;
+};
+
+/* At most `most` of what is put aside, by account, folder and UID, into the
+ * arena; *ret_total says how many there are. */
+PR_CHECKED pr_status state_asides(struct state *state, size_t most,
+                                  struct pr_arena *arena,
+                                  struct state_aside **ret, size_t *ret_count,
+                                  uint64_t *ret_total);
+/* How many messages of the account are put aside. */
+PR_CHECKED pr_status state_aside_count(struct state *state, const char *account,
+                                       uint64_t *ret);
+/* The message put aside that "ACCOUNT/FOLDER/UID" names is tried at the next
+ * pass, whenever it was due. PR_GONE if there is none; *ret_account, into the
+ * arena, is set on success. */
+PR_CHECKED pr_status state_aside_retry(struct state *state, const char *id,
+                                       struct pr_arena *arena,
+                                       const char **ret_account);
+/* Takes it for dealt with: it stays on the server and is not fetched again.
+ * The history says so. PR_GONE as above, also if it is being delivered just
+ * now. */
+PR_CHECKED pr_status state_aside_drop(struct state *state, const char *id,
+                                      struct pr_arena *arena);
+
+/* What the history says of an account. */
+struct state_account {
+    const char *account;
+    uint64_t messages;    /* done since the time asked for */
+    int64_t last_message; /* when one was last done; 0: never */
+};
+
+/* Every account that the history knows, into the arena; messages done at
+ * `since` (seconds since 1970) or later are counted. */
+PR_CHECKED pr_status state_accounts(struct state *state, int64_t since,
+                                    struct pr_arena *arena,
+                                    struct state_account **ret,
+                                    size_t *ret_count);
+
 /* ---- History ------------------------------------------------------------- */
 
 /* One thing that was done with a message, for people. Texts may be NULL. */

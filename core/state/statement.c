@@ -88,6 +88,40 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_WHY_PLACE] =
         "SELECT " HISTORY_COLUMNS " FROM history "
         "WHERE uid = ? AND folder = ? AND account = ? ORDER BY id",
+
+    /* 4: STAGE_DEFERRED */
+    [SQL_ASIDES] =
+        "SELECT account, name, uid, size, received, tries, due, reason, "
+        "(SELECT sender FROM history AS h WHERE h.uid = m.uid AND "
+        "h.folder = name AND h.account = f.account ORDER BY h.id DESC LIMIT "
+        "1), "
+        "(SELECT subject FROM history AS h WHERE h.uid = m.uid AND "
+        "h.folder = name AND h.account = f.account ORDER BY h.id DESC LIMIT 1) "
+        "FROM message AS m INDEXED BY message_open JOIN folder AS f "
+        "ON f.id = m.folder WHERE stage <> 3 AND stage = 4 "
+        "ORDER BY account, name, uid LIMIT ?",
+    [SQL_ASIDES_COUNT] = "SELECT count(*) FROM message INDEXED BY message_open "
+                         "WHERE stage <> 3 AND stage = 4",
+    [SQL_ASIDE_COUNT] =
+        "SELECT count(*) FROM message INDEXED BY message_open WHERE stage <> 3 "
+        "AND stage = 4 AND folder IN (SELECT id FROM folder WHERE account = ?)",
+    [SQL_ASIDE_FIND] =
+        "SELECT m.folder FROM message AS m JOIN folder AS f ON f.id = m.folder "
+        "WHERE f.account = ? AND f.name = ? AND m.uid = ? AND m.stage = 4",
+    [SQL_ASIDE_RETRY] = "UPDATE message SET due = NULL "
+                        "WHERE folder = ? AND uid = ? AND stage = 4",
+    [SQL_ASIDE_DROP] = "UPDATE message SET stage = 3, tries = NULL, due = "
+                       "NULL, reason = NULL "
+                       "WHERE folder = ? AND uid = ? AND stage = 4",
+    /* Events lie in the order of time: those of today are the last ones. */
+    [SQL_ACCOUNTS] =
+        "SELECT f.account, (SELECT count(DISTINCT h.uid || '/' || h.folder) "
+        "FROM history AS h WHERE h.id > ifnull((SELECT id FROM history WHERE "
+        "time < ?1 ORDER BY id DESC LIMIT 1), 0) AND h.account = f.account "
+        "AND h.outcome = 'done'), "
+        "(SELECT time FROM history AS h WHERE h.account = f.account AND "
+        "h.outcome = 'done' ORDER BY h.id DESC LIMIT 1) "
+        "FROM (SELECT DISTINCT account FROM folder) AS f ORDER BY f.account",
 };
 
 struct statement statement_for(struct state *state, enum statement_id id)

@@ -10,3 +10,9 @@ TESTS += tests/unit/journal
 tests_unit_journal_SOURCES = %D%/journal.c
 tests_unit_journal_CFLAGS = $(unit_cflags)
 tests_unit_journal_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/state_aside
+TESTS += tests/unit/state_aside
+tests_unit_state_aside_SOURCES = %D%/state_aside.c
+tests_unit_state_aside_CFLAGS = $(unit_cflags)
+tests_unit_state_aside_LDADD = $(unit_ldadd)
