@@ -311,6 +311,19 @@ static const char *lack_for(const struct account *account)
     return NULL;
 }
 
+/* A folder that a source with one folder cannot have; NULL: none. */
+static const char *stray_folder(const struct account *account)
+{
+    if (account->source == NULL || account->source->source == NULL ||
+        account->source->source->folders != NULL)
+        return NULL;
+    for (const char *const *at = account->folders; *at != NULL; at++)
+        if (strpbrk(*at, "*%!") == NULL &&
+            !pr_bytes_equal_nocase(pr_bytes_of(*at), PR_BYTES("INBOX")))
+            return *at;
+    return NULL;
+}
+
 /* What goes wrong only as a whole. */
 static void check_account(lua_State *L, const struct reader *reader,
                           int source_type, int deliver_type)
@@ -329,6 +342,14 @@ static void check_account(lua_State *L, const struct reader *reader,
             L,
             source_field(script_of(L), reader->place, reader->opener, "after"),
             "%s: after: read_only allows keep only", reader->what);
+    const char *stray = stray_folder(account);
+    if (stray != NULL)
+        problem_add(L,
+                    source_field(script_of(L), reader->place, reader->opener,
+                                 "folders"),
+                    "%s: folders: a %s source has one folder, INBOX, and no "
+                    "\"%s\": leave `folders` out",
+                    reader->what, account->source->name, stray);
     const char *lack = lack_for(account);
     if (lack != NULL)
         problem_add(

@@ -395,3 +395,12 @@ def test_the_example_is_understood(home):
     home.mail.mkdir()
     run = home.run("check", "-c", str(EXAMPLES / "pop3.lua"))
     assert run.code == 0, run
+
+
+def test_folders_that_cannot_be_had_are_refused(server, home):
+    configure(home, server, folders='{ "INBOX", "Work" }')
+    run = home.run("check", "--offline")
+    assert run.code == 78, run
+    assert "a pop3 source has one folder, INBOX, and no \"Work\"" in run.err
+    configure(home, server, folders='{ "INBOX" }')
+    assert home.run("check", "--offline").code == 0
