@@ -33,7 +33,7 @@ static const struct {
     {"APPENDLIMIT", IMAP_CAN_APPENDLIMIT},
     {"BINARY", IMAP_CAN_BINARY},
     {"CONDSTORE", IMAP_CAN_CONDSTORE},
-    {"QRESYNC", IMAP_CAN_QRESYNC | IMAP_CAN_CONDSTORE},
+    {"QRESYNC", IMAP_CAN_QRESYNC},
 };
 
 #define REV2_INCLUDES                                              \
@@ -86,6 +86,8 @@ unsigned imap_capabilities(struct pr_bytes names)
         set |= limit_in(name) > 0 ? (unsigned)IMAP_CAN_APPENDLIMIT
                                   : imap_capability(name);
     }
+    if ((set & IMAP_CAN_QRESYNC) != 0) /* RFC 7162, 3.2 */
+        set |= IMAP_CAN_CONDSTORE;
     return (set & IMAP_CAN_REV2) != 0 ? set | REV2_INCLUDES : set;
 }
 

@@ -214,6 +214,19 @@ static pr_status take_bye(const struct imap *imap,
                    imap_text(told, told->text));
 }
 
+/* RFC 7162, 3.2.10: in place of EXPUNGE, once QRESYNC is enabled. */
+static uint32_t count_vanished(const struct imap_response *told)
+{
+    uint64_t count = 0;
+
+    for (size_t at = 0; at < told->ranges.size; at += sizeof(struct pr_range)) {
+        struct pr_range range;
+        memcpy(&range, told->ranges.data + at, sizeof(range));
+        count += (uint64_t)range.last - range.first + 1;
+    }
+    return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+}
+
 static void note_numbers(struct imap *imap, const struct imap_response *told)
 {
     struct imap_folder *folder = &imap->folder;
@@ -224,6 +237,9 @@ static void note_numbers(struct imap *imap, const struct imap_response *told)
         folder->exists = (uint32_t)told->number;
     } else if (told->kind == IMAP_EXPUNGE && folder->exists > 0) {
         folder->exists--;
+    } else if (told->kind == IMAP_VANISHED && !told->is_earlier) {
+        uint32_t count = count_vanished(told);
+        folder->exists -= count < folder->exists ? count : folder->exists;
     }
 }
 
@@ -251,6 +267,8 @@ static pr_status take(struct imap *imap, const struct imap_response *told)
     case IMAP_ENABLED:
         imap->utf8 |= (told->capabilities & IMAP_CAN_UTF8) != 0 &&
                       imap->enable.name != NULL;
+        imap->qresync |= (told->capabilities & IMAP_CAN_QRESYNC) != 0 &&
+                         imap->enable_qresync.name != NULL;
         break;
     case IMAP_NAMESPACE:
         pr_log(imap->log, PR_LOG_DEBUG, "folders are below \"%s\"",

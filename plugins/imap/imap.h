@@ -58,6 +58,7 @@ struct imap_setup {
     bool id;        /* tells the server who we are (RFC 2971) */
     bool read_only; /* folders are examined, never selected */
     bool plain;     /* UTF8=ACCEPT only where the server insists on it */
+    bool qresync;   /* enables QRESYNC: VANISHED comes instead of EXPUNGE */
 };
 
 struct imap {
@@ -75,6 +76,7 @@ struct imap {
     bool knows_capabilities;
     bool is_preauthenticated;
     bool utf8;          /* names are UTF-8 on the wire */
+    bool qresync;       /* it was enabled (RFC 7162, 3.2.3) */
     bool is_leaving;    /* LOGOUT was sent: BYE is no failure */
     bool may_continue;  /* "+" is waited for */
     bool was_continued; /* and came */
@@ -90,7 +92,8 @@ struct imap {
     const struct imap_receiver *receiver;
     void *user;
 
-    struct imap_command enable, id, namespaces; /* sent after login */
+    /* sent after login */
+    struct imap_command enable, enable_qresync, id, namespaces;
     struct imap_raw_name *raw_names;
     struct imap_folder folder;
 };
@@ -210,6 +213,10 @@ pr_status imap_op_list(struct pr_source *source, const struct pr_range *ranges,
 pr_status imap_op_fetch(struct pr_source *source, struct pr_feed *feed);
 pr_status imap_op_settle(struct pr_source *source, struct pr_deed *deeds,
                          size_t count);
+pr_status imap_op_changes(struct pr_source *source, uint64_t modseq,
+                          const struct pr_range *known, size_t count,
+                          pr_changed *changed, void *user,
+                          uint64_t *ret_modseq);
 void imap_op_close(struct pr_source *source);
 
 #endif

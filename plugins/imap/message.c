@@ -148,6 +148,20 @@ static pr_status read_body(struct imap_reader *reader,
     return pr_fail(PR_PROTOCOL, "the server sent a message that is no string");
 }
 
+/* "(624140003)" (RFC 7162, 7: fetch-mod-resp). */
+static pr_status read_modseq(struct imap_reader *reader,
+                             struct imap_message *ret)
+{
+    struct imap_token token;
+    pr_status status = imap_expect(reader, IMAP_OPEN, "a MODSEQ", &token);
+
+    if (status == PR_OK)
+        status = read_number(reader, INT64_MAX, &ret->modseq);
+    return status != PR_OK
+               ? status
+               : imap_expect(reader, IMAP_CLOSE, "the end of a MODSEQ", &token);
+}
+
 static pr_status read_item(struct imap_reader *reader,
                            const struct imap_receiver *receiver,
                            struct pr_bytes name, struct imap_response *ret)
@@ -164,6 +178,8 @@ static pr_status read_item(struct imap_reader *reader,
         message->has_size = true;
         return read_number(reader, INT64_MAX, &message->size);
     }
+    if (pr_bytes_equal_nocase(name, PR_BYTES("MODSEQ")))
+        return read_modseq(reader, message);
     if (pr_bytes_equal_nocase(name, PR_BYTES("BODY[]")))
         return read_body(reader, receiver, PR_WANT_ALL, ret);
     if (pr_bytes_equal_nocase(name, PR_BYTES("BODY[HEADER]")))

@@ -4,7 +4,7 @@ noinst_LTLIBRARIES += libimap.la
 libimap_la_SOURCES = %D%/append.h %D%/auth.c %D%/batch.c %D%/capability.c %D%/capability.h \
 	%D%/command.c %D%/commit.c %D%/condition.c %D%/create.c %D%/descriptor.h %D%/expunge.c \
 	%D%/fetch.c %D%/fetch.h %D%/flags.c %D%/flags.h %D%/folders.c \
-	%D%/imap.h %D%/link.c %D%/list.c %D%/look.c %D%/message.c \
+	%D%/imap.h %D%/link.c %D%/changes.c %D%/list.c %D%/look.c %D%/message.c \
 	%D%/name.c %D%/options.c %D%/order.c %D%/parcel.c \
 	%D%/parse.c %D%/parse.h %D%/quote.c %D%/quote.h %D%/reader.c \
 	%D%/reader.h %D%/response.c %D%/response.h %D%/select.c \

@@ -278,6 +278,7 @@ static pr_status read_vanished(struct imap_reader *reader,
 
     ret->kind = IMAP_VANISHED;
     if (status == PR_OK && token.kind == IMAP_OPEN) { /* (EARLIER) */
+        ret->is_earlier = true;
         imap_unread(reader, &token);
         status = imap_skip_value(reader);
         if (status == PR_OK)

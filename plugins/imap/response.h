@@ -45,6 +45,7 @@ enum imap_code {
     IMAP_CODE_AUTHORIZATIONFAILED,
     IMAP_CODE_CANNOT,
     IMAP_CODE_CAPABILITY,
+    IMAP_CODE_CLOSED,
     IMAP_CODE_CONTACTADMIN,
     IMAP_CODE_EXPIRED,
     IMAP_CODE_EXPUNGEISSUED,
@@ -103,6 +104,7 @@ struct imap_message {
     unsigned section; /* of the body: an enum pr_want, or the next */
 #define IMAP_SECTION_BEGINNING 0x100u
     uint64_t octets; /* of the body */
+    uint64_t modseq; /* RFC 7162, 3.1.4; 0: not told */
 };
 
 struct imap_response {
@@ -118,6 +120,7 @@ struct imap_response {
     struct imap_mailbox mailbox;
     struct imap_status status;
     struct imap_message message;
+    bool is_earlier; /* VANISHED: messages that EXISTS counts no more */
     struct pr_buffer ranges; /* of struct pr_range; also of APPENDUID */
     struct pr_buffer octets; /* what the spans point into */
 };

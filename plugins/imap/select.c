@@ -10,6 +10,10 @@ static pr_status note_code(void *user, const struct imap_response *told)
 
     if (told->kind != IMAP_CONDITION)
         return PR_OK;
+    if (told->code == IMAP_CODE_CLOSED) { /* all before was of another folder */
+        struct pr_arena *arena = folder->arena;
+        *folder = (struct imap_folder){.arena = arena};
+    }
     if (told->code == IMAP_CODE_UIDVALIDITY && told->number <= UINT32_MAX)
         folder->uidvalidity = (uint32_t)told->number;
     else if (told->code == IMAP_CODE_UIDNEXT && told->number <= UINT32_MAX)

@@ -141,6 +141,10 @@ static pr_status introduce(struct imap *imap)
     if (wants_utf8 && imap_can(imap, IMAP_CAN_ENABLE) &&
         imap_can(imap, IMAP_CAN_UTF8))
         status = imap_send(imap, &imap->enable, "ENABLE", "ENABLE UTF8=ACCEPT");
+    if (status == PR_OK && imap->setup.qresync &&
+        imap_can(imap, IMAP_CAN_ENABLE) && imap_can(imap, IMAP_CAN_QRESYNC))
+        status =
+            imap_send(imap, &imap->enable_qresync, "ENABLE", "ENABLE QRESYNC");
     if (status == PR_OK && imap->setup.id && imap_can(imap, IMAP_CAN_ID))
         status = imap_send(imap, &imap->id, "ID",
                            "ID (\"name\" \"postrider\" \"version\" "
@@ -186,7 +190,8 @@ pr_status imap_op_open(struct pr_source *source)
     const struct imap_setup setup = {.net = &options->net,
                                      .log = source->log,
                                      .id = options->id,
-                                     .read_only = source->read_only};
+                                     .read_only = source->read_only,
+                                     .qresync = source->wants_changes};
     struct imap *imap = NULL;
     pr_status status = imap_new(&setup, &imap);
 

@@ -31,4 +31,5 @@ const struct pr_source_ops imap_source_ops = {
     .settle = imap_op_settle,
     .close = imap_op_close,
     .host = host,
+    .changes = imap_op_changes,
 };

@@ -13,6 +13,9 @@
  *        for all that was listed;
  *        "limit=N": longer ones are not wanted)
  *     > settle 1 set=\Seen copy=X ; 2 remove      = deed 1 ok ... = settle ok
+ *     > changes 20 1:3,7              = changed 1 modseq=21 flags=\Seen
+ *                                       = gone 7 ...
+ *       (MODSEQ, and the UIDs that are known)  = changes ok modseq=22
  *     > keep                          = keep ok
  *     > close                         = closed
  *
@@ -301,6 +304,39 @@ static void run_settle(struct replay *replay, const char *const *words)
     replay_status(replay, "settle", status);
 }
 
+/* ---- Changes ------------------------------------------------------------ */
+
+static pr_status changed(void *user, const struct pr_change *change)
+{
+    struct replay *replay = user;
+
+    if (change->is_gone)
+        replay_report(replay, "gone %u", change->uid);
+    else
+        replay_report(replay, "changed %u modseq=%" PRIu64 " flags=%s",
+                      change->uid, change->modseq, flags_text(&change->flags));
+    return PR_OK;
+}
+
+static void run_changes(struct replay *replay, const char *const *words)
+{
+    struct pr_range known[WORDS];
+    struct pr_bytes text = pr_bytes_of(words[1] != NULL ? words[1] : "");
+    size_t count = 0;
+    uint64_t modseq = 0;
+
+    for (; text.size > 0; count++)
+        if (!imap_uidset_take(&text, &known[count].first, &known[count].last))
+            abort();
+    pr_status status =
+        wire_protocol.source->changes(&source, strtoull(words[0], NULL, 10),
+                                      known, count, changed, replay, &modseq);
+    if (status != PR_OK)
+        replay_status(replay, "changes", status);
+    else
+        replay_report(replay, "changes ok modseq=%" PRIu64, modseq);
+}
+
 /* ---- All of it ---------------------------------------------------------- */
 
 static void run_close(struct replay *replay)
@@ -311,9 +347,12 @@ static void run_close(struct replay *replay)
 
 bool side_option(const char *option)
 {
-    if (strcmp(option, "read_only=true") != 0)
+    if (strcmp(option, "read_only=true") == 0)
+        source.read_only = true;
+    else if (strcmp(option, "wants_changes=true") == 0)
+        source.wants_changes = true;
+    else
         return false;
-    source.read_only = true;
     return true;
 }
 
@@ -344,6 +383,8 @@ bool side_run(struct replay *replay, const char *const *words)
         run_fetch(replay, words + 1);
     else if (strcmp(name, "settle") == 0)
         run_settle(replay, words + 1);
+    else if (strcmp(name, "changes") == 0)
+        run_changes(replay, words + 1);
     else if (strcmp(name, "keep") == 0)
         replay_status(replay, name, wire_protocol.source->keep(&source));
     else if (strcmp(name, "close") == 0)

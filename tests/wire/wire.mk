@@ -57,6 +57,11 @@ wire_transcripts = %D%/capability-untagged-in-login.wire \
 	%D%/fetch-windows-by-octets.wire %D%/fetch-windows.wire \
 	%D%/fetch-without-octets.wire %D%/fetch-wrong-uid-late.wire \
 	%D%/fetch-wrong-uid.wire %D%/folders-bad-pattern.wire \
+	%D%/changes-condstore.wire %D%/changes-condstore-incomplete.wire \
+	%D%/changes-cut.wire %D%/changes-disabled.wire %D%/changes-empty.wire \
+	%D%/changes-enable-refused.wire %D%/changes-incomplete.wire \
+	%D%/changes-neither.wire %D%/changes-qresync.wire \
+	%D%/changes-vanished-counts.wire \
 	%D%/folders-enable-refused.wire %D%/folders-hostile-names.wire \
 	%D%/folders-literal-names.wire %D%/folders-patterns-pipelined.wire \
 	%D%/folders-refused.wire %D%/folders-utf8-disabled.wire \
