@@ -4,7 +4,8 @@
 noinst_LTLIBRARIES += libcore.la
 libcore_la_SOURCES =
 libcore_la_LIBADD = $(UV_LIBS) $(SSL_LIBS) $(LUA_LIBS) $(GMIME_LIBS) \
-	$(SQLITE_LIBS) $(JANSSON_LIBS) $(MICROHTTPD_LIBS) -ldl -lm
+	$(SQLITE_LIBS) $(JANSSON_LIBS) $(MICROHTTPD_LIBS) $(PCRE2_LIBS) \
+	$(MAGIC_LIBS) -ldl -lm
 
 pkglib_LTLIBRARIES += libpostrider.la
 libpostrider_la_SOURCES =

@@ -214,7 +214,7 @@ static void guard(lua_State *L, const char *name, lua_CFunction by)
 static const char *const later[] = {
     "pop3",        "smtp",   "lmtp",   "mbox",  "append",  "maildir_source",
     "mbox_source", "oauth2", "secret", "netrc", "keyring", "systemd_credential",
-    "ask",         "sweep",  "re",     "map",   "store",   "ratelimit",
+    "ask",         "sweep",  "map",   "store",   "ratelimit",
     "all",         "http",   "dns",    "spamd", "rspamd",  "clamd",
     "ldap",        NULL,
 };

@@ -121,6 +121,10 @@ void script_resume(struct run *run);
 /* The same, but `octets` of work were done for the run meanwhile, which counts
  * as its own: else a loop around such work would never be at its limit. */
 void script_resume_working(struct run *run, size_t octets);
+/* The same, and `spent` ns of processor time were used for it meanwhile. */
+void script_resume_spent(struct run *run, uint64_t spent);
+/* ns of processor time that the running run may still take before it waits. */
+uint64_t script_time_left(lua_State *L);
 /* For C code that works long at the cost of few instructions: lets the hook
  * look at the clock at the next instruction. */
 void script_nudge(lua_State *L);
@@ -221,6 +225,7 @@ const char *const *read_texts(lua_State *L, int index, struct pr_arena *arena);
 #define TYPE_ADDRESSES "postrider.addresses"
 #define TYPE_PART "postrider.part"
 #define TYPE_GLOB "postrider.glob"
+#define TYPE_REGEX "postrider.regex"
 
 /* classes.c: one constructor for each class of a plugin */
 void open_classes(lua_State *L);
@@ -363,6 +368,8 @@ void push_auth(lua_State *L, int arg);
 /* strings.c, pattern.c, exec.c */
 void open_strings(lua_State *L);
 void open_patterns(lua_State *L);
+/* re.c: regular expressions */
+void open_expressions(lua_State *L);
 int rule_exec(lua_State *L);
 void open_exec(lua_State *L);
 /* A buffer that Lua frees; pushes it. */

@@ -213,6 +213,21 @@ void script_resume_working(struct run *run, size_t octets)
     script_nudge(run->thread);
 }
 
+void script_resume_spent(struct run *run, uint64_t spent)
+{
+    script_resume(run);
+    run->time_start -= run->time_used + spent;
+    script_nudge(run->thread);
+}
+
+uint64_t script_time_left(lua_State *L)
+{
+    const struct run *run = script_of(L)->running;
+    uint64_t used = processor_time() - run->time_start;
+
+    return used < run->time_limit ? run->time_limit - used : 0;
+}
+
 void script_check_stack(lua_State *L)
 {
     const struct run *run = script_of(L)->running;

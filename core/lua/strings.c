@@ -81,6 +81,17 @@ static int ends(lua_State *L)
     return 1;
 }
 
+/* text:fold(): as texts are compared here: two that differ only in case or in
+ * compatible forms become the same */
+static int fold(lua_State *L)
+{
+    size_t size;
+    const char *text = luaL_checklstring(L, 1, &size);
+
+    push_folded(L, text, size);
+    return 1;
+}
+
 /* text:lower(), text:upper(): of all alphabets */
 static int lower(lua_State *L)
 {
@@ -133,8 +144,8 @@ static int glob_match(lua_State *L)
 void open_strings(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"has", has},     {"starts", starts}, {"ends", ends},
-        {"lower", lower}, {"upper", upper},   {NULL, NULL},
+        {"has", has},     {"starts", starts}, {"ends", ends}, {"lower", lower},
+        {"upper", upper}, {"fold", fold},     {NULL, NULL},
     };
     static const luaL_Reg methods[] = {{"match", glob_match}, {NULL, NULL}};
     static const luaL_Reg glob[] = {{NULL, NULL}};

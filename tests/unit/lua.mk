@@ -1,7 +1,8 @@
 # Unit tests of lua and plugin.
 lua_fixture = %D%/lua_fixture.c %D%/lua_fixture.h
 lua_tests = tests/unit/lua_config tests/unit/lua_message \
-	tests/unit/lua_limits tests/unit/lua_pattern tests/unit/lua_sinks
+	tests/unit/lua_limits tests/unit/lua_pattern tests/unit/lua_sinks \
+	tests/unit/lua_match
 
 check_PROGRAMS += $(lua_tests)
 TESTS += $(lua_tests)
@@ -20,6 +21,10 @@ tests_unit_lua_pattern_LDADD = $(unit_ldadd) $(LUA_LIBS)
 tests_unit_lua_sinks_SOURCES = %D%/lua_sinks.c $(lua_fixture)
 tests_unit_lua_sinks_CFLAGS = $(unit_cflags)
 tests_unit_lua_sinks_LDADD = $(unit_ldadd)
+
+tests_unit_lua_match_SOURCES = %D%/lua_match.c $(lua_fixture)
+tests_unit_lua_match_CFLAGS = $(unit_cflags)
+tests_unit_lua_match_LDADD = $(unit_ldadd)
 
 check_PROGRAMS += tests/unit/plugin
 TESTS += tests/unit/plugin
