@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/memory.h"
+#include "engine/heal.h"
 #include "engine/parts.h"
 
 struct keeper {
@@ -113,15 +114,31 @@ static pr_status keep(void *argument)
     return PR_OK;
 }
 
+static void tell(void *user, enum daemon_news news)
+{
+    daemon_tell(user, news);
+}
+
+static pr_status heal(void *argument)
+{
+    return heal_run(tell, argument);
+}
+
 pr_status daemon_run(struct daemon *daemon)
 {
-    pr_status status = PR_OK;
+    struct pr_scope healing;
+    pr_scope_init(&healing);
+    pr_status status =
+        pr_spawn(&healing, "heal", PR_STACK_SESSION, heal, daemon);
     pr_scope_init(&daemon->scope);
     for (size_t i = 0; status == PR_OK && i < daemon->keeper_count; i++) {
         status = pr_spawn(&daemon->scope, daemon->keepers[i].account->name,
                           PR_STACK_SESSION, keep, &daemon->keepers[i]);
     }
-    return status != PR_OK ? status : pr_scope_join(&daemon->scope);
+    pr_status joined = pr_scope_join(&daemon->scope);
+    pr_scope_cancel(&healing);
+    (void)pr_scope_join(&healing);
+    return status != PR_OK ? status : joined;
 }
 
 void daemon_stop(struct daemon *daemon, uint64_t grace)

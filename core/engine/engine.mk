@@ -18,4 +18,6 @@ libcore_la_SOURCES += \
 	%D%/identify.c \
 	%D%/report.c \
 	%D%/daemon.h \
-	%D%/daemon.c
+	%D%/daemon.c \
+	%D%/heal.h \
+	%D%/heal.c

@@ -17,6 +17,7 @@
 #include <postrider/log.h>
 
 #include "fiber/fiber.h"
+#include "fiber/offload.h"
 
 enum { SIGNALS = 2, SIGNALS_TO_LEAVE = 3 };
 
@@ -88,6 +89,7 @@ static pr_status loop_open(unsigned threads)
     uv_prepare_start(&loop.prepare, on_prepare);
     uv_check_start(&loop.check, on_check);
     loop.running = true;
+    offload_open();
     overflow_watch();
     memset(&signals, 0, sizeof signals);
     return PR_OK;
@@ -114,6 +116,7 @@ static void loop_close(void)
         for (int i = 0; i < SIGNALS; i++)
             uv_close((uv_handle_t *)&signals.handles[i], NULL);
     signals.watched = false;
+    offload_close();
     uv_close((uv_handle_t *)&loop.prepare, NULL);
     uv_close((uv_handle_t *)&loop.check, NULL);
     uv_close((uv_handle_t *)&loop.idle, NULL);

@@ -18,6 +18,7 @@
 
 #include "base/memory.h"
 #include "fiber/loop.h"
+#include "io/attempt.h"
 
 /* RFC 1035, 2.3.4: 255 octets with length octets. A longer name is never
  * handed on: it could be cut and so name another host. */
@@ -152,19 +153,23 @@ pr_status resolve(const char *host, uint16_t port, pr_time deadline,
                   struct addresses *ret)
 {
     struct lookup *lookup = NULL;
+    unsigned era = attempt_era();
 
     pr_status status = check_host(host);
     if (status == PR_OK)
         status = start_lookup(host, port, &lookup);
     if (status != PR_OK)
         return status;
-    while (status == PR_OK && !lookup->is_done)
+    while (status == PR_OK && !lookup->is_done && attempt_era() == era)
         status = fiber_park(deadline);
     if (!lookup->is_done) {
         lookup->waiter = NULL;
         uv_cancel((uv_req_t *)&lookup->request);
         if (status == PR_TIMEOUT)
             return pr_fail(PR_TIMEOUT, "no answer to the lookup of %s", host);
+        if (status == PR_OK)
+            return pr_fail(PR_NETWORK,
+                           "the network changed during the lookup of %s", host);
         return status;
     }
     status = PR_OK;

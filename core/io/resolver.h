@@ -23,7 +23,8 @@ struct addresses {
 
 /* The addresses of `host` in the order to try them: as the resolver sorted them
  * (RFC 6724), families taking turns (RFC 8305, 4). Waits. PR_NETWORK if there
- * are none, PR_CONFIG for what can be no host name, PR_TIMEOUT. */
+ * are none, or the era of attempts (io/attempt.h) ends before the answer is
+ * there, PR_CONFIG for what can be no host name, PR_TIMEOUT. */
 PR_CHECKED pr_status resolve(const char *host, uint16_t port, pr_time deadline,
                              struct addresses *ret);
 

@@ -6,6 +6,8 @@
 #include "io/socket.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -50,6 +52,31 @@ pr_status socket_write(struct transport *transport, const void *data,
         if (status != PR_OK)
             return status;
     }
+}
+
+#define KEEP_COUNT 4 /* questions without an answer */
+#define KEEP_IDLE_S 120
+#define KEEP_INTERVAL_S 30
+
+/* TCP_USER_TIMEOUT is the same limit for data that is not acknowledged, which
+ * the kernel otherwise sends again for a quarter of an hour; it also goes
+ * before TCP_KEEPCNT. */
+void socket_keep_alive(int fd, int idle, int interval)
+{
+    int on = 1, count = KEEP_COUNT;
+    unsigned int give_up = (unsigned int)(idle + count * interval) * 1000;
+
+    /* None of these matters enough to give the connection up. */
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &give_up, sizeof(give_up));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+}
+
+void socket_keep_alive_as_ever(int fd)
+{
+    socket_keep_alive(fd, KEEP_IDLE_S, KEEP_INTERVAL_S);
 }
 
 static void socket_close(struct transport *transport)

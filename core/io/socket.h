@@ -19,4 +19,12 @@ PR_CHECKED pr_status socket_write(struct transport *transport, const void *data,
                                   size_t size, pr_time deadline,
                                   size_t *ret_size);
 
+/* When the kernel asks whether the far side is still there: after `idle`
+ * seconds without traffic, then every `interval` seconds. What is no TCP socket
+ * is left alone. */
+void socket_keep_alive(int fd, int idle, int interval);
+/* As suits a connection about which nothing is feared: one that is dead is
+ * found within four minutes, whether or not we wrote on it. */
+void socket_keep_alive_as_ever(int fd);
+
 #endif

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "io/proof.h"
 
 #define IN_SIZE_FIRST (32 * 1024)
 #define IN_SIZE_MOST (256 * 1024)
@@ -24,6 +25,7 @@
 
 struct pr_stream {
     struct transport *transport; /* NULL after a failed handshake */
+    struct proof proof;
     const struct pr_net_options *net;
     const struct pr_log *log;
     char *in;
@@ -79,6 +81,7 @@ pr_status stream_new(struct transport *transport,
     stream->deadline = PR_NEVER;
     stream->timeout = net->timeout;
     name_stream(stream);
+    proof_begin(&stream->proof, transport->fd);
     *ret = stream;
     return PR_OK;
 
@@ -144,6 +147,11 @@ static pr_status stream_failed(struct pr_stream *stream, pr_status status)
 {
     if (status == PR_CANCELLED)
         return pr_fail(PR_CANCELLED, "%s: stopped when asked to", stream->name);
+    if (stream->proof.is_dead)
+        return pr_fail(PR_NETWORK,
+                       "%s: the connection did not outlive a change of the "
+                       "network",
+                       stream->name);
     if (status != PR_TIMEOUT)
         return pr_context(status, "%s", stream->name);
     if (pr_now() >= stream->deadline)
@@ -185,6 +193,8 @@ pr_status pr_stream_start_tls(struct pr_stream *stream)
         status =
             tls_connect(transport, stream->net, stream->port,
                         wait_limit(stream), stream->log, &stream->transport);
+        if (status != PR_OK)
+            proof_end(&stream->proof); /* the descriptor is closed */
     }
     if (status == PR_TIMEOUT)
         return pr_fail(PR_TIMEOUT, "%s: the TLS handshake did not end in time",
@@ -373,6 +383,7 @@ void pr_stream_close(struct pr_stream *stream)
 {
     if (stream == NULL)
         return;
+    proof_end(&stream->proof);
     if (stream->transport != NULL)
         stream->transport->ops->close(stream->transport);
     explicit_bzero(stream->out.data, stream->out.size);

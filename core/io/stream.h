@@ -45,7 +45,8 @@ extern pr_status (*stream_connect_hook)(const struct pr_net_options *net,
                                         struct transport **ret);
 
 /* TCP by Happy Eyeballs (RFC 8305): addresses interleaved by family, a new try
- * every 250 ms or at once when one fails; the first that connects wins. Waits.
+ * every 250 ms or at once when one fails; the first that connects wins. Begins
+ * again, lookup included, with each new era of attempts (io/attempt.h). Waits.
  * PR_NETWORK, PR_TIMEOUT, PR_CONFIG for what can be no host name. */
 PR_CHECKED pr_status tcp_connect(const char *host, uint16_t port,
                                  pr_time deadline, const struct pr_log *log,

@@ -18,6 +18,7 @@
 
 #include "base/memory.h"
 #include "fiber/loop.h"
+#include "io/attempt.h"
 #include "io/socket.h"
 
 #define STAGGER_MS 250 /* RFC 8305, 5: connection attempt delay */
@@ -34,6 +35,7 @@ struct race {
     struct try tries[ADDRESSES_MAX];
     size_t begun, running;
     pr_time next_start;
+    unsigned era;
     struct try *winner;
 };
 
@@ -111,6 +113,8 @@ static pr_status run_race(struct race *race, pr_time deadline)
         bool more = race->begun < race->addresses->count;
         pr_status status = PR_OK;
 
+        if (race->era != attempt_era())
+            return pr_fail(PR_NETWORK, "the network changed");
         if (more && (race->running == 0 || pr_now() >= race->next_start)) {
             status = begin_try(race);
         } else if (race->running == 0) {
@@ -178,7 +182,7 @@ static pr_status wrap_winner(struct race *race, const char *host, uint16_t port,
 {
     struct try *winner = race->winner;
     size_t index = (size_t)(winner - race->tries);
-    int on = 1, idle = 120, interval = 30, count = 4;
+    int on = 1;
     char text[64];
     int fd = winner->fd;
     struct poller *poller = winner->poller;
@@ -188,10 +192,7 @@ static pr_status wrap_winner(struct race *race, const char *host, uint16_t port,
         poller_forget(poller);
     /* None of these matters enough to give the connection up. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+    socket_keep_alive_as_ever(fd);
     pr_log(log, PR_LOG_DEBUG, "connected to %s:%u (%s)", host, (unsigned)port,
            address_text(&race->addresses->all[index], text, sizeof(text)));
     return socket_wrap(fd, poller, ret);
@@ -201,7 +202,8 @@ pr_status tcp_race(const char *host, uint16_t port,
                    const struct addresses *addresses, pr_time deadline,
                    const struct pr_log *log, struct transport **ret)
 {
-    struct race race = {.addresses = addresses, .next_start = pr_now()};
+    struct race race = {
+        .addresses = addresses, .next_start = pr_now(), .era = attempt_era()};
 
     for (size_t i = 0; i < ADDRESSES_MAX; i++)
         race.tries[i].fd = -1;
@@ -223,9 +225,17 @@ pr_status tcp_connect(const char *host, uint16_t port, pr_time deadline,
 
     if (addresses == NULL)
         return pr_fail(PR_NOMEM, "out of memory");
-    pr_status status = resolve(host, port, deadline, addresses);
-    if (status == PR_OK)
-        status = tcp_race(host, port, addresses, deadline, log, ret);
+    struct attempt attempt;
+    unsigned era;
+    pr_status status;
+    attempt_begin(&attempt);
+    do {
+        era = attempt_era();
+        status = resolve(host, port, deadline, addresses);
+        if (status == PR_OK)
+            status = tcp_race(host, port, addresses, deadline, log, ret);
+    } while (status == PR_NETWORK && era != attempt_era());
+    attempt_end(&attempt);
     memory_free(addresses);
     return status;
 }

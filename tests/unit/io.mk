@@ -36,3 +36,9 @@ TESTS += tests/unit/auth
 tests_unit_auth_SOURCES = %D%/auth.c
 tests_unit_auth_CFLAGS = $(io_cflags)
 tests_unit_auth_LDADD = $(io_ldadd)
+
+check_PROGRAMS += tests/unit/io_news
+TESTS += tests/unit/io_news
+tests_unit_io_news_SOURCES = %D%/io_news.c
+tests_unit_io_news_CFLAGS = $(io_cflags)
+tests_unit_io_news_LDADD = $(io_ldadd)
