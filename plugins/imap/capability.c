@@ -34,11 +34,15 @@ static const struct {
     {"BINARY", IMAP_CAN_BINARY},
     {"CONDSTORE", IMAP_CAN_CONDSTORE},
     {"QRESYNC", IMAP_CAN_QRESYNC},
+    {"IDLE", IMAP_CAN_IDLE},
+    {"NOTIFY", IMAP_CAN_NOTIFY},
+    {"LIST-STATUS", IMAP_CAN_LIST_STATUS},
 };
 
 #define REV2_INCLUDES                                              \
     (IMAP_CAN_SASL_IR | IMAP_CAN_LITERAL_MINUS | IMAP_CAN_ENABLE | \
-     IMAP_CAN_NAMESPACE | IMAP_CAN_UIDPLUS | IMAP_CAN_MOVE | IMAP_CAN_ESEARCH)
+     IMAP_CAN_NAMESPACE | IMAP_CAN_UIDPLUS | IMAP_CAN_MOVE |       \
+     IMAP_CAN_ESEARCH | IMAP_CAN_IDLE | IMAP_CAN_LIST_STATUS)
 
 unsigned imap_capability(struct pr_bytes name)
 {

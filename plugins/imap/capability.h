@@ -28,7 +28,10 @@ enum imap_capability {
     IMAP_CAN_BINARY = 1 << 17,       /* RFC 3516 */
     IMAP_CAN_ONLY_UTF8 = 1 << 18,    /* UTF8=ONLY, RFC 6855 */
     IMAP_CAN_CONDSTORE = 1 << 19,    /* RFC 7162 */
-    IMAP_CAN_QRESYNC = 1 << 20       /* RFC 7162 */
+    IMAP_CAN_QRESYNC = 1 << 20,      /* RFC 7162 */
+    IMAP_CAN_IDLE = 1 << 21,         /* RFC 2177 */
+    IMAP_CAN_NOTIFY = 1 << 22,       /* RFC 5465 */
+    IMAP_CAN_LIST_STATUS = 1 << 23   /* RFC 5819 */
 };
 
 /* The bit of a capability's name, 0 if it does not matter here. */

@@ -226,25 +226,46 @@ static pr_status read_esearch(struct imap_reader *reader,
     }
 }
 
+static uint32_t number32(uint64_t value)
+{
+    return value <= UINT32_MAX ? (uint32_t)value : 0;
+}
+
 /* A number of a STATUS; what is none (RFC 7889, 3: NIL) is 0. */
 static pr_status read_status_item(struct imap_reader *reader,
                                   struct pr_bytes name, struct imap_status *ret)
 {
-    bool is_validity = pr_bytes_equal_nocase(name, PR_BYTES("UIDVALIDITY"));
-    bool is_next = pr_bytes_equal_nocase(name, PR_BYTES("UIDNEXT"));
-    bool is_limit = pr_bytes_equal_nocase(name, PR_BYTES("APPENDLIMIT"));
+    static const char *const names[] = {"UIDVALIDITY", "UIDNEXT", "MESSAGES",
+                                        "APPENDLIMIT", "HIGHESTMODSEQ"};
+    size_t count = sizeof(names) / sizeof(*names), i = 0;
     struct imap_token token;
     uint64_t value = 0;
 
-    if (!is_validity && !is_next && !is_limit)
+    while (i < count && !pr_bytes_equal_nocase(name, pr_bytes_of(names[i])))
+        i++;
+    if (i == count)
         return imap_skip_value(reader);
     pr_status status = imap_expect(reader, IMAP_ATOM, "a number", &token);
     if (status != PR_OK || !imap_number(token.text, UINT64_MAX, &value))
         return status;
-    if (is_limit)
+    switch (i) {
+    case 0:
+        ret->uidvalidity = number32(value);
+        break;
+    case 1:
+        ret->uidnext = number32(value);
+        break;
+    case 2:
+        ret->exists = number32(value);
+        ret->has_exists = true;
+        break;
+    case 3:
         ret->append_limit = value;
-    else if (value <= UINT32_MAX)
-        *(is_validity ? &ret->uidvalidity : &ret->uidnext) = (uint32_t)value;
+        break;
+    default:
+        ret->modseq = value;
+        break;
+    }
     return PR_OK;
 }
 

@@ -27,14 +27,15 @@ enum imap_kind {
     IMAP_STATUS,     /* .status */
     IMAP_EXISTS,     /* .number */
     IMAP_EXPUNGE,    /* .number */
-    IMAP_VANISHED,   /* .ranges; RFC 7162, 3.2.10 */
+    IMAP_VANISHED,   /* .ranges, .is_earlier; RFC 7162, 3.2.10 */
     IMAP_NAMESPACE,  /* .mailbox: the first personal one */
     IMAP_OTHER       /* valid, and of no interest */
 };
 
 enum imap_condition { IMAP_OK, IMAP_NO, IMAP_BAD, IMAP_PREAUTH, IMAP_BYE };
 
-/* Response codes (RFC 3501, 7.1; RFC 4315, 3; RFC 4469, 5; RFC 5530). */
+/* Response codes (RFC 3501, 7.1; RFC 4315, 3; RFC 4469, 5; RFC 5465, 5.8 and 8;
+ * RFC 5530). */
 enum imap_code {
     IMAP_CODE_NONE,
     IMAP_CODE_OTHER,
@@ -43,6 +44,7 @@ enum imap_code {
     IMAP_CODE_APPENDUID,
     IMAP_CODE_AUTHENTICATIONFAILED,
     IMAP_CODE_AUTHORIZATIONFAILED,
+    IMAP_CODE_BADEVENT,
     IMAP_CODE_CANNOT,
     IMAP_CODE_CAPABILITY,
     IMAP_CODE_CLOSED,
@@ -54,6 +56,7 @@ enum imap_code {
     IMAP_CODE_LIMIT,
     IMAP_CODE_NONEXISTENT,
     IMAP_CODE_NOPERM,
+    IMAP_CODE_NOTIFICATIONOVERFLOW,
     IMAP_CODE_OVERQUOTA,
     IMAP_CODE_PERMANENTFLAGS,
     IMAP_CODE_PRIVACYREQUIRED,
@@ -81,8 +84,9 @@ struct imap_mailbox {
 
 /* Of the folder that STATUS asked about; 0: not told. */
 struct imap_status {
-    uint32_t uidvalidity, uidnext;
-    uint64_t append_limit;
+    uint32_t uidvalidity, uidnext, exists;
+    bool has_exists;
+    uint64_t append_limit, modseq;
 };
 
 /* What of a message was asked for and given back: BODY[], BODY[HEADER] or
