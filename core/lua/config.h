@@ -67,6 +67,21 @@ void config_free(struct config *config); /* NULL is fine */
 const struct account *config_account(const struct config *config,
                                      const char *name); /* NULL: none */
 
+/* What a rule has cost since the configuration was loaded. */
+struct rule_profile {
+    const char *rule, *file; /* lent by the configuration */
+    int line;
+    uint64_t runs;      /* messages it ran over */
+    uint64_t decisions; /* that it took a final action for */
+    uint64_t failures;
+    uint64_t time;   /* ns of processor time */
+    uint64_t waited; /* ms for services, and for what it made be fetched */
+};
+
+size_t config_rule_count(const struct config *config);
+struct rule_profile config_rule_profile(const struct config *config,
+                                        size_t index);
+
 /* Runs the rules over a message, in file order, until one is final; the default
  * delivery is not added. Called in a fiber with PR_STACK_RULE; waits when a
  * rule does. PR_SCRIPT: a rule failed or went over a limit; the plan is then of

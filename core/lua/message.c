@@ -487,13 +487,22 @@ static int get_field(lua_State *L, const struct field *field)
     return 1;
 }
 
+static bool is_action(const char *name)
+{
+    for (size_t i = 0; message_actions[i].name != NULL; i++)
+        if (strcmp(message_actions[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 static int message_index(lua_State *L)
 {
-    const char *name;
+    const struct message *message = check_message(L, 1);
+    const char *name = luaL_tolstring(L, 2, NULL);
 
-    check_message(L, 1);
-    name = luaL_tolstring(L, 2, NULL);
     lua_replace(L, 2);
+    if (message->trace != NULL && !is_action(name))
+        trace_read(message, name);
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
         return 1; /* a method */

@@ -191,6 +191,7 @@ static int part_index(lua_State *L)
 
     if (push_field(L, part->part, name))
         return 1;
+    trace_read(part->cell->message, lua_pushfstring(L, "part:%s", name));
     if (strcmp(name, "text") == 0)
         lua_pushcfunction(L, text);
     else if (strcmp(name, "bytes") == 0)

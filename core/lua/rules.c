@@ -224,10 +224,17 @@ static pr_status run_all(struct run *run)
     struct message *message = run->message;
 
     for (size_t i = 0; i < script->rule_count && !message->plan.is_final; i++) {
-        pr_status status = PR_OK;
+        struct rule *rule = &script->rules[i];
+        struct rule_watch watch;
+        pr_status status;
 
-        if (rule_takes(&script->rules[i], message))
-            status = run_rule(run, &script->rules[i]);
+        if (!rule_takes(rule, message)) {
+            rule_passed_over(run, rule);
+            continue;
+        }
+        rule_begins(&watch, run, rule);
+        status = run_rule(run, rule);
+        rule_ends(&watch, run, rule, status);
         if (status != PR_OK)
             return status;
     }

@@ -45,6 +45,7 @@ struct run {
     uint64_t time_limit;     /* ns of processor time between waits */
     uint64_t time_start;     /* the clock when the last wait ended */
     uint64_t time_used;      /* until the wait it is in */
+    uint64_t time_before;    /* ns of processor time before the last wait */
     pr_time deadline;
     int64_t memory;  /* octets it took more than it gave back */
     unsigned lines;  /* printed */
@@ -65,6 +66,7 @@ struct rule {
     const char *const *accounts; /* patterns, ended by NULL; NULL: all */
     const char *const *folders;
     int function; /* in the registry */
+    struct rule_profile profile;
 };
 
 struct limits {
@@ -125,6 +127,8 @@ void script_resume_working(struct run *run, size_t octets);
 void script_resume_spent(struct run *run, uint64_t spent);
 /* ns of processor time that the running run may still take before it waits. */
 uint64_t script_time_left(lua_State *L);
+/* Nanoseconds of processor time that the run has been charged so far. */
+uint64_t script_time(const struct run *run);
 /* For C code that works long at the cost of few instructions: lets the hook
  * look at the clock at the next instruction. */
 void script_nudge(lua_State *L);
@@ -329,6 +333,23 @@ void finish_accounts(lua_State *L);
 
 /* rules.c */
 void open_rules(lua_State *L);
+
+/* trace.c: what rules look at, and what they cost */
+struct rule_watch {
+    uint64_t cpu;
+    pr_time start;
+    bool was_final;
+};
+
+/* A rule that the message's selector leaves out. */
+void rule_passed_over(const struct run *run, const struct rule *rule);
+/* Around a rule. */
+void rule_begins(struct rule_watch *watch, const struct run *run,
+                 const struct rule *rule);
+void rule_ends(const struct rule_watch *watch, const struct run *run,
+               struct rule *rule, pr_status status);
+/* The running rule looks at a field, or calls a method of that name. */
+void trace_read(const struct message *message, const char *name);
 
 /* message.c, actions.c, address.c, part.c */
 struct cell {

@@ -190,12 +190,18 @@ void script_end(struct run *run)
     run->script->running = NULL;
 }
 
+uint64_t script_time(const struct run *run)
+{
+    return run->time_before + processor_time() - run->time_start;
+}
+
 struct run *script_pause(lua_State *L)
 {
     struct script *script = script_of(L);
     struct run *run = script->running;
 
     run->time_used = processor_time() - run->time_start;
+    run->time_before += run->time_used;
     script->running = NULL;
     return run;
 }
@@ -210,6 +216,7 @@ void script_resume_working(struct run *run, size_t octets)
 {
     script_resume(run);
     run->time_start -= run->time_used + WORK_FLAT + octets * WORK_PER_OCTET;
+    run->time_before -= run->time_used;
     script_nudge(run->thread);
 }
 

@@ -20,7 +20,11 @@ struct message {
     struct view *header_view; /* and the view, which rules may still hold */
     /* Has the rest fetched, and message_take_whole called; waits. */
     pr_status (*fetch_whole)(struct message *message);
-    void *owner; /* of whoever set fetch_whole */
+    void *owner;   /* of whoever set fetch_whole */
+    bool is_trial; /* rules run over it only to see what they would do:
+                      nothing that they store may last */
+    struct trace
+        *trace; /* lent: where it is noted what they do; NULL: nowhere */
 };
 
 /* Makes a message with its arena and an empty plan. */

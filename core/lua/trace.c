@@ -1,0 +1,185 @@
+/*
+ * Notes what rules look at, and counts what each of them costs.
+ *
+ * Out of memory only makes a trace shorter: no rule fails for it.
+ */
+#include <config.h>
+
+#include "lua/trace.h"
+
+#include <string.h>
+
+#include "lua/script.h"
+
+/* What is not among them costs the whole header. */
+static const struct {
+    const char *name;
+    enum rule_cost cost;
+} costs[] = {
+    {"account", COST_NOTHING},
+    {"folder", COST_NOTHING},
+    {"uid", COST_NOTHING},
+    {"size", COST_NOTHING},
+    {"received", COST_NOTHING},
+    {"age", COST_NOTHING},
+    {"flags", COST_NOTHING},
+    {"labels", COST_NOTHING},
+    {"tags", COST_NOTHING},
+    {"points", COST_NOTHING},
+    {"from", COST_ENVELOPE},
+    {"sender", COST_ENVELOPE},
+    {"to", COST_ENVELOPE},
+    {"cc", COST_ENVELOPE},
+    {"bcc", COST_ENVELOPE},
+    {"reply_to", COST_ENVELOPE},
+    {"subject", COST_ENVELOPE},
+    {"date", COST_ENVELOPE},
+    {"message_id", COST_ENVELOPE},
+    {"in_reply_to", COST_ENVELOPE},
+    {"parts", COST_ENVELOPE},
+    {"attachments", COST_ENVELOPE},
+    {"text", COST_PART},
+    {"html", COST_PART},
+    {"part:text", COST_PART},
+    {"part:bytes", COST_PART},
+    {"part:save", COST_PART},
+    {"part:true_type", COST_PART},
+    {"raw", COST_ALL},
+    {"sha256", COST_ALL},
+};
+
+const char *cost_name(enum rule_cost cost)
+{
+    static const char *const names[] = {"nothing", "envelope", "headers",
+                                        "a part", "everything"};
+
+    return names[cost];
+}
+
+static enum rule_cost cost_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof costs / sizeof *costs; i++)
+        if (strcmp(costs[i].name, name) == 0)
+            return costs[i].cost;
+    return COST_HEADERS;
+}
+
+/* ---- What a rule looks at ------------------------------------------------ */
+
+static bool is_noted(const struct rule_visit *visit, const char *name)
+{
+    for (size_t i = 0; i < visit->read_count; i++)
+        if (strcmp(visit->reads[i], name) == 0)
+            return true;
+    return false;
+}
+
+void trace_read(const struct message *message, const char *name)
+{
+    struct trace *trace = message->trace;
+    struct rule_visit *visit;
+    const char **reads;
+
+    if (trace == NULL || trace->count == 0)
+        return;
+    visit = &trace->visits[trace->count - 1];
+    if (is_noted(visit, name))
+        return;
+    reads = pr_arena_grow(trace->arena, visit->reads, visit->read_count,
+                          &visit->reads_allocated, sizeof *reads);
+    if (reads == NULL)
+        return;
+    visit->reads = reads;
+    reads[visit->read_count] = pr_arena_text(trace->arena, name);
+    if (reads[visit->read_count] == NULL)
+        return;
+    visit->read_count++;
+    if (cost_of(name) > visit->cost)
+        visit->cost = cost_of(name);
+}
+
+/* ---- What it costs ------------------------------------------------------- */
+
+static struct rule_visit *new_visit(const struct run *run,
+                                    const struct rule *rule)
+{
+    struct trace *trace = run->message->trace;
+    struct rule_visit *visits;
+
+    if (trace == NULL)
+        return NULL;
+    visits = pr_arena_grow(trace->arena, trace->visits, trace->count,
+                           &trace->allocated, sizeof *visits);
+    if (visits == NULL)
+        return NULL;
+    trace->visits = visits;
+    visits[trace->count] =
+        (struct rule_visit){.rule = rule->name,
+                            .file = rule->file,
+                            .line = rule->line,
+                            .plan_first = run->message->plan.count,
+                            .plan_end = run->message->plan.count};
+    return &visits[trace->count++];
+}
+
+void rule_passed_over(const struct run *run, const struct rule *rule)
+{
+    (void)new_visit(run, rule);
+}
+
+void rule_begins(struct rule_watch *watch, const struct run *run,
+                 const struct rule *rule)
+{
+    struct rule_visit *visit = new_visit(run, rule);
+
+    *watch = (struct rule_watch){.cpu = script_time(run),
+                                 .start = pr_now(),
+                                 .was_final = run->message->plan.is_final};
+    if (visit != NULL)
+        visit->is_taken = true;
+}
+
+void rule_ends(const struct rule_watch *watch, const struct run *run,
+               struct rule *rule, pr_status status)
+{
+    uint64_t cpu = script_time(run) - watch->cpu;
+    uint64_t wall = pr_now() - watch->start;
+    uint64_t waited = wall > cpu / 1000000 ? wall - cpu / 1000000 : 0;
+    const struct message *message = run->message;
+    struct rule_profile *profile = &rule->profile;
+
+    profile->runs++;
+    profile->failures += status != PR_OK && status != PR_CANCELLED;
+    profile->decisions += message->plan.is_final && !watch->was_final;
+    profile->time += cpu;
+    profile->waited += waited;
+    if (message->trace == NULL || message->trace->count == 0)
+        return;
+    struct rule_visit *visit =
+        &message->trace->visits[message->trace->count - 1];
+    visit->plan_end = message->plan.count;
+    visit->time = cpu;
+    visit->waited = waited;
+    if (status != PR_OK)
+        visit->error =
+            pr_arena_text(message->trace->arena, pr_last_failure()->text);
+}
+
+/* ---- The profile --------------------------------------------------------- */
+
+size_t config_rule_count(const struct config *config)
+{
+    return config->script->rule_count;
+}
+
+struct rule_profile config_rule_profile(const struct config *config,
+                                        size_t index)
+{
+    const struct rule *rule = &config->script->rules[index];
+    struct rule_profile profile = rule->profile;
+
+    profile.rule = rule->name;
+    profile.file = rule->file;
+    profile.line = rule->line;
+    return profile;
+}
