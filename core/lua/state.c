@@ -224,6 +224,7 @@ void script_resume_spent(struct run *run, uint64_t spent)
 {
     script_resume(run);
     run->time_start -= run->time_used + spent;
+    run->time_before -= run->time_used;
     script_nudge(run->thread);
 }
 
