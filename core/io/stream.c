@@ -1,19 +1,14 @@
 /*
  * The buffers of a connection, and how one is opened.
- *
- * in[start, end) is what was read and not consumed; the first `scanned` octets
- * of it hold no line end. Nothing crosses the start of TLS in either buffer.
  */
 #include "config.h"
-
-#include "io/stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "io/proof.h"
+#include "io/stream_parts.h"
 
 #define IN_SIZE_FIRST (32 * 1024)
 #define IN_SIZE_MOST (256 * 1024)
@@ -22,23 +17,6 @@
 /* Octets read after which the others get their turn: a fast server alone
  * would never make this fiber wait. */
 #define FAIR_SHARE (256 * 1024)
-
-struct pr_stream {
-    struct transport *transport; /* NULL after a failed handshake */
-    struct proof proof;
-    const struct pr_net_options *net;
-    const struct pr_log *log;
-    char *in;
-    size_t start, end, in_size, scanned;
-    struct pr_buffer out;
-    pr_time deadline;
-    uint64_t timeout; /* ms; 0: none */
-    uint64_t octets_in, octets_out;
-    size_t unshared; /* octets since the others had their turn */
-    uint16_t port;
-    bool is_secure;
-    char name[280]; /* of the far side, for words */
-};
 
 const char *const pr_tls_choices[] = {"implicit", "starttls", "none", NULL};
 const char *const pr_min_tls_choices[] = {"1.2", "1.3", NULL};
@@ -67,30 +45,21 @@ pr_status stream_new(struct transport *transport,
 {
     struct pr_stream *stream = memory_zeroed(1, sizeof(*stream));
 
-    if (stream == NULL || (stream->in = memory_alloc(IN_SIZE_FIRST)) == NULL)
-        goto no_memory;
-    /* All at once: growing would leave copies of passwords behind. */
+    if (stream == NULL) {
+        transport->ops->close(transport);
+        return pr_fail(PR_NOMEM, "out of memory");
+    }
     pr_buffer_init(&stream->out, OUT_SIZE);
-    if (pr_buffer_reserve(&stream->out, OUT_SIZE) == NULL)
-        goto no_memory;
     stream->transport = transport;
     stream->net = net;
     stream->port = net->port != 0 ? (uint16_t)net->port : port;
     stream->log = log;
-    stream->in_size = IN_SIZE_FIRST;
     stream->deadline = PR_NEVER;
     stream->timeout = net->timeout;
     name_stream(stream);
     proof_begin(&stream->proof, transport->fd);
     *ret = stream;
     return PR_OK;
-
-no_memory:
-    transport->ops->close(transport);
-    if (stream != NULL)
-        memory_free(stream->in);
-    memory_free(stream);
-    return pr_fail(PR_NOMEM, "out of memory");
 }
 
 static pr_status open_transport(const struct pr_net_options *net, uint16_t port,
@@ -142,8 +111,7 @@ static pr_time wait_limit(const struct pr_stream *stream)
     return limit < stream->deadline ? limit : stream->deadline;
 }
 
-/* Gives the failure of a transport the words of this stream. */
-static pr_status stream_failed(struct pr_stream *stream, pr_status status)
+pr_status stream_failed(struct pr_stream *stream, pr_status status)
 {
     if (status == PR_CANCELLED)
         return pr_fail(PR_CANCELLED, "%s: stopped when asked to", stream->name);
@@ -218,6 +186,12 @@ static pr_status make_room(struct pr_stream *stream)
 
     if (pending == 0)
         stream->start = stream->end = 0;
+    if (stream->in == NULL) {
+        stream->in = memory_alloc(IN_SIZE_FIRST);
+        if (stream->in == NULL)
+            return pr_fail(PR_NOMEM, "out of memory");
+        stream->in_size = IN_SIZE_FIRST;
+    }
     if (stream->in_size - stream->end >= IN_ROOM_LEAST)
         return PR_OK;
     if (pending > stream->in_size / 2 && stream->in_size < IN_SIZE_MOST) {
@@ -248,19 +222,17 @@ static pr_status share(struct pr_stream *stream, size_t octets)
     return pr_yield() == PR_OK ? PR_OK : stream_failed(stream, PR_CANCELLED);
 }
 
-pr_status pr_stream_fill(struct pr_stream *stream)
+pr_status stream_read_more(struct pr_stream *stream, pr_time deadline)
 {
     struct transport *transport = stream->transport;
     size_t got = 0;
 
-    pr_status status = pr_stream_flush(stream);
-    if (status == PR_OK)
-        status = make_room(stream);
+    pr_status status = make_room(stream);
     if (status != PR_OK)
         return status;
-    status = transport->ops->read(transport, stream->in + stream->end,
-                                  stream->in_size - stream->end,
-                                  wait_limit(stream), &got);
+    status =
+        transport->ops->read(transport, stream->in + stream->end,
+                             stream->in_size - stream->end, deadline, &got);
     if (status != PR_OK)
         return stream_failed(stream, status);
     stream->end += got;
@@ -268,8 +240,18 @@ pr_status pr_stream_fill(struct pr_stream *stream)
     return share(stream, got);
 }
 
+pr_status pr_stream_fill(struct pr_stream *stream)
+{
+    pr_status status = pr_stream_flush(stream);
+
+    return status != PR_OK ? status
+                           : stream_read_more(stream, wait_limit(stream));
+}
+
 struct pr_bytes pr_stream_peek(const struct pr_stream *stream)
 {
+    if (stream->in == NULL)
+        return PR_BYTES("");
     return (struct pr_bytes){stream->in + stream->start,
                              stream->end - stream->start};
 }
@@ -290,8 +272,9 @@ pr_status pr_stream_read_line(struct pr_stream *stream, size_t cap,
                               struct pr_bytes *ret)
 {
     for (;;) {
-        const char *line = stream->in + stream->start;
-        size_t size = stream->end - stream->start;
+        struct pr_bytes buffered = pr_stream_peek(stream);
+        const char *line = buffered.data;
+        size_t size = buffered.size;
         const char *end =
             memchr(line + stream->scanned, '\n', size - stream->scanned);
         if (end != NULL) {
@@ -337,6 +320,10 @@ static pr_status send_all(struct pr_stream *stream, const char *data,
 pr_status pr_stream_write(struct pr_stream *stream, const void *data,
                           size_t size)
 {
+    /* All at once: growing would leave copies of passwords behind. */
+    if (stream->out.data == NULL &&
+        pr_buffer_reserve(&stream->out, OUT_SIZE) == NULL)
+        return pr_fail(PR_NOMEM, "out of memory");
     if (size <= OUT_SIZE - stream->out.size)
         return pr_buffer_add(&stream->out, data, size);
     pr_status status = pr_stream_flush(stream);
@@ -386,7 +373,8 @@ void pr_stream_close(struct pr_stream *stream)
     proof_end(&stream->proof);
     if (stream->transport != NULL)
         stream->transport->ops->close(stream->transport);
-    explicit_bzero(stream->out.data, stream->out.size);
+    if (stream->out.size > 0)
+        explicit_bzero(stream->out.data, stream->out.size);
     pr_buffer_done(&stream->out);
     memory_free(stream->in);
     memory_free(stream);

@@ -27,6 +27,9 @@ struct transport_ops {
     pr_status (*write)(struct transport *transport, const void *data,
                        size_t size, pr_time deadline, size_t *ret_size);
     void (*close)(struct transport *transport); /* frees it */
+    /* Gives back what memory it does not need while nothing comes; NULL: it has
+     * none. */
+    void (*shrink)(struct transport *transport);
     /* NULL: tls_connect over the descriptor. For tests. */
     pr_status (*start_tls)(struct transport *transport, pr_time deadline);
 };

@@ -13,6 +13,12 @@ tests_unit_stream_SOURCES = %D%/stream.c
 tests_unit_stream_CFLAGS = $(io_cflags)
 tests_unit_stream_LDADD = $(io_ldadd)
 
+check_PROGRAMS += tests/unit/park
+TESTS += tests/unit/park
+tests_unit_park_SOURCES = %D%/park.c
+tests_unit_park_CFLAGS = $(io_cflags)
+tests_unit_park_LDADD = $(io_ldadd)
+
 check_PROGRAMS += tests/unit/tls
 TESTS += tests/unit/tls
 tests_unit_tls_SOURCES = %D%/tls.c

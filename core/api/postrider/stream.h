@@ -123,6 +123,17 @@ PR_API bool pr_stream_is_secure(const struct pr_stream *stream);
  * (256 KiB).
  */
 PR_API PR_CHECKED pr_status pr_stream_fill(struct pr_stream *stream);
+/* Sends what was written, then waits until octets are buffered (PR_OK; at once
+ * if some are), for as long as it takes: neither the stream's deadline nor its
+ * timeout counts, but for the sending. A wait of more than a second or two
+ * costs no memory that can be had back: the buffers and the fiber's stack are
+ * given up. PR_OK too when pr_stream_unpark was called; PR_TIMEOUT at
+ * `deadline`, and PR_CANCELLED, after both of which the stream is as it was. */
+PR_API PR_CHECKED pr_status pr_stream_park(struct pr_stream *stream,
+                                           pr_time deadline);
+/* From another fiber: ends the wait in pr_stream_park, the next one if there is
+ * none now. Does not wait. */
+PR_API void pr_stream_unpark(struct pr_stream *stream);
 /* What is buffered and not yet consumed; lent until the next call. */
 PR_API struct pr_bytes pr_stream_peek(const struct pr_stream *stream);
 PR_API void pr_stream_consume(struct pr_stream *stream, size_t size);
