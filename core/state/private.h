@@ -50,6 +50,11 @@ enum statement_id {
     SQL_ASIDE_RETRY,
     SQL_ASIDE_DROP,
     SQL_ACCOUNTS,
+    SQL_KEPT_FIND,
+    SQL_KEPT_PUT,
+    SQL_KEPT_DROP,
+    SQL_KEPT_PRUNE,
+    SQL_KEPT_LIMIT,
     SQL_COUNT
 };
 
@@ -69,6 +74,7 @@ struct state {
     bool is_taken;
     struct turn *first, *last;
     struct state_changes *queue, **queue_end; /* to be committed */
+    struct kept_read *reads; /* that wait for their turn */
 };
 
 /* A statement with its parameters being filled in, from the first on. The first
@@ -83,6 +89,7 @@ struct statement {
 
 struct statement statement_for(struct state *state, enum statement_id id);
 void bind_int(struct statement *statement, int64_t value);
+void bind_number(struct statement *statement, double value);
 void bind_text(struct statement *statement, const char *text); /* NULL: NULL */
 void bind_octets(struct statement *statement, const void *data, size_t size);
 /* Runs a statement without rows and makes it ready for its next use. */

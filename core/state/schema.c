@@ -86,7 +86,20 @@ static const char step_1[] =
     "PRAGMA application_id = 1886546276;"
     "PRAGMA user_version = 1;";
 
-const char *const schema_steps[] = {step_1};
+/* What rules keep: core/state/kept.h. Never expires: NULL. */
+static const char step_2[] =
+    "CREATE TABLE kept ("
+    "  place INTEGER NOT NULL," /* enum kept_table */
+    "  key BLOB NOT NULL,"
+    "  kind INTEGER NOT NULL," /* enum kept_kind */
+    "  value,"
+    "  expires INTEGER,"
+    "  PRIMARY KEY (place, key)"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX kept_expires ON kept (expires) WHERE expires IS NOT NULL;"
+    "PRAGMA user_version = 2;";
+
+const char *const schema_steps[] = {step_1, step_2};
 const int schema_version = sizeof(schema_steps) / sizeof(schema_steps[0]);
 
 static pr_status execute(struct state *state, const char *sql)

@@ -122,6 +122,19 @@ static const char *const texts[SQL_COUNT] = {
         "(SELECT time FROM history AS h WHERE h.account = f.account AND "
         "h.outcome = 'done' ORDER BY h.id DESC LIMIT 1) "
         "FROM (SELECT DISTINCT account FROM folder) AS f ORDER BY f.account",
+
+    [SQL_KEPT_FIND] =
+        "SELECT kind, value, expires FROM kept WHERE place = ? AND key = ?",
+    [SQL_KEPT_PUT] = "REPLACE INTO kept (place, key, kind, value, expires) "
+                     "VALUES (?, ?, ?, ?, nullif(?, 0))",
+    [SQL_KEPT_DROP] = "DELETE FROM kept WHERE place = ? AND key = ?",
+    [SQL_KEPT_PRUNE] =
+        "DELETE FROM kept WHERE (place, key) IN (SELECT place, key FROM kept "
+        "WHERE expires <= ? LIMIT ?)",
+    [SQL_KEPT_LIMIT] =
+        "DELETE FROM kept WHERE (place, key) IN (SELECT place, key FROM kept "
+        "WHERE expires IS NOT NULL ORDER BY expires "
+        "LIMIT max(0, min(?, (SELECT count(*) FROM kept) - ?)))",
 };
 
 struct statement statement_for(struct state *state, enum statement_id id)
@@ -141,6 +154,13 @@ void bind_int(struct statement *statement, int64_t value)
     if (statement->error == SQLITE_OK)
         statement->error =
             sqlite3_bind_int64(statement->sql, statement->next++, value);
+}
+
+void bind_number(struct statement *statement, double value)
+{
+    if (statement->error == SQLITE_OK)
+        statement->error =
+            sqlite3_bind_double(statement->sql, statement->next++, value);
 }
 
 /* The texts outlive the statement's run, so SQLite need not copy them. */

@@ -16,3 +16,9 @@ TESTS += tests/unit/state_aside
 tests_unit_state_aside_SOURCES = %D%/state_aside.c
 tests_unit_state_aside_CFLAGS = $(unit_cflags)
 tests_unit_state_aside_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/state_kept
+TESTS += tests/unit/state_kept
+tests_unit_state_kept_SOURCES = %D%/state_kept.c
+tests_unit_state_kept_CFLAGS = $(unit_cflags)
+tests_unit_state_kept_LDADD = $(unit_ldadd)
