@@ -342,6 +342,22 @@ static pr_status fill_row(struct letter *letter)
                              item->uidl, letter->key);
 }
 
+static uint64_t microseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static pr_status run_rules(struct letter *letter)
+{
+    uint64_t start = microseconds();
+    pr_status status =
+        rules_run(letter->session->engine->config, letter->message);
+    letter->rules_us += microseconds() - start;
+    return status;
+}
+
 pr_status decide(struct letter *letter)
 {
     struct config *config = letter->session->engine->config;
@@ -352,7 +368,7 @@ pr_status decide(struct letter *letter)
         return PR_OK;
     }
     if (status == PR_OK && config->rule_count > 0) {
-        status = rules_run(config, letter->message);
+        status = run_rules(letter);
     }
     if (status == PR_OK) {
         status = check_source_can(letter);

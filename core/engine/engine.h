@@ -17,6 +17,8 @@ struct message_report {
     uint32_t uid;
     const char *message_id, *sender, *subject; /* "" if not known */
     uint64_t size;                             /* octets on the wire */
+    int64_t received;  /* by the server: seconds since 1970; 0: not known */
+    uint64_t rules_us; /* microseconds that its rules took, waits included */
     const char *action; /* "deliver", "move", "leave", "defer", ... */
     const char *const
         *targets; /* "maildir:/home/a/Mail/inbox", ends with NULL */

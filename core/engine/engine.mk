@@ -17,6 +17,8 @@ libcore_la_SOURCES += \
 	%D%/rematch.c \
 	%D%/identify.c \
 	%D%/report.c \
+	%D%/tally.c \
+	%D%/tally.h \
 	%D%/daemon.h \
 	%D%/daemon.c \
 	%D%/heal.h \

@@ -221,6 +221,7 @@ struct letter {
     struct entry *entry;
     struct message *message; /* owned */
     size_t room;             /* octets it holds of the house */
+    uint64_t rules_us;       /* that its rules took */
     bool is_undecided;       /* counted in session->undecided */
     bool is_whole_here;      /* or will not come: whole_result */
     pr_status whole_result;

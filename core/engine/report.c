@@ -122,6 +122,8 @@ void report_letter(struct letter *letter, struct state_changes *changes,
         .size = letter->message->is_header_only
                     ? letter->entry->item.size
                     : pr_spool_wire_size(letter->message->spool),
+        .received = letter->entry->item.received,
+        .rules_us = letter->rules_us,
         .action = action_of(letter),
         .targets = places_of(letter),
         .rule = letter->final != NULL ? letter->final->rule : NULL,

@@ -19,7 +19,10 @@
 #include "fiber/fiber.h"
 #include "fiber/offload.h"
 
-enum { SIGNALS = 2, SIGNALS_TO_LEAVE = 3 };
+enum { SIGNALS = 3, SIGNALS_TO_LEAVE = 3 };
+
+/* SIGHUP is the last: it is watched only by who hears signals. */
+static const int signal_numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
 
 static struct {
     bool running;
@@ -31,9 +34,11 @@ static struct {
 } loop;
 
 static struct {
-    bool watched;
+    int watched; /* handles, the first ones */
     uv_signal_t handles[SIGNALS];
     struct pr_scope *scope;
+    bool pending[SIGNALS]; /* for loop_await_signal */
+    struct pr_event arrival;
     int caught;
     unsigned count;
 } signals;
@@ -112,10 +117,9 @@ static void loop_close(void)
     int error;
 
     fiber_close_all();
-    if (signals.watched)
-        for (int i = 0; i < SIGNALS; i++)
-            uv_close((uv_handle_t *)&signals.handles[i], NULL);
-    signals.watched = false;
+    for (int i = 0; i < signals.watched; i++)
+        uv_close((uv_handle_t *)&signals.handles[i], NULL);
+    signals.watched = 0;
     offload_close();
     uv_close((uv_handle_t *)&loop.prepare, NULL);
     uv_close((uv_handle_t *)&loop.check, NULL);
@@ -149,9 +153,20 @@ pr_status loop_run(unsigned threads, pr_fiber_fn *main_fiber, void *argument)
     return status;
 }
 
+static void keep_signal(int number)
+{
+    for (int i = 0; i < SIGNALS; i++)
+        if (signal_numbers[i] == number)
+            signals.pending[i] = true;
+    pr_event_wake_all(&signals.arrival);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     (void)handle;
+    keep_signal(number);
+    if (number == SIGHUP)
+        return;
     if (signals.caught == 0)
         signals.caught = number;
     signals.count++;
@@ -161,24 +176,52 @@ static void on_signal(uv_signal_t *handle, int number)
         pr_scope_cancel(signals.scope);
 }
 
-pr_status loop_cancel_on_signals(struct pr_scope *scope)
+/* Watches the first `count` of the signals; those watched already stay so. */
+static pr_status watch_signals(int count)
 {
-    static const int numbers[SIGNALS] = {SIGINT, SIGTERM};
     int error = 0;
 
     assert(loop.running);
-    signals.scope = scope;
-    if (signals.watched)
-        return PR_OK;
-    for (int i = 0; i < SIGNALS; i++)
-        uv_signal_init(&loop.uv, &signals.handles[i]);
-    signals.watched = true;
-    for (int i = 0; i < SIGNALS && error == 0; i++)
-        error = uv_signal_start(&signals.handles[i], on_signal, numbers[i]);
+    while (signals.watched < count && error == 0) {
+        int i = signals.watched;
+        error = uv_signal_init(&loop.uv, &signals.handles[i]);
+        if (error != 0)
+            break;
+        signals.watched++;
+        error =
+            uv_signal_start(&signals.handles[i], on_signal, signal_numbers[i]);
+    }
     if (error != 0)
         return pr_fail(PR_IO, "cannot watch for signals: %s",
                        uv_strerror(error));
     return PR_OK;
+}
+
+pr_status loop_cancel_on_signals(struct pr_scope *scope)
+{
+    signals.scope = scope;
+    return watch_signals(SIGNALS - 1);
+}
+
+pr_status loop_hear_signals(void)
+{
+    return watch_signals(SIGNALS);
+}
+
+pr_status loop_await_signal(pr_time deadline, int *ret_number)
+{
+    for (;;) {
+        for (int i = 0; i < SIGNALS; i++) {
+            if (signals.pending[i]) {
+                signals.pending[i] = false;
+                *ret_number = signal_numbers[i];
+                return PR_OK;
+            }
+        }
+        pr_status status = pr_event_wait(&signals.arrival, deadline);
+        if (status != PR_OK)
+            return status;
+    }
 }
 
 int loop_caught_signal(void)

@@ -51,4 +51,12 @@ PR_CHECKED pr_status loop_cancel_on_signals(struct pr_scope *scope);
 /* Was one of them caught since loop_run began? Its number, 0 if none. */
 int loop_caught_signal(void);
 
+/* For what runs until told to stop: from now on SIGINT, SIGTERM and SIGHUP are
+ * kept for loop_await_signal, until loop_run returns. A third SIGINT or SIGTERM
+ * still leaves at once (128 + n). */
+PR_CHECKED pr_status loop_hear_signals(void);
+/* The next of them, SIGINT and SIGTERM first; two of a kind that come before
+ * they are asked for count once. For one fiber. PR_TIMEOUT, PR_CANCELLED. */
+PR_CHECKED pr_status loop_await_signal(pr_time deadline, int *ret_number);
+
 #endif
