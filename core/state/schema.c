@@ -99,7 +99,45 @@ static const char step_2[] =
     "CREATE INDEX kept_expires ON kept (expires) WHERE expires IS NOT NULL;"
     "PRAGMA user_version = 2;";
 
-const char *const schema_steps[] = {step_1, step_2};
+/* What messages looked like when hooks last looked at their folder; nothing is
+ * in here for folders without hooks. */
+static const char step_3[] =
+    "CREATE TABLE lookout ("
+    "  folder INTEGER PRIMARY KEY,"
+    "  uidvalidity INTEGER NOT NULL,"
+    "  modseq INTEGER NOT NULL,"
+    "  has_prints INTEGER NOT NULL"
+    ");"
+    "CREATE TABLE sighting ("
+    "  folder INTEGER NOT NULL,"
+    "  uid INTEGER NOT NULL,"
+    "  flags INTEGER NOT NULL,"
+    "  size INTEGER NOT NULL,"
+    "  received INTEGER NOT NULL,"
+    "  print BLOB,"
+    "  gone INTEGER," /* since when; NULL: it is there */
+    "  keywords TEXT,"
+    "  message_id TEXT,"
+    "  sender TEXT,"
+    "  subject TEXT,"
+    "  is_new INTEGER,"
+    "  is_ours INTEGER,"
+    "  tries INTEGER,"
+    "  PRIMARY KEY (folder, uid)"
+    ") WITHOUT ROWID;"
+    /* What goes to a folder by our own doing. */
+    "CREATE TABLE expected ("
+    "  id INTEGER PRIMARY KEY,"
+    "  account TEXT NOT NULL,"
+    "  target TEXT NOT NULL,"
+    "  size INTEGER NOT NULL,"
+    "  print BLOB NOT NULL,"
+    "  time INTEGER NOT NULL"
+    ");"
+    "CREATE INDEX expected_target ON expected (account, target);"
+    "PRAGMA user_version = 3;";
+
+const char *const schema_steps[] = {step_1, step_2, step_3};
 const int schema_version = sizeof(schema_steps) / sizeof(schema_steps[0]);
 
 static pr_status execute(struct state *state, const char *sql)

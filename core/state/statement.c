@@ -19,6 +19,10 @@
     "time, account, folder, uid, message_id, sender, subject, action, " \
     "target, rule, file, line, outcome, reason"
 
+#define SIGHTING_COLUMNS                                                      \
+    "uid, flags, size, received, print, gone, keywords, message_id, sender, " \
+    "subject, is_new, is_ours, tries"
+
 static const char *const texts[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
@@ -135,6 +139,46 @@ static const char *const texts[SQL_COUNT] = {
         "DELETE FROM kept WHERE (place, key) IN (SELECT place, key FROM kept "
         "WHERE expires IS NOT NULL ORDER BY expires "
         "LIMIT max(0, min(?, (SELECT count(*) FROM kept) - ?)))",
+
+    [SQL_LOOKOUT_FIND] = "SELECT uidvalidity, modseq, has_prints FROM lookout "
+                         "WHERE folder = ?",
+    [SQL_LOOKOUT_PUT] = "REPLACE INTO lookout (folder, uidvalidity, modseq, "
+                        "has_prints) VALUES (?, ?, ?, ?)",
+    [SQL_SIGHTINGS] = "SELECT " SIGHTING_COLUMNS " FROM sighting "
+                      "WHERE folder = ? AND gone IS NULL ORDER BY uid",
+    [SQL_SIGHTING_PUT] = "REPLACE INTO sighting (folder, " SIGHTING_COLUMNS ") "
+                         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQL_SIGHTING_DELETE] = "DELETE FROM sighting WHERE folder = ? AND uid = ?",
+    [SQL_SIGHTINGS_DELETE] = "DELETE FROM sighting WHERE folder = ?",
+    [SQL_SIGHTING_FLAGS] = "SELECT flags, keywords FROM sighting "
+                           "WHERE folder = ? AND uid = ?",
+    [SQL_SIGHTING_SET_FLAGS] = "UPDATE sighting SET flags = ?, keywords = ? "
+                               "WHERE folder = ? AND uid = ?",
+    [SQL_SIGHTED_ELSEWHERE] =
+        "SELECT s.size, s.print, f.name, s.gone FROM sighting s "
+        "JOIN folder f ON f.id = s.folder "
+        "WHERE f.account = ? AND f.id <> ? AND s.print IS NOT NULL",
+    [SQL_KNOWN_ELSEWHERE] =
+        "SELECT m.size, m.print, f.name, m.move_to, m.copy_to FROM message m "
+        "JOIN folder f ON f.id = m.folder "
+        "WHERE f.account = ? AND f.id <> ? AND m.print IS NOT NULL",
+    [SQL_EXPECTED] = "SELECT id, size, print FROM expected "
+                     "WHERE account = ? AND target = ? ORDER BY id",
+    [SQL_EXPECT] = "INSERT INTO expected (account, target, time, size, print) "
+                   "VALUES (?, ?, ?, ?, ?)",
+    /* It may have been seen there before what moved it could be noted. */
+    [SQL_EXPECT_ROW] =
+        "INSERT INTO expected (account, target, time, size, print) "
+        "SELECT ?1, ?2, ?3, m.size, m.print FROM message m "
+        "WHERE m.folder = ?4 AND m.uid = ?5 AND m.print IS NOT NULL "
+        "AND NOT EXISTS (SELECT 1 FROM sighting s JOIN folder f "
+        "ON f.id = s.folder WHERE f.account = ?1 AND f.name = ?2 "
+        "AND s.size = m.size AND s.print = m.print AND s.gone IS NULL)",
+    [SQL_EXPECTED_DELETE] = "DELETE FROM expected WHERE id = ?",
+    [SQL_SIGHTINGS_PRUNE] = "DELETE FROM sighting WHERE folder = ? AND "
+                            "gone < ?",
+    [SQL_EXPECTED_PRUNE] = "DELETE FROM expected WHERE account = ? AND "
+                           "target = ? AND time < ?",
 };
 
 struct statement statement_for(struct state *state, enum statement_id id)

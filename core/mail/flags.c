@@ -1,0 +1,104 @@
+/*
+ * Sets of flags: compared, and changed by one another.
+ */
+#include "config.h"
+
+#include "mail/flags.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define COUNTED (~(unsigned)PR_FLAG_RECENT)
+
+static bool has_word(const char *keywords, struct pr_bytes word)
+{
+    for (const char *at = keywords; at != NULL && *at != '\0';) {
+        const char *end = strchrnul(at, ' ');
+        if ((size_t)(end - at) == word.size &&
+            strncasecmp(at, word.data, word.size) == 0)
+            return true;
+        at = *end == ' ' ? end + 1 : end;
+    }
+    return false;
+}
+
+bool flags_have_keyword(const char *keywords, const char *keyword)
+{
+    return has_word(keywords, pr_bytes_of(keyword));
+}
+
+bool flags_are_none(const struct pr_flags *flags)
+{
+    return (flags->system & COUNTED) == 0 &&
+           (flags->keywords == NULL || *flags->keywords == '\0');
+}
+
+/* The first word of *keywords, which moves past it; empty: there is none. */
+static struct pr_bytes take_word(const char **keywords)
+{
+    const char *at = *keywords == NULL ? "" : *keywords;
+    const char *end = strchrnul(at, ' ');
+
+    *keywords = *end == ' ' ? end + 1 : end;
+    return (struct pr_bytes){at, (size_t)(end - at)};
+}
+
+/* Adds to *to the keywords of `from` that neither it nor `without` has. */
+static pr_status add_keywords(struct pr_arena *arena, const char **to,
+                              const char *from, const char *without)
+{
+    for (struct pr_bytes word = take_word(&from); word.size > 0;
+         word = take_word(&from)) {
+        if (has_word(*to, word) || has_word(without, word))
+            continue;
+        *to = *to == NULL ? pr_arena_bytes(arena, word)
+                          : pr_arena_printf(arena, "%s %.*s", *to,
+                                            (int)word.size, word.data);
+        if (*to == NULL)
+            return PR_NOMEM;
+    }
+    return PR_OK;
+}
+
+pr_status flags_without(struct pr_arena *arena, const struct pr_flags *flags,
+                        const struct pr_flags *without, struct pr_flags *ret)
+{
+    struct pr_flags rest = {flags->system & ~without->system & COUNTED, NULL};
+    pr_status status =
+        add_keywords(arena, &rest.keywords, flags->keywords, without->keywords);
+
+    *ret = rest;
+    return status;
+}
+
+pr_status flags_change(struct pr_arena *arena, const struct pr_flags *flags,
+                       const struct pr_flags *set, const struct pr_flags *clear,
+                       struct pr_flags *ret)
+{
+    struct pr_flags now = {
+        (flags->system | set->system) & ~clear->system & COUNTED, NULL};
+    pr_status status =
+        add_keywords(arena, &now.keywords, flags->keywords, clear->keywords);
+
+    if (status == PR_OK)
+        status =
+            add_keywords(arena, &now.keywords, set->keywords, clear->keywords);
+    *ret = now;
+    return status;
+}
+
+static bool holds_keywords(const char *all, const char *some)
+{
+    for (struct pr_bytes word = take_word(&some); word.size > 0;
+         word = take_word(&some))
+        if (!has_word(all, word))
+            return false;
+    return true;
+}
+
+bool flags_are_equal(const struct pr_flags *a, const struct pr_flags *b)
+{
+    return ((a->system ^ b->system) & COUNTED) == 0 &&
+           holds_keywords(a->keywords, b->keywords) &&
+           holds_keywords(b->keywords, a->keywords);
+}

@@ -1,0 +1,29 @@
+/*
+ * Sets of flags: compared, and changed by one another.
+ *
+ * Keywords are told apart without regard to case, as servers do. \Recent is no
+ * flag of the message but of a session, and never counts.
+ */
+#ifndef MAIL_FLAGS_H
+#define MAIL_FLAGS_H
+
+#include <postrider/message.h>
+
+/* Is `keyword` among the keywords (struct pr_flags; NULL: none)? */
+bool flags_have_keyword(const char *keywords, const char *keyword);
+bool flags_are_none(const struct pr_flags *flags);
+/* What is in `flags` and not in `without`, into the arena. PR_NOMEM. */
+PR_CHECKED pr_status flags_without(struct pr_arena *arena,
+                                   const struct pr_flags *flags,
+                                   const struct pr_flags *without,
+                                   struct pr_flags *ret);
+/* `flags` with `set`, then without `clear`. PR_NOMEM. */
+PR_CHECKED pr_status flags_change(struct pr_arena *arena,
+                                  const struct pr_flags *flags,
+                                  const struct pr_flags *set,
+                                  const struct pr_flags *clear,
+                                  struct pr_flags *ret);
+/* Do both hold the same? */
+bool flags_are_equal(const struct pr_flags *a, const struct pr_flags *b);
+
+#endif
