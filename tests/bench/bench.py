@@ -6,6 +6,8 @@ time, as often as --runs says; the table has the medians. Slow ones fetch only
 the first --slow-messages of the mailbox: their rates are messages of their own
 count per second. Client CPU and peak memory are those of the process and all
 its children. What arrived is counted and compared after each run.
+With --accounts it is another contest: so many accounts with ten messages each,
+all fetched in one run.
 On ext4 let five minutes pass after anything that deleted thousands of files,
 another run of this included: until then each new file costs several times more.
 """
@@ -23,6 +25,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "lib")]
 
+import accounts  # noqa: E402
 import contenders  # noqa: E402
 import dovecot  # noqa: E402
 import measured_mail  # noqa: E402
@@ -55,8 +58,14 @@ def arguments():
     add = parser.add_argument
     add("--protocol", default="all", choices=["all", *PROTOCOLS],
         help="which contest (all, one after the other)")
+    add("--accounts", type=int, default=0, metavar="N",
+        help="fetch from so many IMAP accounts in one run")
+    add("--spread", type=int, default=0, metavar="N",
+        help="with --accounts: also start those that serve one account after "
+        "the other as N processes")
     add("--messages", type=int, default=0,
-        help="size of the mailbox (10000; IMAP with --latency 1000)")
+        help="size of the mailbox (10000; IMAP with --latency 1000; "
+        "with --accounts 10 for each)")
     add("--slow-messages", type=int, default=1000, metavar="N",
         help="how many of them fdm, fetchmail and getmail6 fetch (1000; 0: "
         "all)")
@@ -355,6 +364,10 @@ def main():
     if options.latency:
         names = [name for name in names if name != "lmtp"]
     try:
+        if options.accounts:
+            names = []
+            passed, failed = accounts.run(options, place / "accounts", measure,
+                                          copy_programs)
         for name in names:
             with Contest(name, options, place / name) as contest:
                 results = contest.run()
@@ -362,7 +375,7 @@ def main():
             passed, failed = passed + held, failed + broken
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    if options.json:
+    if options.json and not options.accounts:
         print(json.dumps(records, indent=1))
     else:
         print(f"{passed} passed, {failed} failed")
