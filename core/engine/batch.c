@@ -411,6 +411,7 @@ static void note_letter(struct state_changes *changes, struct letter *letter)
     letter->row.stage =
         is_owing(&letter->row.debt) ? STAGE_OWED : STAGE_SETTLED;
     state_safe(changes, letter->session->record.id, &letter->row);
+    rules_note(letter->message, changes);
     report_letter(letter, changes, "done");
 }
 
@@ -464,6 +465,9 @@ static void mark_dealt(struct letter *letter)
 {
     struct session *session = letter->session;
     letter->entry->fate = FATE_DEALT;
+    if (letter->trouble == NULL) {
+        rules_noted(letter->message);
+    }
     session->run->report.messages++;
     session->run->report.octets += pr_spool_wire_size(letter->message->spool);
     session->engine->progress.messages++;

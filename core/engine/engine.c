@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/parts.h"
+#include "state/kept.h"
 
 struct host_limit {
     struct host_limit *next;
@@ -100,6 +101,7 @@ pr_status engine_new(struct config *config, struct state *state, unsigned mode,
                               .delivers = (mode & ENGINE_DELIVER) != 0,
                               .retries_now = (mode & ENGINE_RETRY) != 0,
                               .observer = *observer};
+    rules_attach(config, state, engine->dry_run);
     pr_status status = open_sinks(engine);
     if (status != PR_OK) {
         engine_free(engine);
@@ -238,6 +240,9 @@ static pr_status check_names(const struct engine *engine,
     return PR_OK;
 }
 
+/* Values that rules keep. */
+#define KEPT_MOST 1000000
+
 static void forget_old_history(const struct engine *engine)
 {
     if (engine->dry_run || engine->is_stopping) {
@@ -245,6 +250,10 @@ static void forget_old_history(const struct engine *engine)
     }
     pr_status status =
         state_prune_history(engine->state, time(NULL) - HISTORY_AGE);
+    if (status == PR_OK) {
+        status = state_prune_kept(engine->state, (int64_t)time(NULL) * 1000,
+                                  KEPT_MOST);
+    }
     if (status != PR_OK) {
         pr_log(&engine_log, PR_LOG_WARNING, "%s", pr_last_failure()->text);
     }

@@ -82,6 +82,19 @@ size_t config_rule_count(const struct config *config);
 struct rule_profile config_rule_profile(const struct config *config,
                                         size_t index);
 
+struct state;
+struct state_changes;
+
+/* Lends the rules the state, for the configuration's life: what they keep from
+ * one message to the next lies there. In a trial it is only read. Without it
+ * all is in memory. */
+void rules_attach(struct config *config, struct state *state, bool is_trial);
+/* The message is dealt with: what its rules keep goes into the changes that
+ * note it. rules_noted when these are durable; a message that is freed without
+ * it leaves nothing behind. */
+void rules_note(struct message *message, struct state_changes *changes);
+void rules_noted(struct message *message);
+
 /* Runs the rules over a message, in file order, until one is final; the default
  * delivery is not added. Called in a fiber with PR_STACK_RULE; waits when a
  * rule does. PR_SCRIPT: a rule failed or went over a limit; the plan is then of

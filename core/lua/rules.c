@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "lua/keep.h"
 #include "lua/script.h"
 
 /* ---- Noting them --------------------------------------------------------- */
@@ -271,5 +272,7 @@ pr_status rules_run(struct config *config, struct message *message)
     status = run_all(&run);
     script_end(&run);
     end_thread(&run);
+    if (status != PR_OK)
+        keep_forget(message);
     return status;
 }

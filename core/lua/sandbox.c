@@ -214,7 +214,7 @@ static void guard(lua_State *L, const char *name, lua_CFunction by)
 static const char *const later[] = {
     "pop3",        "smtp",   "lmtp",   "mbox",  "append",  "maildir_source",
     "mbox_source", "oauth2", "secret", "netrc", "keyring", "systemd_credential",
-    "ask",         "sweep",  "map",   "store",   "ratelimit",
+    "ask",         "sweep",  "map",      
     "all",         "http",   "dns",    "spamd", "rspamd",  "clamd",
     "ldap",        NULL,
 };
@@ -274,8 +274,7 @@ static int no_such_field(lua_State *L)
     return raise_unknown(L, what, name, names);
 }
 
-/* Makes a mistyped name in the library at the top an error. */
-static void make_strict(lua_State *L, const char *library)
+void make_strict(lua_State *L, const char *library)
 {
     lua_createtable(L, 0, 2);
     if (library != NULL) {

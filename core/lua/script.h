@@ -91,6 +91,7 @@ struct script {
     size_t memory;          /* octets Lua holds */
     size_t memory_base;     /* of these, the loaded configuration's */
     struct limits limits;
+    struct keep *keep; /* what rules keep */
     const char *const *trusted_authserv_ids; /* ended by NULL, or NULL */
     bool has_settings;
     struct rule *rules;
@@ -192,6 +193,8 @@ void open_require(lua_State *L);
 void open_sandbox(lua_State *L);
 /* Hides the metatable at `index` from scripts. */
 void lock_metatable(lua_State *L, int index);
+/* Makes a name that the table on top of the stack does not have an error. */
+void make_strict(lua_State *L, const char *library);
 /* Makes a userdata type: methods by `index`. Leaves nothing. */
 void new_type(lua_State *L, const char *name, const luaL_Reg *functions);
 
@@ -385,6 +388,10 @@ void push_attachments(lua_State *L, int arg);
 void push_first_text(lua_State *L, int arg, const char *type);
 /* results.c: pushes what trusted servers found (RFC 8601), nil if none did. */
 void push_auth(lua_State *L, int arg);
+
+/* store.c */
+void open_store(lua_State *L);
+int rule_seen(lua_State *L);
 
 /* strings.c, pattern.c, exec.c */
 void open_strings(lua_State *L);

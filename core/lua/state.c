@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "lua/keep.h"
 #include "lua/script.h"
 
 #define HOOK_INSTRUCTIONS 4096
@@ -312,9 +313,13 @@ pr_status script_new(struct config *config, struct script **ret)
     script->arena = config->arena;
     script->limits = (struct limits){
         .time = 50, .memory = 32u * 1024 * 1024, .total = 60 * 1000};
+    if (keep_new(&script->keep) != PR_OK)
+        return PR_NOMEM;
     script->L = lua_newstate(allocate, script);
-    if (script->L == NULL)
+    if (script->L == NULL) {
+        keep_free(script->keep);
         return pr_fail(PR_NOMEM, "out of memory");
+    }
     memcpy(lua_getextraspace(script->L), &script, sizeof(struct script *));
     *ret = script;
     return PR_OK;
@@ -325,5 +330,6 @@ void script_free(struct script *script)
     if (script == NULL || script->L == NULL)
         return;
     lua_close(script->L);
+    keep_free(script->keep);
     script->L = NULL;
 }

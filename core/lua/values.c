@@ -153,13 +153,15 @@ static int move_to(lua_State *L)
     return 1;
 }
 
-/* `seen` is a value here and will be a helper of rules as well. */
+/* `seen` is a value here, and a helper of rules as well. */
 static int call_after(lua_State *L)
 {
     const struct after_value *value = luaL_checkudata(L, 1, TYPE_AFTER);
 
-    if (value->after == AFTER_SEEN)
-        return luaL_error(L, "seen(key, time) is not in this version yet");
+    if (value->after == AFTER_SEEN) {
+        lua_remove(L, 1);
+        return rule_seen(L);
+    }
     return luaL_error(L, "this is a value, not a function");
 }
 

@@ -30,6 +30,8 @@ void message_free(struct message *message)
 {
     if (message == NULL)
         return;
+    if (message->kept != NULL)
+        message->drop_kept(message);
     view_free(message->view);
     view_free(message->header_view);
     spool_free(message->spool);

@@ -20,7 +20,10 @@ struct message {
     struct view *header_view; /* and the view, which rules may still hold */
     /* Has the rest fetched, and message_take_whole called; waits. */
     pr_status (*fetch_whole)(struct message *message);
-    void *owner;   /* of whoever set fetch_whole */
+    /* What its rules want to be kept when it is dealt with; NULL: nothing. */
+    void *kept;
+    void (*drop_kept)(struct message *message); /* called if there is some */
+    void *owner;                                /* of whoever set fetch_whole */
     bool is_trial; /* rules run over it only to see what they would do:
                       nothing that they store may last */
     struct trace
