@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "io/attempt.h"
@@ -300,6 +301,61 @@ static void an_attempt_begins_again_when_told(void **state)
     run_apart(attempt_while_it_changes);
 }
 
+/* ---- Lookups that hang ------------------------------------------------------
+ */
+
+#define HANGING 40
+
+static pr_status look_up_what_hangs(void *argument)
+{
+    struct addresses *addresses = calloc(1, sizeof(*addresses));
+    char host[40];
+
+    snprintf(host, sizeof(host), "mail%d.example.org", (int)(intptr_t)argument);
+    pr_status status = resolve(host, 993, pr_in(60000), addresses);
+    free(addresses);
+    return status;
+}
+
+/* The name server is a black hole. */
+static pr_status look_up_beside_those(void *argument)
+{
+    static struct addresses addresses;
+    struct pr_scope scope;
+
+    (void)argument;
+    if (unshare(CLONE_NEWNS) != 0 ||
+        system("mount --make-rprivate / && mount -t tmpfs none /mnt &&"
+               " echo nameserver 192.0.2.9 >/mnt/resolv.conf &&"
+               " mount --bind /mnt/resolv.conf /etc/resolv.conf") != 0)
+        _exit(SKIPPED);
+    must(system("ip link set lo up; ip link set out0 up;"
+                "ip addr add 192.0.2.7/24 dev out0;"
+                "ip neigh add 192.0.2.9 lladdr 02:00:00:00:00:09 dev out0") ==
+         0);
+    pr_scope_init(&scope);
+    for (int i = 0; i < HANGING; i++)
+        must(pr_spawn(&scope, "hangs", PR_STACK_SESSION, look_up_what_hangs,
+                      (void *)(intptr_t)i) == PR_OK);
+    must(pr_sleep(200) == PR_OK);
+    must(scope.count == HANGING);
+    pr_time begun = pr_now();
+    must(resolve("localhost", 993, pr_in(30000), &addresses) == PR_OK);
+    must(pr_now() - begun < 2000);
+    pr_scope_cancel(&scope);
+    must(pr_scope_join(&scope) != PR_OK);
+    must(pr_now() - begun < 4000);
+    return PR_OK;
+}
+
+static void lookups_that_hang_delay_nobody(void **state)
+{
+    (void)state;
+    time_t begun = time(NULL);
+    run_apart(look_up_beside_those);
+    assert_true(time(NULL) - begun < 8); /* nor the end of the program */
+}
+
 /* ---- Clocks ----------------------------------------------------------------
  */
 
@@ -330,6 +386,7 @@ int main(void)
         cmocka_unit_test(a_renewed_lease_is_no_news),
         cmocka_unit_test(only_connections_that_answer_outlive_a_change),
         cmocka_unit_test(an_attempt_begins_again_when_told),
+        cmocka_unit_test(lookups_that_hang_delay_nobody),
         cmocka_unit_test(a_clock_that_only_runs_is_no_news),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
