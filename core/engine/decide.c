@@ -5,87 +5,19 @@
 #include "config.h"
 
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include "engine/parts.h"
+#include "mail/flags.h"
 #include "mail/print.h"
 #include "mail/spool.h"
 
-static const struct {
-    const char *name;
-    unsigned flag;
-} system_flags[] = {
-    {"\\Seen", PR_FLAG_SEEN},       {"\\Answered", PR_FLAG_ANSWERED},
-    {"\\Flagged", PR_FLAG_FLAGGED}, {"\\Deleted", PR_FLAG_DELETED},
-    {"\\Draft", PR_FLAG_DRAFT},
-};
-
-static bool has_keyword(const char *keywords, const char *keyword)
-{
-    size_t size = strlen(keyword);
-    for (const char *at = keywords; at != NULL && *at != '\0';) {
-        const char *end = strchrnul(at, ' ');
-        if ((size_t)(end - at) == size && strncasecmp(at, keyword, size) == 0) {
-            return true;
-        }
-        at = *end == ' ' ? end + 1 : end;
-    }
-    return false;
-}
-
-/* Adds a system flag or a keyword by its name. */
-static pr_status add_flag(struct pr_arena *arena, struct pr_flags *flags,
-                          const char *name)
-{
-    for (size_t i = 0; i < sizeof(system_flags) / sizeof(*system_flags); i++) {
-        if (strcasecmp(system_flags[i].name, name) == 0) {
-            flags->system |= system_flags[i].flag;
-            return PR_OK;
-        }
-    }
-    if (has_keyword(flags->keywords, name)) {
-        return PR_OK;
-    }
-    flags->keywords =
-        flags->keywords == NULL
-            ? pr_arena_text(arena, name)
-            : pr_arena_printf(arena, "%s %s", flags->keywords, name);
-    return flags->keywords == NULL ? PR_NOMEM : PR_OK;
-}
-
-/* Adds the keywords in `from` to `to` that neither it nor `without` has. */
-static const char *join_keywords(struct pr_arena *arena, const char *to,
-                                 const char *from, const char *without)
-{
-    for (const char *at = from; at != NULL && *at != '\0';) {
-        const char *end = strchrnul(at, ' ');
-        const char *word =
-            pr_arena_bytes(arena, (struct pr_bytes){at, (size_t)(end - at)});
-        if (word == NULL) {
-            return NULL;
-        }
-        if (!has_keyword(to, word) && !has_keyword(without, word)) {
-            to = to == NULL ? word : pr_arena_printf(arena, "%s %s", to, word);
-        }
-        at = *end == ' ' ? end + 1 : end;
-    }
-    return to;
-}
-
 /* The flags of a delivered copy: the server's, changed as the rules say. */
-static void mark_copy(struct letter *letter)
+static pr_status mark_copy(struct letter *letter)
 {
-    struct pr_arena *arena = letter->message->arena;
-    const struct pr_flags *own = &letter->entry->item.flags;
-    const struct state_debt *debt = &letter->row.debt;
-    letter->flags.system =
-        (own->system | debt->set.system) & ~debt->clear.system;
-    letter->flags.keywords =
-        join_keywords(arena, NULL, own->keywords, debt->clear.keywords);
-    letter->flags.keywords =
-        join_keywords(arena, letter->flags.keywords, debt->set.keywords,
-                      debt->clear.keywords);
+    return flags_change(letter->message->arena, &letter->entry->item.flags,
+                        &letter->row.debt.set, &letter->row.debt.clear,
+                        &letter->flags);
 }
 
 static pr_status add_target(struct letter *letter, const struct target *target)
@@ -194,9 +126,9 @@ static pr_status take_entry(struct letter *letter,
     case PLAN_COPY_TO:
         return add_copy_to(letter, entry->text);
     case PLAN_FLAG:
-        return add_flag(arena, &letter->row.debt.set, entry->text);
+        return flags_add(arena, &letter->row.debt.set, entry->text);
     case PLAN_UNFLAG:
-        return add_flag(arena, &letter->row.debt.clear, entry->text);
+        return flags_add(arena, &letter->row.debt.clear, entry->text);
     default:
         return PR_OK;
     }
@@ -277,12 +209,15 @@ static pr_status take_plan(struct letter *letter)
         }
     }
     struct state_debt *debt = &letter->row.debt;
-    mark_copy(letter);
+    pr_status status = mark_copy(letter);
+    if (status != PR_OK) {
+        return status;
+    }
     if ((letter->session->account->source->source->lacks & PR_LACKS_FLAGS) !=
         0) {
         debt->set = debt->clear = (struct pr_flags){0};
     }
-    pr_status status = take_final(letter);
+    status = take_final(letter);
     if (letter->session->source->read_only) {
         *debt = (struct state_debt){0};
     }

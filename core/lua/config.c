@@ -97,6 +97,7 @@ static int open_all(lua_State *L)
     open_accounts(L);
     open_settings(L);
     open_rules(L);
+    open_tests(L);
     open_message(L);
     open_addresses(L);
     open_parts(L);

@@ -6,3 +6,5 @@ libcore_la_SOURCES += %D%/config.h %D%/script.h %D%/state.c %D%/errors.c \
 	%D%/regex.h %D%/regex.c %D%/re.c %D%/keep.h %D%/keep.c %D%/store.c \
 	%D%/delivery.c %D%/sink.c %D%/feeder.c
 libcore_la_SOURCES += %D%/trace.h %D%/trace.c
+libcore_la_SOURCES += %D%/outcome.h %D%/outcome.c %D%/testing.h %D%/testing.c \
+	%D%/mocks.c

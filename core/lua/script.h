@@ -101,6 +101,9 @@ struct script {
     struct problem *problems;
     size_t problem_count, problems_allocated;
     struct source *sources;
+    struct rule_test *tests; /* testing.c */
+    size_t test_count, tests_allocated;
+    int nothing; /* a function that does nothing, in the registry */
 };
 
 /* A place in a script. */
@@ -336,6 +339,13 @@ void finish_accounts(lua_State *L);
 
 /* rules.c */
 void open_rules(lua_State *L);
+
+/* testing.c: tests of rules. mocks.c: what they replace */
+void open_tests(lua_State *L);
+/* Puts a stand-in for each function that the table at `table` names, such as
+ * "rspamd.check", and takes them all away again. May raise in between. */
+void mocks_put(lua_State *L, int table);
+void mocks_take_away(lua_State *L);
 
 /* trace.c: what rules look at, and what they cost */
 struct rule_watch {

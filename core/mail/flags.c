@@ -102,3 +102,24 @@ bool flags_are_equal(const struct pr_flags *a, const struct pr_flags *b)
            holds_keywords(a->keywords, b->keywords) &&
            holds_keywords(b->keywords, a->keywords);
 }
+
+pr_status flags_add(struct pr_arena *arena, struct pr_flags *flags,
+                    const char *name)
+{
+    static const struct {
+        const char *name;
+        unsigned flag;
+    } system_flags[] = {
+        {"\\Seen", PR_FLAG_SEEN},       {"\\Answered", PR_FLAG_ANSWERED},
+        {"\\Flagged", PR_FLAG_FLAGGED}, {"\\Deleted", PR_FLAG_DELETED},
+        {"\\Draft", PR_FLAG_DRAFT},
+    };
+
+    for (size_t i = 0; i < sizeof(system_flags) / sizeof(*system_flags); i++) {
+        if (strcasecmp(system_flags[i].name, name) == 0) {
+            flags->system |= system_flags[i].flag;
+            return PR_OK;
+        }
+    }
+    return add_keywords(arena, &flags->keywords, name, NULL);
+}

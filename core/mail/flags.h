@@ -23,6 +23,10 @@ PR_CHECKED pr_status flags_change(struct pr_arena *arena,
                                   const struct pr_flags *set,
                                   const struct pr_flags *clear,
                                   struct pr_flags *ret);
+/* Adds a system flag such as "\\Seen", or a keyword, by its name; the keywords
+ * are then in the arena. PR_NOMEM. */
+PR_CHECKED pr_status flags_add(struct pr_arena *arena, struct pr_flags *flags,
+                               const char *name);
 /* Do both hold the same? */
 bool flags_are_equal(const struct pr_flags *a, const struct pr_flags *b);
 

@@ -1,0 +1,128 @@
+/*
+ * Functions of the globals replaced by what a test says they answer.
+ *
+ * What was there before is kept in the registry, in the order in which it was
+ * replaced, and put back in the opposite order.
+ */
+#include <config.h>
+
+#include <string.h>
+
+#include "lua/script.h"
+
+#define MOCKS "postrider.mocks"
+
+/* Answers what was set, whatever it is asked. */
+static int answer(lua_State *L)
+{
+    lua_pushvalue(L, lua_upvalueindex(1));
+    return 1;
+}
+
+/* Pushes the function that stands for the value at `index`. */
+static void push_stand_in(lua_State *L, int index)
+{
+    lua_pushvalue(L, index);
+    if (!lua_isfunction(L, index))
+        lua_pushcclosure(L, answer, 1);
+}
+
+/* container[name] = the value on top of the stack, which is popped. */
+static void replace(lua_State *L, int container, const char *name)
+{
+    int value = lua_gettop(L);
+
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, MOCKS);
+    lua_createtable(L, 3, 0);
+    lua_pushvalue(L, container);
+    lua_rawseti(L, -2, 1);
+    lua_pushstring(L, name);
+    lua_rawseti(L, -2, 2);
+    lua_pushstring(L, name);
+    lua_rawget(L, container);
+    lua_rawseti(L, -2, 3);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    lua_pushstring(L, name);
+    lua_pushvalue(L, value);
+    lua_rawset(L, container);
+    lua_settop(L, value - 1);
+}
+
+/* Makes the field a table that can be changed; what is no table is seen through
+ * one. Leaves it on the stack. */
+static void enter(lua_State *L, int container, const char *name,
+                  const char *path)
+{
+    lua_pushstring(L, name);
+    if (lua_rawget(L, container) == LUA_TNIL)
+        luaL_error(L, "mock: there is no %s", path);
+    if (lua_istable(L, -1))
+        return;
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushvalue(L, -3);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
+    replace(L, container, name);
+    lua_remove(L, -2);
+}
+
+static void put(lua_State *L, const char *path, int value)
+{
+    int container;
+    const char *dot;
+
+    luaL_checkstack(L, 20, NULL);
+    lua_pushglobaltable(L);
+    container = lua_gettop(L);
+    for (const char *at = path; (dot = strchr(at, '.')) != NULL; at = dot + 1) {
+        const char *name = lua_pushlstring(L, at, (size_t)(dot - at));
+
+        enter(L, container, name, path);
+        container = lua_gettop(L);
+        path = dot + 1;
+    }
+    lua_getfield(L, container, path);
+    if (lua_isnil(L, -1))
+        luaL_error(L, "mock: there is no \"%s\" to replace", path);
+    push_stand_in(L, value);
+    replace(L, container, path);
+}
+
+void mocks_put(lua_State *L, int table)
+{
+    if (!lua_istable(L, table))
+        luaL_error(L,
+                   "mock: expects a table such as { [\"rspamd.check\"] = { "
+                   "score = 9 } }, got %s",
+                   type_words(L, table));
+    for (lua_pushnil(L); lua_next(L, table) != 0;) {
+        int top = lua_gettop(L);
+
+        if (lua_type(L, -2) != LUA_TSTRING)
+            luaL_error(L, "mock: a function is named by a text, got %s",
+                       type_words(L, top - 1));
+        put(L, lua_tostring(L, -2), top);
+        lua_settop(L, top - 1);
+    }
+}
+
+void mocks_take_away(lua_State *L)
+{
+    int mocks;
+
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, MOCKS);
+    mocks = lua_gettop(L);
+    for (lua_Integer i = (lua_Integer)lua_rawlen(L, mocks); i > 0; i--) {
+        lua_rawgeti(L, mocks, i);
+        lua_rawgeti(L, -1, 1);
+        lua_rawgeti(L, -2, 2);
+        lua_rawgeti(L, -3, 3);
+        lua_rawset(L, -3);
+        lua_settop(L, mocks);
+    }
+    lua_pushnil(L);
+    lua_setfield(L, LUA_REGISTRYINDEX, MOCKS);
+    lua_settop(L, mocks - 1);
+}
