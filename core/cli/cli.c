@@ -19,8 +19,8 @@
 #include "plugin/registry.h"
 
 static const struct command *const commands[] = {
-    &command_fetch, &command_deliver, &command_check,
-    &command_why,   &command_plugins, NULL,
+    &command_fetch,   &command_deliver, &command_check, &command_why,
+    &command_plugins, &command_test,    NULL,
 };
 
 int exit_status_of(pr_status status)

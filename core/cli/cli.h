@@ -41,6 +41,7 @@ extern const struct command command_deliver;
 extern const struct command command_check;
 extern const struct command command_why;
 extern const struct command command_plugins;
+extern const struct command command_test;
 
 /* The exit status of sysexits.h for a failure. */
 int exit_status_of(pr_status status);

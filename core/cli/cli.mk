@@ -9,3 +9,4 @@ libcore_la_SOURCES += \
 	%D%/check.c \
 	%D%/why.c \
 	%D%/plugins.c
+libcore_la_SOURCES += %D%/test.c

@@ -51,11 +51,11 @@ static void replace(lua_State *L, int container, const char *name)
 /* Makes the field a table that can be changed; what is no table is seen through
  * one. Leaves it on the stack. */
 static void enter(lua_State *L, int container, const char *name,
-                  const char *path)
+                  const char *rest)
 {
     lua_pushstring(L, name);
-    if (lua_rawget(L, container) == LUA_TNIL)
-        luaL_error(L, "mock: there is no %s", path);
+    if (lua_rawget(L, container) != LUA_TTABLE && !lua_isuserdata(L, -1))
+        luaL_error(L, "mock: there is no \"%s.%s\" to replace", name, rest);
     if (lua_istable(L, -1))
         return;
     lua_newtable(L);
@@ -79,7 +79,7 @@ static void put(lua_State *L, const char *path, int value)
     for (const char *at = path; (dot = strchr(at, '.')) != NULL; at = dot + 1) {
         const char *name = lua_pushlstring(L, at, (size_t)(dot - at));
 
-        enter(L, container, name, path);
+        enter(L, container, name, dot + 1);
         container = lua_gettop(L);
         path = dot + 1;
     }

@@ -83,8 +83,14 @@ static void set_true(lua_State *L, int table, const char *key)
 
 static void add_points(lua_State *L, int table, double points)
 {
+    lua_Integer whole;
+
     lua_getfield(L, table, "points");
-    lua_pushnumber(L, lua_tonumber(L, -1) + points);
+    points += lua_tonumber(L, -1);
+    if (lua_numbertointeger(points, &whole) && (double)whole == points)
+        lua_pushinteger(L, whole);
+    else
+        lua_pushnumber(L, points);
     lua_setfield(L, table, "points");
     lua_pop(L, 1);
 }
@@ -388,21 +394,28 @@ static bool is_key(const char *name)
     return false;
 }
 
+static void check_names(lua_State *L, int expected)
+{
+    for (lua_pushnil(L); lua_next(L, expected) != 0; lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            luaL_error(L, "an expectation has names: { moved = \"Junk\" }");
+        if (!is_key(lua_tostring(L, -2)))
+            raise_unknown(L, "a test cannot expect", lua_tostring(L, -2), keys);
+    }
+}
+
 void compare_outcome(lua_State *L, int expected, int actual,
                      struct pr_buffer *words)
 {
-    for (lua_pushnil(L); lua_next(L, expected) != 0; lua_pop(L, 1)) {
-        const char *key;
-        int value = lua_gettop(L);
+    int top = lua_gettop(L);
 
-        if (lua_type(L, -2) != LUA_TSTRING)
-            luaL_error(L, "an expectation has names: { moved = \"Junk\" }");
-        key = lua_tostring(L, -2);
-        if (!is_key(key))
-            raise_unknown(L, "a test cannot expect", key, keys);
-        lua_getfield(L, actual, key);
-        if (!is_as_expected(L, key, value, value + 1))
-            add_difference(L, key, value, value + 1, words);
-        lua_pop(L, 1);
+    check_names(L, expected);
+    for (size_t i = 0; keys[i] != NULL; i++) {
+        if (lua_getfield(L, expected, keys[i]) != LUA_TNIL) {
+            lua_getfield(L, actual, keys[i]);
+            if (!is_as_expected(L, keys[i], top + 1, top + 2))
+                add_difference(L, keys[i], top + 1, top + 2, words);
+        }
+        lua_settop(L, top);
     }
 }

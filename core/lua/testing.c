@@ -327,6 +327,17 @@ static pr_status run_rules(struct trial *trial)
     return trial->error != NULL ? PR_OK : PR_NOMEM;
 }
 
+/* Words of a turn begin with who had it, which is told anyhow. */
+static const char *without_name(const struct trial *trial, const char *words)
+{
+    size_t size = strlen(trial->test->name);
+
+    return strncmp(words, trial->test->name, size) == 0 &&
+                   strncmp(words + size, ": ", 2) == 0
+               ? words + size + 2
+               : words;
+}
+
 /* What goes wrong with the test itself is one more thing that is not as
  * expected. */
 static pr_status run_trial(struct trial *trial)
@@ -345,7 +356,8 @@ static pr_status run_trial(struct trial *trial)
     }
     if (status == PR_OK || status == PR_CANCELLED || status == PR_NOMEM)
         return status;
-    (void)!pr_buffer_printf(&trial->words, "%s\n", failure.text);
+    (void)!pr_buffer_printf(&trial->words, "%s\n",
+                            without_name(trial, failure.text));
     return PR_OK;
 }
 

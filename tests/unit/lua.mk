@@ -35,3 +35,9 @@ TESTS += tests/unit/plugin
 tests_unit_plugin_SOURCES = %D%/plugin.c
 tests_unit_plugin_CFLAGS = $(unit_cflags)
 tests_unit_plugin_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/lua_testing
+TESTS += tests/unit/lua_testing
+tests_unit_lua_testing_SOURCES = %D%/lua_testing.c $(lua_fixture)
+tests_unit_lua_testing_CFLAGS = $(unit_cflags)
+tests_unit_lua_testing_LDADD = $(unit_ldadd)
