@@ -5,4 +5,3 @@ libcore_la_SOURCES += %D%/header.c %D%/spool.c %D%/spool.h %D%/spare.c %D%/spare
 	%D%/lines.h %D%/content.c %D%/content.h %D%/tree.c %D%/tree.h %D%/parts.c \
 	%D%/plan.c %D%/plan.h %D%/message.c %D%/message.h \
 	%D%/reopen.c
-libcore_la_SOURCES += %D%/flags.c %D%/flags.h
