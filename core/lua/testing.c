@@ -308,7 +308,6 @@ static pr_status make_message(struct trial *trial)
     if (status != PR_OK)
         return status;
     trial->message->spool = trial->spool;
-    trial->message->is_trial = true;
     trial->spool = NULL;
     return PR_OK;
 }

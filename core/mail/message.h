@@ -24,8 +24,6 @@ struct message {
     void *kept;
     void (*drop_kept)(struct message *message); /* called if there is some */
     void *owner;                                /* of whoever set fetch_whole */
-    bool is_trial; /* rules run over it only to see what they would do:
-                      nothing that they store may last */
     struct trace
         *trace; /* lent: where it is noted what they do; NULL: nowhere */
 };
