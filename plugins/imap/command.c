@@ -275,9 +275,12 @@ static pr_status take(struct imap *imap, const struct imap_response *told)
                imap_text(told, told->mailbox.name));
         break;
     default:
-        note_numbers(imap, told);
         break;
     }
+    pr_status status = imap_note_news(imap, told);
+    if (status != PR_OK)
+        return status;
+    note_numbers(imap, told);
     return imap->untagged == NULL ? PR_OK : imap->untagged(imap->user, told);
 }
 

@@ -14,12 +14,14 @@
 #include "capability.h"
 #include "response.h"
 #include "uidset.h"
+#include "watch.h"
 
 struct imap_options {
     struct pr_net_options net;
     bool id;
     int64_t window;         /* messages asked for in one command */
     uint64_t window_octets; /* and their octets */
+    uint64_t idle_renew;    /* ms */
 };
 
 /* A command in flight. Lives with its caller until it is done or the session is
@@ -55,10 +57,11 @@ struct imap_folder {
 struct imap_setup {
     const struct pr_net_options *net;
     const struct pr_log *log;
-    bool id;        /* tells the server who we are (RFC 2971) */
-    bool read_only; /* folders are examined, never selected */
-    bool plain;     /* UTF8=ACCEPT only where the server insists on it */
-    bool qresync;   /* enables QRESYNC: VANISHED comes instead of EXPUNGE */
+    bool id;           /* tells the server who we are (RFC 2971) */
+    bool read_only;    /* folders are examined, never selected */
+    bool plain;        /* UTF8=ACCEPT only where the server insists on it */
+    bool qresync;      /* enables QRESYNC: VANISHED comes instead of EXPUNGE */
+    uint64_t renew_ms; /* what waits for news is begun anew; 0: 29 min */
 };
 
 struct imap {
@@ -96,6 +99,8 @@ struct imap {
     struct imap_command enable, enable_qresync, id, namespaces;
     struct imap_raw_name *raw_names;
     struct imap_folder folder;
+    struct imap_watching watching;
+    struct imap_command idle; /* its name NULL: there was none */
 };
 
 /* ---- command.c: sending commands, reading answers. All may wait. -------- */
@@ -195,6 +200,13 @@ bool imap_name_matches(const char *pattern, const char *name, char separator);
  */
 PR_CHECKED pr_status imap_select(struct imap *imap, const char *name,
                                  struct pr_mailbox *ret);
+/* The same for the source's own use: where the folder stands is noted. */
+PR_CHECKED pr_status imap_select_folder(struct imap *imap, const char *name,
+                                        struct pr_mailbox *ret);
+bool imap_is_selected(struct imap *imap, const char *name);
+/* As the operation glance. */
+PR_CHECKED pr_status imap_glance(struct imap *imap, const char *const *folders,
+                                 pr_glanced *glanced, void *user);
 /* Forgets the selected folder. */
 void imap_unselect(struct imap *imap);
 /* CREATE. PR_OK too if the server refuses, which the log tells: the next
@@ -217,6 +229,12 @@ pr_status imap_op_changes(struct pr_source *source, uint64_t modseq,
                           const struct pr_range *known, size_t count,
                           pr_changed *changed, void *user,
                           uint64_t *ret_modseq);
+size_t imap_op_watches(const struct pr_source *source,
+                       const char *const *folders);
+pr_status imap_op_watch(struct pr_source *source, const struct pr_watch *watch);
+void imap_op_probe(struct pr_source *source, uint64_t ms);
+pr_status imap_op_glance(struct pr_source *source, const char *const *folders,
+                         pr_glanced *glanced, void *user);
 void imap_op_close(struct pr_source *source);
 
 #endif

@@ -195,6 +195,28 @@ static pr_status ask_all(struct imap *imap, const struct pr_range *ranges,
     return status;
 }
 
+/* What is there now is listed to its end: news is what comes from here on. */
+static bool reaches_end(const struct pr_range *ranges, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ranges[i].last == UINT32_MAX)
+            return true;
+    return false;
+}
+
+static void note_end(struct imap *imap, const struct gathering *gathering)
+{
+    struct imap_known *known = imap_known_selected(imap);
+    size_t count = gathering->entries.size / sizeof(struct entry);
+
+    for (size_t i = 0; i < count && known != NULL; i++) {
+        const struct entry *entry =
+            (const struct entry *)(void *)gathering->entries.data + i;
+        if (entry->uid >= known->uidnext && entry->uid < UINT32_MAX)
+            known->uidnext = entry->uid + 1;
+    }
+}
+
 pr_status imap_op_list(struct pr_source *source, const struct pr_range *ranges,
                        size_t count, pr_item_listed *listed, void *user)
 {
@@ -210,9 +232,13 @@ pr_status imap_op_list(struct pr_source *source, const struct pr_range *ranges,
     if (imap->folder.exists == 0)
         return PR_OK;
     pr_buffer_init(&gathering.entries, ITEMS_CAP * sizeof(struct entry));
+    if (reaches_end(ranges, count) && imap_known_selected(imap) != NULL)
+        imap_known_selected(imap)->news &= ~(unsigned)PR_NEWS_MESSAGES;
     imap_listen(imap, gather, NULL, &gathering);
     status = ask_all(imap, ranges, count);
     imap_listen(imap, NULL, NULL, NULL);
+    if (status == PR_OK && reaches_end(ranges, count))
+        note_end(imap, &gathering);
     if (status == PR_OK)
         status = tell(&gathering, listed, user);
     pr_buffer_done(&gathering.entries);

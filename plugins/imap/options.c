@@ -23,6 +23,11 @@ const struct pr_option imap_option_table[] = {
      .offset = offsetof(struct imap_options, window_octets),
      .fallback = "8M",
      .help = "octets to ask for in one command"},
+    {.name = "idle_renew",
+     .kind = PR_OPTION_DURATION,
+     .offset = offsetof(struct imap_options, idle_renew),
+     .fallback = "29m",
+     .help = "begin IDLE anew after so long, before the server ends it"},
     {.name = NULL},
 };
 

@@ -20,6 +20,12 @@ void imap_reader_done(struct imap_reader *reader)
     pr_buffer_done(&reader->trace);
 }
 
+void imap_reader_shrink(struct imap_reader *reader)
+{
+    imap_lexer_done(&reader->lexer);
+    pr_buffer_done(&reader->trace);
+}
+
 void imap_reader_release(struct imap_reader *reader)
 {
     if (reader->pending > 0)

@@ -33,6 +33,8 @@ struct imap_reader {
 void imap_reader_init(struct imap_reader *reader,
                       const struct imap_octets *from, const struct pr_log *log);
 void imap_reader_done(struct imap_reader *reader);
+/* Between responses: gives back what memory it holds. */
+void imap_reader_shrink(struct imap_reader *reader);
 
 /* Whole tokens only: never IMAP_MORE. May wait. */
 PR_CHECKED pr_status imap_read(struct imap_reader *reader,

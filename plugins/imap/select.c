@@ -2,6 +2,8 @@
  * Selecting a folder: SELECT, or EXAMINE if nothing may change (RFC
  * 3501, 6.3.1).
  */
+#include <string.h>
+
 #include "imap.h"
 
 static pr_status note_code(void *user, const struct imap_response *told)
@@ -81,8 +83,84 @@ pr_status imap_select(struct imap *imap, const char *name,
     return PR_OK;
 }
 
+/* ---- The source's selected folder ---------------------------------------- */
+
+bool imap_is_selected(struct imap *imap, const char *name)
+{
+    const struct imap_known *known = imap_known_selected(imap);
+
+    return known != NULL && imap->folder.arena != NULL &&
+           (strcmp(known->name, name) == 0 ||
+            (imap_is_inbox(known->name) && imap_is_inbox(name)));
+}
+
+pr_status imap_select_folder(struct imap *imap, const char *name,
+                             struct pr_mailbox *ret)
+{
+    size_t index;
+    pr_status status = imap_known(imap, name, &index);
+
+    if (status == PR_OK)
+        status = imap_select(imap, name, ret);
+    if (status != PR_OK)
+        return status;
+    const struct pr_glance glance = {.uidvalidity = ret->uidvalidity,
+                                     .uidnext = ret->uidnext,
+                                     .exists = ret->exists,
+                                     .modseq = ret->modseq};
+    imap_known_tell(&imap->watching.all[index], &glance);
+    imap->watching.selected = index;
+    imap->watching.has_changed = false;
+    return PR_OK;
+}
+
+/* The folder is selected: what the server had to say of it was said, or comes
+ * with a NOOP. Not where more than new messages came and changes are asked for,
+ * for SELECT alone tells the folder's HIGHESTMODSEQ. */
+static pr_status select_again(struct imap *imap, struct pr_mailbox *ret,
+                              bool *ret_done)
+{
+    const struct imap_folder *folder = &imap->folder;
+    struct imap_command noop = {.condition = IMAP_OK};
+    pr_status status = PR_OK;
+
+    if (pr_now() > imap->watching.fresh_until) {
+        status = imap_send(imap, &noop, "NOOP", "NOOP");
+        if (status == PR_OK)
+            status = imap_await(imap, &noop);
+    }
+    *ret_done = status == PR_OK && noop.condition == IMAP_OK &&
+                !(imap->setup.qresync && imap->watching.has_changed);
+    if (!*ret_done)
+        return status;
+    struct pr_arena *arena = pr_arena_new();
+    if (arena == NULL)
+        return PR_NOMEM;
+    pr_arena_free(folder->arena);
+    imap->folder.arena = arena;
+    *ret = (struct pr_mailbox){.uidvalidity = folder->uidvalidity,
+                               .uidnext = folder->uidnext,
+                               .modseq = folder->modseq,
+                               .exists = folder->exists,
+                               .read_only = folder->read_only};
+    const struct pr_glance glance = {.uidvalidity = folder->uidvalidity,
+                                     .uidnext = folder->uidnext,
+                                     .exists = folder->exists,
+                                     .modseq = folder->modseq};
+    imap_known_tell(imap_known_selected(imap), &glance);
+    return PR_OK;
+}
+
 pr_status imap_op_select(struct pr_source *source, const char *name,
                          struct pr_mailbox *ret)
 {
-    return imap_select(source->state, name, ret);
+    struct imap *imap = source->state;
+    pr_status status = imap_check(imap);
+    bool is_done = false;
+
+    if (status == PR_OK && imap_is_selected(imap, name))
+        status = select_again(imap, ret, &is_done);
+    imap->watching.fresh_until = 0;
+    return status != PR_OK || is_done ? status
+                                      : imap_select_folder(imap, name, ret);
 }

@@ -49,6 +49,7 @@ pr_status imap_new(const struct imap_setup *setup, struct imap **ret)
     imap_reader_init(&imap->reader, &line, setup->log);
     imap_response_init(&imap->response);
     pr_buffer_init(&imap->trace, 1024);
+    imap_watching_init(&imap->watching);
     *ret = imap;
     return PR_OK;
 }
@@ -191,7 +192,8 @@ pr_status imap_op_open(struct pr_source *source)
                                      .log = source->log,
                                      .id = options->id,
                                      .read_only = source->read_only,
-                                     .qresync = source->wants_changes};
+                                     .qresync = source->wants_changes,
+                                     .renew_ms = options->idle_renew};
     struct imap *imap = NULL;
     pr_status status = imap_new(&setup, &imap);
 
@@ -205,6 +207,11 @@ pr_status imap_op_open(struct pr_source *source)
 
 void imap_unselect(struct imap *imap)
 {
+    struct imap_known *known = imap_known_selected(imap);
+
+    if (known != NULL)
+        known->exists = imap->folder.exists;
+    imap->watching.selected = IMAP_NONE;
     pr_arena_free(imap->folder.arena);
     imap->folder = (struct imap_folder){.arena = NULL};
 }
@@ -235,6 +242,7 @@ void imap_free(struct imap *imap)
     imap_reader_done(&imap->reader);
     imap_response_done(&imap->response);
     pr_buffer_done(&imap->trace);
+    imap_watching_done(&imap->watching);
     pr_arena_free(imap->arena);
     free(imap);
 }

@@ -31,5 +31,9 @@ const struct pr_source_ops imap_source_ops = {
     .settle = imap_op_settle,
     .close = imap_op_close,
     .host = host,
+    .watches = imap_op_watches,
+    .watch = imap_op_watch,
+    .probe = imap_op_probe,
+    .glance = imap_op_glance,
     .changes = imap_op_changes,
 };

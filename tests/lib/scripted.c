@@ -54,6 +54,7 @@ static const struct script_step *client_place(struct script *script,
                 return step;
             script->client_offset = 0;
         } else if ((step->kind == SCRIPT_KIND_TLS ||
+                    step->kind == SCRIPT_KIND_PAUSE ||
                     step->kind == SCRIPT_KIND_WAIT) &&
                    script->server_step <= script->client_step) {
             *ret_barrier = true;
@@ -83,7 +84,7 @@ static const struct script_step *server_place(struct script *script)
                 return step;
         }
         if (step->kind == SCRIPT_KIND_TLS || step->kind == SCRIPT_KIND_EOF ||
-            step->kind == SCRIPT_KIND_STALL)
+            step->kind == SCRIPT_KIND_STALL || step->kind == SCRIPT_KIND_PAUSE)
             return step;
         script->server_step++;
         script->server_offset = 0;
@@ -147,6 +148,9 @@ static pr_status scripted_read(struct transport *transport, void *data,
         blame(script, "the client reads instead of starting TLS", PR_BYTES(""),
               PR_BYTES(""));
         return pr_fail(PR_TIMEOUT, "the script has failed");
+    case SCRIPT_KIND_PAUSE:
+        script->server_step++;
+        return pr_fail(PR_TIMEOUT, "the script pauses");
     default:
         return pr_fail(PR_TIMEOUT, "the script stalls");
     }

@@ -30,6 +30,8 @@ enum script_kind {
     SCRIPT_KIND_WAIT,   /* all of the above is read before more is written */
     SCRIPT_KIND_EOF,    /* the server closes */
     SCRIPT_KIND_STALL,  /* the server says nothing more: PR_TIMEOUT */
+    SCRIPT_KIND_PAUSE,  /* it says nothing until the client's patience is at an
+                           end: PR_TIMEOUT once */
     SCRIPT_KIND_NEXT    /* of transcripts: between two connections' steps */
 };
 
@@ -58,6 +60,10 @@ struct script_step {
 #define SCRIPT_EOF               \
     {                            \
         SCRIPT_KIND_EOF, NULL, 0 \
+    }
+#define SCRIPT_PAUSE               \
+    {                              \
+        SCRIPT_KIND_PAUSE, NULL, 0 \
     }
 #define SCRIPT_STALL               \
     {                              \

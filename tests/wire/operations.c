@@ -17,6 +17,14 @@
  *                                       = gone 7 ...
  *       (MODSEQ, and the UIDs that are known)  = changes ok modseq=22
  *     > keep                          = keep ok
+ *     > watches INBOX Lists           = watches 2
+ *     > watch INBOX probe=60          = news INBOX messages flags = watch ok
+ *       (renew, probe and deadline in seconds; want=messages,flags,vanished,
+ *        folder: messages if not said)
+ *     > probe                         the next watch proves the line at once
+ *     > glance INBOX Lists            = glance INBOX validity=7 next=4 exists=3
+ *                                       modseq=0, or = glance Lists none
+ *                                       ... = glance ok
  *     > close                         = closed
  *
  * Words in operations stand between spaces; "_" in them means a space.
@@ -337,6 +345,89 @@ static void run_changes(struct replay *replay, const char *const *words)
         replay_report(replay, "changes ok modseq=%" PRIu64, modseq);
 }
 
+/* ---- Watching ----------------------------------------------------------- */
+
+static const char *const news_names[] = {"messages", "flags", "vanished",
+                                         "folder"};
+
+static unsigned news_of(const char *text)
+{
+    unsigned news = 0;
+
+    for (unsigned i = 0; i < 4; i++)
+        if (strstr(text, news_names[i]) != NULL)
+            news |= 1u << i;
+    return news;
+}
+
+static void told_news(void *user, const char *folder, unsigned what)
+{
+    char text[100] = "";
+
+    for (unsigned i = 0; i < 4; i++)
+        if ((what & 1u << i) != 0) {
+            strcat(text, " ");
+            strcat(text, news_names[i]);
+        }
+    replay_report(user, "news %s%s", folder, text);
+}
+
+static void run_watch(struct replay *replay, const char *const *words)
+{
+    const char *folders[WORDS] = {NULL};
+    struct pr_watch watch = {.folders = folders,
+                             .wanted = PR_NEWS_MESSAGES,
+                             .deadline = pr_in(24 * 60 * 60 * 1000),
+                             .news = told_news,
+                             .user = replay};
+    const char *value;
+    size_t count = 0;
+
+    for (; *words != NULL; words++)
+        if (replay_value(*words, "renew", &value))
+            watch.renew_ms = strtoul(value, NULL, 10) * 1000;
+        else if (replay_value(*words, "probe", &value))
+            watch.probe_ms = strtoul(value, NULL, 10) * 1000;
+        else if (replay_value(*words, "deadline", &value))
+            watch.deadline = pr_in(strtoul(value, NULL, 10) * 1000);
+        else if (replay_value(*words, "want", &value))
+            watch.wanted = news_of(value);
+        else
+            folders[count++] = *words;
+    replay_status(replay, "watch",
+                  wire_protocol.source->watch(&source, &watch));
+}
+
+static pr_status glanced(void *user, const struct pr_glance *glance)
+{
+    if (glance->is_there)
+        replay_report(user,
+                      "glance %s validity=%u next=%u exists=%u modseq=%" PRIu64,
+                      glance->folder, glance->uidvalidity, glance->uidnext,
+                      glance->exists, glance->modseq);
+    else
+        replay_report(user, "glance %s none", glance->folder);
+    return PR_OK;
+}
+
+static bool run_watching(struct replay *replay, const char *const *words)
+{
+    const struct pr_source_ops *ops = wire_protocol.source;
+
+    if (strcmp(words[0], "watches") == 0)
+        replay_report(replay, "watches %zu", ops->watches(&source, words + 1));
+    else if (strcmp(words[0], "watch") == 0)
+        run_watch(replay, words + 1);
+    else if (strcmp(words[0], "probe") == 0)
+        ops->probe(&source, 1000);
+    else if (strcmp(words[0], "glance") == 0)
+        replay_status(replay, "glance",
+                      ops->glance(&source, words + 1, glanced, replay));
+    else
+        return false;
+    return true;
+}
+
 /* ---- All of it ---------------------------------------------------------- */
 
 static void run_close(struct replay *replay)
@@ -390,7 +481,7 @@ bool side_run(struct replay *replay, const char *const *words)
     else if (strcmp(name, "close") == 0)
         run_close(replay);
     else
-        return false;
+        return run_watching(replay, words);
     return true;
 }
 

@@ -95,6 +95,8 @@ static struct script_step make_step(struct transcript *transcript, char *line,
         step.kind = SCRIPT_KIND_TLS;
     else if (strcmp(line, "N") == 0)
         step.kind = SCRIPT_KIND_NEXT;
+    else if (strcmp(line, "P") == 0)
+        step.kind = SCRIPT_KIND_PAUSE;
     else if (strcmp(line, "W") == 0)
         step.kind = SCRIPT_KIND_WAIT;
     else if (line[1] == ':') {

@@ -17,6 +17,8 @@
  *     S# 70000 x                 an octet, so many times
  *     C^ ...
  *     W                          all above is read before more is written
+ *     P                          the server is silent until the client's time
+ *                                is up, then goes on
  *     T                          TLS is started here
  *     N                          what follows is the next connection
  *     S!                         the server closes the line
