@@ -1,2 +1,33 @@
-libcore_la_SOURCES += %D%/notify.h %D%/notify.c %D%/line.h %D%/line.c \
-	%D%/repeats.h %D%/repeats.c %D%/logs.h %D%/logs.c
+libcore_la_SOURCES += \
+	%D%/control.h \
+	%D%/life.c \
+	%D%/socket.h \
+	%D%/socket.c \
+	%D%/server.h \
+	%D%/server.c \
+	%D%/client.h \
+	%D%/client.c \
+	%D%/request.h \
+	%D%/request.c \
+	%D%/answer.h \
+	%D%/answer.c \
+	%D%/event.h \
+	%D%/event.c \
+	%D%/report.h \
+	%D%/report.c \
+	%D%/advice.h \
+	%D%/advice.c \
+	%D%/openmetrics.h \
+	%D%/openmetrics.c \
+	%D%/listener.h \
+	%D%/listener.c \
+	%D%/call.h \
+	%D%/call.c \
+	%D%/logs.h \
+	%D%/logs.c \
+	%D%/line.h \
+	%D%/line.c \
+	%D%/repeats.h \
+	%D%/repeats.c \
+	%D%/notify.h \
+	%D%/notify.c

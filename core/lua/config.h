@@ -44,6 +44,8 @@ struct config {
     const char *file;      /* absolute */
     const char *state_dir; /* absolute */
     unsigned connections_per_host;
+    const char *metrics; /* address and port to show them at; NULL: none */
+    bool metrics_remote; /* also at one that other machines reach */
     struct account *accounts;
     size_t account_count;
     struct pr_sink **sinks; /* every sink that is written anywhere in it */

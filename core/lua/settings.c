@@ -11,6 +11,8 @@ struct settings {
     const char *state;
     int64_t connections_per_host;
     const char *const *trust_auth;
+    const char *metrics;
+    bool metrics_remote;
     uint64_t time, memory, total;
 };
 
@@ -26,6 +28,11 @@ static const struct pr_option settings_table[] = {
            .help = "connections to one server at the same time"),
     OPTION(trust_auth, LIST,
            .help = "authserv-ids whose Authentication-Results are believed"),
+    OPTION(metrics, TEXT,
+           .help = "address and port where the daemon shows its metrics "
+                   "(\"127.0.0.1:9417\")"),
+    OPTION(metrics_remote, BOOLEAN,
+           .help = "let metrics be at an address that other machines reach"),
     {.name = NULL},
 };
 
@@ -104,6 +111,8 @@ static int options(lua_State *L)
         script->config->connections_per_host =
             (unsigned)settings->connections_per_host;
     script->trusted_authserv_ids = settings->trust_auth;
+    script->config->metrics = settings->metrics;
+    script->config->metrics_remote = settings->metrics_remote;
     return 0;
 }
 

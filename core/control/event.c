@@ -1,0 +1,141 @@
+/*
+ * Reports of messages and accounts as lines of the socket, and back.
+ */
+#include "config.h"
+
+#include "control/event.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+enum { TARGETS_MOST = 200, TEXT_MOST = 2000 };
+
+json_t *event_text(const char *text)
+{
+    char shown[TEXT_MOST];
+    if (text == NULL) {
+        return json_null();
+    }
+    return json_string(text_printable(pr_bytes_of(text), shown, sizeof(shown)));
+}
+
+static json_t *texts_of(const char *const *texts)
+{
+    json_t *list = json_array();
+    for (; texts != NULL && *texts != NULL; texts++) {
+        json_array_append_new(list, event_text(*texts));
+    }
+    return list;
+}
+
+json_t *event_of_message(const struct message_report *report)
+{
+    return json_pack(
+        "{s:s,s:o,s:o,s:I,s:o,s:o,s:o,s:I,s:I,s:s,s:o,s:o,s:o,s:i,s:s,s:o}",
+        "event", "message", "account", event_text(report->account), "folder",
+        event_text(report->folder), "uid", (json_int_t)report->uid,
+        "message_id", event_text(report->message_id), "from",
+        event_text(report->sender), "subject", event_text(report->subject),
+        "size", (json_int_t)report->size, "received",
+        (json_int_t)report->received, "action", report->action, "targets",
+        texts_of(report->targets), "rule", event_text(report->rule), "file",
+        event_text(report->file), "line", report->line, "status",
+        report->status, "error", event_text(report->error));
+}
+
+json_t *event_of_account(const struct account_report *report)
+{
+    return json_pack(
+        "{s:s,s:o,s:s,s:I,s:I,s:I,s:I,s:o}", "event", "account", "account",
+        event_text(report->account), "status", pr_status_name(report->status),
+        "messages", (json_int_t)report->messages, "octets",
+        (json_int_t)report->octets, "put_off", (json_int_t)report->put_off,
+        "ms", (json_int_t)report->ms, "error", event_text(report->error));
+}
+
+/* ---- Back ---------------------------------------------------------------- */
+
+pr_status status_of_name(const char *name)
+{
+    for (int status = PR_OK; status <= PR_BUG; status++) {
+        if (strcmp(name, pr_status_name((pr_status)status)) == 0) {
+            return (pr_status)status;
+        }
+    }
+    return PR_BUG;
+}
+
+static const char *text_at(const json_t *event, const char *name)
+{
+    return json_string_value(json_object_get(event, name));
+}
+
+static const char *text_or_empty(const json_t *event, const char *name)
+{
+    const char *text = text_at(event, name);
+    return text != NULL ? text : "";
+}
+
+static uint64_t number_at(const json_t *event, const char *name)
+{
+    json_int_t number = json_integer_value(json_object_get(event, name));
+    return number > 0 ? (uint64_t)number : 0;
+}
+
+static void tell_message(const json_t *event,
+                         const struct engine_observer *observer)
+{
+    const char *targets[TARGETS_MOST + 1] = {NULL};
+    const json_t *list = json_object_get(event, "targets");
+    for (size_t i = 0, count = 0;
+         i < json_array_size(list) && count < TARGETS_MOST; i++) {
+        const char *target = json_string_value(json_array_get(list, i));
+        if (target != NULL) {
+            targets[count++] = target;
+        }
+    }
+    struct message_report report = {
+        .account = text_or_empty(event, "account"),
+        .folder = text_or_empty(event, "folder"),
+        .uid = (uint32_t)number_at(event, "uid"),
+        .message_id = text_or_empty(event, "message_id"),
+        .sender = text_or_empty(event, "from"),
+        .subject = text_or_empty(event, "subject"),
+        .size = number_at(event, "size"),
+        .received = (int64_t)number_at(event, "received"),
+        .action = text_or_empty(event, "action"),
+        .targets = targets,
+        .rule = text_at(event, "rule"),
+        .file = text_at(event, "file"),
+        .line = (int)number_at(event, "line"),
+        .status = text_or_empty(event, "status"),
+        .error = text_at(event, "error"),
+    };
+    observer->message(observer->user, &report);
+}
+
+static void tell_account(const json_t *event,
+                         const struct engine_observer *observer)
+{
+    struct account_report report = {
+        .account = text_or_empty(event, "account"),
+        .status = status_of_name(text_or_empty(event, "status")),
+        .error = text_at(event, "error"),
+        .messages = number_at(event, "messages"),
+        .octets = number_at(event, "octets"),
+        .put_off = number_at(event, "put_off"),
+        .ms = number_at(event, "ms"),
+    };
+    observer->account(observer->user, &report);
+}
+
+void event_tell(const json_t *event, const struct engine_observer *observer)
+{
+    const char *kind = text_or_empty(event, "event");
+    if (strcmp(kind, "message") == 0 && observer->message != NULL) {
+        tell_message(event, observer);
+    } else if (strcmp(kind, "account") == 0 && observer->account != NULL) {
+        tell_account(event, observer);
+    }
+}
