@@ -19,8 +19,10 @@
 #include "plugin/registry.h"
 
 static const struct command *const commands[] = {
-    &command_fetch,   &command_deliver, &command_check, &command_why,
-    &command_plugins, &command_test,    NULL,
+    &command_daemon, &command_status,  &command_fetch,   &command_poll,
+    &command_pause,  &command_resume,  &command_reload,  &command_log,
+    &command_retry,  &command_drop,    &command_deliver, &command_check,
+    &command_why,    &command_plugins, &command_test,    NULL,
 };
 
 int exit_status_of(pr_status status)
@@ -135,6 +137,21 @@ static void print_command_help(const struct command *command)
     if (strchr(command->options, 'r') != NULL) {
         puts("  -r, --retry        try now what was put aside");
     }
+    if (strchr(command->options, 'f') != NULL) {
+        puts("  -f, --follow       go on until interrupted");
+    }
+    if (strchr(command->options, 'm') != NULL) {
+        puts("      --metrics      the numbers, as OpenMetrics text");
+    }
+    if (strchr(command->options, 'L') != NULL) {
+        puts("      --lines N      begin with the last N lines (20)");
+    }
+    if (strchr(command->options, 'l') != NULL) {
+        puts("      --log-format FORMAT\n"
+             "                     text, json, journal; auto (default): the "
+             "journal under\n"
+             "                     systemd, text on a terminal, else json");
+    }
     if (strchr(command->options, 'j') != NULL) {
         puts("      --json         one JSON object a line");
     }
@@ -177,6 +194,10 @@ static const struct option long_options[] = {
     {"offline", no_argument, NULL, 'o'},
     {"retry", no_argument, NULL, 'r'},
     {"json", no_argument, NULL, 'j'},
+    {"follow", no_argument, NULL, 'f'},
+    {"metrics", no_argument, NULL, 'm'},
+    {"log-format", required_argument, NULL, 'l'},
+    {"lines", required_argument, NULL, 'L'},
     {0},
 };
 
@@ -197,7 +218,7 @@ static int read_options(const struct command *command, int argc, char **argv,
 {
     int option;
     optind = 0;
-    while ((option = getopt_long(argc, argv, "c:hvnor", long_options, NULL)) !=
+    while ((option = getopt_long(argc, argv, "c:fhvnor", long_options, NULL)) !=
            -1) {
         if (option == 'c') {
             invocation->config_file = optarg;
@@ -218,6 +239,14 @@ static int read_options(const struct command *command, int argc, char **argv,
             invocation->offline = true;
         } else if (option == 'r') {
             invocation->retry = true;
+        } else if (option == 'f') {
+            invocation->follow = true;
+        } else if (option == 'm') {
+            invocation->metrics = true;
+        } else if (option == 'l') {
+            invocation->log_format = optarg;
+        } else if (option == 'L') {
+            invocation->lines = optarg;
         } else {
             invocation->json = true;
         }

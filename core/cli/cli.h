@@ -22,7 +22,11 @@ struct invocation {
     bool dry_run;
     bool offline;
     bool retry;
-    char **arguments; /* what is not an option; ended by NULL */
+    bool follow;
+    bool metrics;
+    const char *log_format; /* NULL: auto */
+    const char *lines;      /* of the log; NULL: the usual number */
+    char **arguments;       /* what is not an option; ended by NULL */
     int argument_count;
 };
 
@@ -32,7 +36,7 @@ struct command {
     const char *arguments; /* as help shows them */
     const char *summary;   /* one line, no full stop */
     const char *help;      /* more lines, each with its end; "" if none */
-    const char *options;   /* of "jnorv": those it takes besides -c and -h */
+    const char *options;   /* of "fjlLmnorv": those it takes besides -c, -h */
     int (*run)(const struct invocation *invocation);
 };
 
@@ -42,6 +46,15 @@ extern const struct command command_check;
 extern const struct command command_why;
 extern const struct command command_plugins;
 extern const struct command command_test;
+extern const struct command command_daemon;
+extern const struct command command_status;
+extern const struct command command_poll;
+extern const struct command command_pause;
+extern const struct command command_resume;
+extern const struct command command_reload;
+extern const struct command command_log;
+extern const struct command command_retry;
+extern const struct command command_drop;
 
 /* The exit status of sysexits.h for a failure. */
 int exit_status_of(pr_status status);

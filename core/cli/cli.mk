@@ -7,6 +7,19 @@ libcore_la_SOURCES += \
 	%D%/report.c \
 	%D%/fetch.c \
 	%D%/check.c \
+	%D%/ask.h \
+	%D%/ask.c \
+	%D%/daemon.c \
+	%D%/status.c \
+	%D%/table.h \
+	%D%/table.c \
+	%D%/poll.c \
+	%D%/pause.c \
+	%D%/resume.c \
+	%D%/reload.c \
+	%D%/log.c \
+	%D%/retry.c \
+	%D%/drop.c \
 	%D%/why.c \
 	%D%/plugins.c
 libcore_la_SOURCES += %D%/test.c

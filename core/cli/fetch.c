@@ -6,7 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/ask.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
 #include "fiber/loop.h"
@@ -117,12 +117,36 @@ static pr_status run_pass(void *argument)
     return status;
 }
 
+/* Does a daemon look after these accounts? Then it is asked to do it: what is
+ * fetched is one's business at a time. */
+static bool find_daemon(const struct config *config, struct call **ret)
+{
+    pr_status status = call_open(config->state_dir, NULL, ret);
+    if (status != PR_OK && status != PR_GONE) {
+        static const struct pr_log fetch_log = {NULL, "fetch"};
+        pr_log(&fetch_log, PR_LOG_WARNING, "%s", pr_last_failure()->text);
+    }
+    return status == PR_OK;
+}
+
+static int run_by_daemon(struct call *call, const struct invocation *invocation)
+{
+    int result = poll_by_daemon(call, invocation, false);
+    call_close(call);
+    return result;
+}
+
 static int run_with(const struct invocation *invocation, unsigned mode)
 {
     struct pass pass = {.invocation = invocation, .mode = mode};
     int failed = load_config(invocation, &pass.config);
     if (failed != 0) {
         return failed;
+    }
+    struct call *call;
+    if (mode == 0 && !invocation->dry_run && find_daemon(pass.config, &call)) {
+        config_free(pass.config);
+        return run_by_daemon(call, invocation);
     }
     report_init(&pass.report, invocation);
     pr_status status = loop_run(4, run_pass, &pass);
@@ -161,7 +185,8 @@ const struct command command_fetch = {
     .help = "What was delivered before is not fetched again. Exit status: 0 "
             "done, 75 something is to be\ntried again later, 77 a server "
             "refuses the login, 78 the configuration is wrong;\nothers as in "
-            "sysexits.h.\n",
+            "sysexits.h. While a daemon runs it is asked to do it, as by "
+            "`postrider poll`.\n",
     .options = "jnvr",
     .run = run,
 };

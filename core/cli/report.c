@@ -184,6 +184,8 @@ static void on_message(void *user, const struct message_report *message)
 {
     struct fetch_report *report = user;
     report->safe_messages += strcmp(message->status, "done") == 0;
+    report->messages++;
+    report->octets += message->size;
     if (report->invocation->json) {
         print_message_json(message);
     } else if (report->invocation->dry_run ||
@@ -229,6 +231,22 @@ void report_progress(struct fetch_report *report,
              (double)progress->messages / seconds,
              text_octets((uint64_t)((double)progress->octets / seconds), rate,
                          sizeof(rate)));
+    terminal_progress(line);
+}
+
+void report_live(struct fetch_report *report)
+{
+    char octets[32], line[200];
+    pr_time now = pr_now();
+    if (report->invocation->json || !terminal_is_live() ||
+        report->messages == 0 || now < report->shown + 100) {
+        return;
+    }
+    report->shown = now;
+    snprintf(line, sizeof(line), "%llu message%s, %s",
+             (unsigned long long)report->messages,
+             report->messages == 1 ? "" : "s",
+             text_octets(report->octets, octets, sizeof(octets)));
     terminal_progress(line);
 }
 

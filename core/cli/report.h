@@ -13,6 +13,8 @@ struct fetch_report {
     bool shows_summary; /* a line for each account */
     pr_time start;
     size_t safe_messages; /* those with which nothing is to be done any more */
+    uint64_t messages, octets; /* told of */
+    pr_time shown;             /* when progress was last shown */
 };
 
 void report_init(struct fetch_report *report,
@@ -21,6 +23,9 @@ void report_init(struct fetch_report *report,
 struct engine_observer report_observer(struct fetch_report *report);
 void report_progress(struct fetch_report *report,
                      const struct engine_progress *progress);
+/* Progress for who is told of messages but does not see the engine; now and
+ * then, after a report was handed to the observer. */
+void report_live(struct fetch_report *report);
 int report_exit_status(const struct fetch_report *report);
 
 #endif

@@ -199,7 +199,7 @@ static void stop(struct control *control, int number)
     control->is_stopping = true;
     notify("STOPPING=1\nSTATUS=Stopping when what is in hand is safe");
     pr_log(&daemon_log, PR_LOG_INFO,
-           "%s: stopping when what is in hand is safe, in at most %llu s",
+           "%s, stopping when what is in hand is safe, in at most %llu s",
            number == SIGINT    ? "SIGINT"
            : number == SIGTERM ? "SIGTERM"
                                : "the terminal is closed",

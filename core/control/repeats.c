@@ -1,5 +1,5 @@
 /*
- * Lines that repeat themselves: the first is written, the rest are counted.
+ * Lines that repeat themselves: the first ones are written, the rest counted.
  */
 #include "config.h"
 
@@ -57,8 +57,10 @@ bool repeats_pass(struct repeats *repeats, enum pr_level level, const char *who,
     uint64_t hash = hash_of(who, text);
     struct repeat *repeat = find(repeats, level, hash);
     if (repeat != NULL && now - repeat->since < REPEATS_WINDOW) {
-        repeat->held++;
-        return false;
+        bool is_free = repeat->times < REPEATS_FREE;
+        repeat->times += is_free;
+        repeat->held += !is_free;
+        return is_free;
     }
     if (repeat == NULL) {
         repeat = place(repeats);
@@ -68,6 +70,7 @@ bool repeats_pass(struct repeats *repeats, enum pr_level level, const char *who,
     }
     repeat->level = level;
     repeat->since = now;
+    repeat->times = 1;
     repeat->hash = hash;
     snprintf(repeat->who, sizeof(repeat->who), "%s", who);
     snprintf(repeat->text, sizeof(repeat->text), "%s", text);
@@ -84,6 +87,7 @@ bool repeats_take(struct repeats *repeats, uint64_t now, bool all,
             *ret = *repeat;
             repeat->held = 0;
             repeat->since = now;
+            repeat->times = REPEATS_FREE;
             return true;
         }
     }

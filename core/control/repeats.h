@@ -1,5 +1,5 @@
 /*
- * Lines that repeat themselves: the first is written, the rest are counted.
+ * Lines that repeat themselves: the first ones are written, the rest counted.
  *
  * Pure: the caller says what time it is. Memory is fixed.
  */
@@ -11,14 +11,16 @@
 #include <postrider/log.h>
 
 #define REPEATS_KEPT 32
-/* A line that comes again within so many milliseconds of its first is counted.
- */
+/* A line that came so often within so many milliseconds is counted from then
+ * on. */
+#define REPEATS_FREE 3
 #define REPEATS_WINDOW 60000
 #define REPEATS_TEXT 512 /* longer lines are compared to here */
 
 struct repeat {
     enum pr_level level;
-    uint64_t since; /* ms; when it was last written */
+    uint64_t since; /* ms; when its window began */
+    unsigned times; /* it was written in that */
     unsigned held;  /* times it was not */
     uint64_t hash;
     char who[128], text[REPEATS_TEXT];

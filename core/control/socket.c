@@ -145,11 +145,21 @@ pr_status control_lock(const char *state_dir, struct control_socket *socket)
     }
     snprintf(path, sizeof(path), "%s/daemon.lock", state_dir);
     status = file_lock(path, &socket->lock);
-    return status == PR_BUSY ? pr_context(status,
-                                          "a daemon runs already for %s (see "
-                                          "`postrider status`)",
-                                          state_dir)
-                             : status;
+    if (status != PR_BUSY) {
+        return status;
+    }
+    char pid[24] = "unknown";
+    struct pr_buffer text;
+    pr_buffer_init(&text, sizeof(pid) - 1);
+    if (file_read(path, &text) == PR_OK && text.size > 0) {
+        snprintf(pid, sizeof(pid), "%.*s", (int)strcspn(text.data, "\n"),
+                 text.data);
+    }
+    pr_buffer_done(&text);
+    return pr_fail(PR_BUSY,
+                   "a daemon runs already for %s: process %s; see `postrider "
+                   "status`",
+                   state_dir, pid);
 }
 
 /* A link at `path` to the socket; without one a client has one way less. */
