@@ -63,8 +63,13 @@ static pr_status hear_network(void *argument)
     for (;;) {
         enum network_news news;
         pr_status status = network_wait(healer->network, PR_NEVER, &news);
-        if (status != PR_OK)
+        if (status == PR_CANCELLED)
             return status;
+        if (status != PR_OK) {
+            pr_log(&heal_log, PR_LOG_WARNING, "%s: changes are not noticed",
+                   pr_last_failure()->text);
+            return PR_OK;
+        }
         pr_log(&heal_log, PR_LOG_INFO,
                news == NETWORK_MORE ? "an address or route has come"
                                     : "an address or route has gone");

@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "engine/heal.h"
 #include "io/attempt.h"
 #include "io/clock.h"
 #include "io/network.h"
@@ -301,6 +303,53 @@ static void an_attempt_begins_again_when_told(void **state)
     run_apart(attempt_while_it_changes);
 }
 
+/* ---- The daemon is told -----------------------------------------------------
+ */
+
+static char told[64];
+
+static void note_news(void *user, enum daemon_news news)
+{
+    size_t size = strlen(told);
+
+    pr_event_wake_all(user);
+    assert_true(size + 1 < sizeof(told));
+    told[size] = "UCR"[news];
+    told[size + 1] = '\0';
+}
+
+static pr_status heal(void *argument)
+{
+    return heal_run(note_news, argument);
+}
+
+static pr_status tell_the_daemon(void *argument)
+{
+    struct pr_scope scope;
+    struct pr_event heard = {NULL, NULL};
+
+    (void)argument;
+    pr_scope_init(&scope);
+    must(pr_spawn(&scope, "heal", PR_STACK_SESSION, heal, &heard) == PR_OK);
+    must(pr_sleep(50) == PR_OK);
+    must(system("ip link set out0 up && ip addr add 192.0.2.7/24 dev out0") ==
+         0);
+    must(pr_event_wait(&heard, pr_in(20000)) == PR_OK);
+    must(strcmp(told, "CU") == 0);
+    must(system("ip link set out0 down") == 0);
+    must(pr_event_wait(&heard, pr_in(20000)) == PR_OK);
+    must(strcmp(told, "CUC") == 0);
+    pr_scope_cancel(&scope);
+    must(pr_scope_join(&scope) == PR_CANCELLED);
+    return PR_OK;
+}
+
+static void a_change_proves_connections_and_more_tries_at_once(void **state)
+{
+    (void)state;
+    run_apart(tell_the_daemon);
+}
+
 /* ---- Lookups that hang ------------------------------------------------------
  */
 
@@ -386,8 +435,10 @@ int main(void)
         cmocka_unit_test(a_renewed_lease_is_no_news),
         cmocka_unit_test(only_connections_that_answer_outlive_a_change),
         cmocka_unit_test(an_attempt_begins_again_when_told),
+        cmocka_unit_test(a_change_proves_connections_and_more_tries_at_once),
         cmocka_unit_test(lookups_that_hang_delay_nobody),
         cmocka_unit_test(a_clock_that_only_runs_is_no_news),
     };
+    log_set(PR_LOG_ERROR, NULL, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
