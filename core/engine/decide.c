@@ -293,6 +293,38 @@ static pr_status run_rules(struct letter *letter)
     return status;
 }
 
+/* Writes the parts that rules want in files, before the message is taken for
+ * dealt with. What a try before this one wrote is found and left alone. */
+static pr_status save_parts(struct letter *letter)
+{
+    const struct plan *plan = &letter->message->plan;
+    const struct view_part *parts;
+    struct view *view;
+    size_t count;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct plan_entry *entry = &plan->entries[i];
+        if (entry->action != PLAN_SAVE) {
+            continue;
+        }
+        pr_status status = message_whole(letter->message);
+        if (status == PR_OK) {
+            status = message_view(letter->message, &view);
+        }
+        if (status == PR_OK) {
+            status = view_parts(view, &parts, &count);
+        }
+        for (size_t n = 0; status == PR_OK && n < count; n++) {
+            if (strcmp(parts[n].path, entry->value) == 0) {
+                status = view_part_save(view, n, entry->folder, entry->text);
+            }
+        }
+        if (status != PR_OK) {
+            return status;
+        }
+    }
+    return PR_OK;
+}
+
 pr_status decide(struct letter *letter)
 {
     struct config *config = letter->session->engine->config;
@@ -321,6 +353,10 @@ pr_status decide(struct letter *letter)
     }
     if (status == PR_OK && letter->trouble == NULL) {
         status = prepare_copy(letter);
+    }
+    if (status == PR_OK && letter->trouble == NULL &&
+        !letter->session->engine->dry_run) {
+        status = save_parts(letter);
     }
     if (letter->whole_result != PR_OK) {
         return letter->whole_result;

@@ -13,9 +13,9 @@
 #define FLAG_MOST 200 /* octets of a keyword */
 
 /* Notes an entry; raises if the plan refuses it. */
-static int note(lua_State *L, struct plan_entry entry)
+static int note_for(lua_State *L, struct message *message,
+                    struct plan_entry entry)
 {
-    struct message *message = check_message(L, 1);
     struct place place = script_outer_place(L);
     pr_status status;
 
@@ -24,6 +24,21 @@ static int note(lua_State *L, struct plan_entry entry)
     entry.line = place.line;
     status = plan_add(&message->plan, &entry);
     return status == PR_OK ? 0 : script_raise(L, status);
+}
+
+static int note(lua_State *L, struct plan_entry entry)
+{
+    return note_for(L, check_message(L, 1), entry);
+}
+
+void note_save(lua_State *L, struct message *message, const char *folder,
+               const char *path, const char *part)
+{
+    note_for(L, message,
+             (struct plan_entry){.action = PLAN_SAVE,
+                                 .text = path,
+                                 .value = part,
+                                 .folder = folder});
 }
 
 static const char *check_folder(lua_State *L, int arg)

@@ -458,6 +458,8 @@ static const luaL_Reg readers[] = {
     {"header", header},
     {"raw_header", raw_header},
     {"headers", headers},
+    {"raw", message_raw},
+    {"sha256", message_sha256},
     {NULL, NULL},
 };
 

@@ -5,10 +5,15 @@
 
 #include <string.h>
 
+#include "io/file.h"
 #include "lua/script.h"
 
 #define TEXT_MOST (64 * 1024)    /* octets of m.text and m.html */
 #define PART_MOST (1024 * 1024u) /* octets of part:text() and part:bytes() */
+#define TYPE_MOST 1000           /* octets of a type's name */
+#define LOOKED_AT (64 * 1024)    /* octets: what telling a type costs */
+#define NAMES_MOST (4 * 1024 * 1024) /* octets of names in an archive */
+#define NAME_MOST 150                /* octets of a file name from mail */
 
 struct part {
     struct cell *cell; /* of the message, kept by the uservalue */
@@ -145,10 +150,155 @@ static int bytes(lua_State *L)
     return 1;
 }
 
-static int later(lua_State *L)
+/* part:true_type(): its type by what is in it, whatever is declared, such as
+ * "application/pdf"; "application/octet-stream" if that cannot be told. Waits.
+ */
+static int true_type(lua_State *L)
 {
-    return luaL_error(L, "part:%s is not in this version yet",
-                      lua_tostring(L, lua_upvalueindex(1)));
+    const struct part *part = check_part(L, 1);
+    struct view *view = check_view(L, part->cell->message);
+    struct pr_buffer *type = push_buffer(L, TYPE_MOST);
+    struct run *run = script_pause(L);
+    pr_status status = view_part_true_type(view, part->index, type);
+
+    script_resume_working(run, LOOKED_AT);
+    if (status != PR_OK)
+        return script_raise(L, status);
+    lua_pushstring(L, pr_buffer_text(type));
+    return 1;
+}
+
+/* part:archive_names(): list of the names of the files in a zip archive, also
+ * one with another declared type (documents are such); nil if it is none.
+ * Nothing is unpacked. Waits. */
+static int archive_names(lua_State *L)
+{
+    const struct part *part = check_part(L, 1);
+    struct view *view = check_view(L, part->cell->message);
+    struct pr_buffer *names = push_buffer(L, NAMES_MOST);
+    bool is_archive = false;
+    struct run *run = script_pause(L);
+    pr_status status = view_part_archive(view, part->index, &is_archive, names);
+    size_t at = 0;
+
+    script_resume_working(run, names->size);
+    if (status != PR_OK)
+        return script_raise(L, status);
+    if (!is_archive)
+        return 0;
+    lua_newtable(L);
+    for (lua_Integer i = 1; at < names->size; i++) {
+        const char *name = names->data + at;
+
+        lua_pushstring(L, name);
+        lua_rawseti(L, -2, i);
+        at += strlen(name) + 1;
+    }
+    return 1;
+}
+
+/* ---- Saving -------------------------------------------------------------- */
+
+/* Adds the part's file name with nothing in it that could lead elsewhere, hide
+ * the file, or be taken for an option. */
+static void add_safe_name(luaL_Buffer *path, const struct view_part *part)
+{
+    const char *name = part->filename;
+    size_t size = strlen(name);
+
+    while (*name == '.' || *name == '-' || *name == ' ')
+        name++, size--;
+    while (size > 0 && (name[size - 1] == '.' || name[size - 1] == ' '))
+        size--;
+    if (size == 0) {
+        luaL_addstring(path, "part-");
+        luaL_addstring(path, part->path);
+        return;
+    }
+    if (size > NAME_MOST) { /* the end tells more than the beginning */
+        name += size - NAME_MOST;
+        size = NAME_MOST;
+        while (size > 0 && ((unsigned char)*name & 0xc0) == 0x80)
+            name++, size--;
+    }
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)name[i];
+
+        luaL_addchar(path, c < 0x20 || c == 0x7f || c == '/' || c == '\\'
+                               ? '_'
+                               : (char)c);
+    }
+}
+
+/* The folder that is open to rules and that `path` lies in, and what follows
+ * it; raises if there is none. */
+static const char *folder_of(lua_State *L, const char *path,
+                             const char **ret_rest)
+{
+    const char *const *folders = script_of(L)->save_below;
+
+    for (; folders != NULL && *folders != NULL; folders++) {
+        size_t size = strlen(*folders);
+
+        while (size > 1 && (*folders)[size - 1] == '/')
+            size--;
+        if (strncmp(*folders, path, size) != 0 || path[size] != '/')
+            continue;
+        *ret_rest = path + size + 1;
+        if (!view_path_is_inside(*ret_rest))
+            luaL_error(L, "part:save: \"%s\" is no path below %s", *ret_rest,
+                       *folders);
+        return *folders;
+    }
+    luaL_error(
+        L,
+        "part:save: %s is below no folder that is open to rules: options "
+        "{ save = { \"~/Attachments\" } } opens one",
+        path);
+    return NULL;
+}
+
+/* A relative path lies beside the configuration. */
+static const char *beside(lua_State *L, struct pr_arena *arena,
+                          const char *path)
+{
+    const char *joined;
+
+    if (path[0] == '/' || path[0] == '~')
+        return path;
+    joined = pr_arena_printf(arena, "%s/%s", script_of(L)->directory, path);
+    if (joined == NULL)
+        script_raise(L, PR_NOMEM);
+    return joined;
+}
+
+/* part:save(path): its octets are written to this file, below a folder that
+ * options { save = { ... } } names, when the message is dealt with; a path that
+ * ends with "/" gets the part's own file name, made safe. A file that is there
+ * already is not replaced: the new one gets a number. Returns the path. */
+static int save(lua_State *L)
+{
+    const struct part *part = check_part(L, 1);
+    const char *given = check_text(L, 2), *folder, *rest = NULL;
+    struct message *message = part->cell->message;
+    luaL_Buffer path;
+    char *absolute;
+
+    luaL_argcheck(L, given[0] != '\0', 2, "the path is empty");
+    luaL_argcheck(L, !part->part->is_multipart, 1,
+                  "a multipart has no octets of its own");
+    luaL_buffinit(L, &path);
+    luaL_addstring(&path, given);
+    if (given[strlen(given) - 1] == '/')
+        add_safe_name(&path, part->part);
+    luaL_pushresult(&path);
+    given = beside(L, message->arena, lua_tostring(L, -1));
+    if (file_absolute(message->arena, given, &absolute) != PR_OK)
+        return script_raise(L, PR_IO);
+    folder = folder_of(L, absolute, &rest);
+    note_save(L, message, folder, rest, part->part->path);
+    lua_pushstring(L, absolute);
+    return 1;
 }
 
 /* .path .type .charset .filename .disposition .content_id: texts, "" for what
@@ -180,27 +330,32 @@ static bool push_field(lua_State *L, const struct view_part *part,
     return true;
 }
 
+static const luaL_Reg methods[] = {
+    {"text", text},           {"bytes", bytes},
+    {"true_type", true_type}, {"archive_names", archive_names},
+    {"save", save},           {NULL, NULL},
+};
+
 static int part_index(lua_State *L)
 {
     static const char *const names[] = {
-        "path",         "type",       "charset", "filename",
-        "disposition",  "content_id", "size",    "depth",
-        "is_multipart", "text",       "bytes",   NULL};
+        "path",          "type",       "charset", "filename",
+        "disposition",   "content_id", "size",    "depth",
+        "is_multipart",  "text",       "bytes",   "true_type",
+        "archive_names", "save",       NULL};
     const struct part *part = check_part(L, 1);
     const char *name = luaL_tolstring(L, 2, NULL);
 
     if (push_field(L, part->part, name))
         return 1;
     trace_read(part->cell->message, lua_pushfstring(L, "part:%s", name));
-    if (strcmp(name, "text") == 0)
-        lua_pushcfunction(L, text);
-    else if (strcmp(name, "bytes") == 0)
-        lua_pushcfunction(L, bytes);
-    else if (strcmp(name, "save") == 0 || strcmp(name, "true_type") == 0)
-        lua_pushcclosure(L, later, 1);
-    else
-        return raise_unknown(L, "a part has no", name, names);
-    return 1;
+    for (size_t i = 0; methods[i].name != NULL; i++) {
+        if (strcmp(name, methods[i].name) == 0) {
+            lua_pushcfunction(L, methods[i].func);
+            return 1;
+        }
+    }
+    return raise_unknown(L, "a part has no", name, names);
 }
 
 static int part_tostring(lua_State *L)

@@ -57,8 +57,7 @@ const char *const *read_texts(lua_State *L, int index, struct pr_arena *arena)
     return texts;
 }
 
-/* A relative path lies beside the configuration. */
-static const char *beside(lua_State *L, const char *path)
+const char *path_beside(lua_State *L, const char *path)
 {
     struct script *script = script_of(L);
     const char *joined;
@@ -87,7 +86,7 @@ static struct option_value value_of(lua_State *L,
         value.type = OPTION_VALUE_TEXT;
         value.text = lua_tostring(L, -1);
         if (option->kind == PR_OPTION_PATH)
-            value.text = beside(L, value.text);
+            value.text = path_beside(L, value.text);
     } else if (lua_type(L, -1) == LUA_TNUMBER) {
         value.type = OPTION_VALUE_NUMBER;
         value.number = lua_tonumber(L, -1);

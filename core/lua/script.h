@@ -92,6 +92,8 @@ struct script {
     size_t memory_base;     /* of these, the loaded configuration's */
     struct limits limits;
     struct keep *keep; /* what rules keep */
+    const char *const
+        *save_below; /* absolute folders, ended by NULL; or NULL */
     const char *const *trusted_authserv_ids; /* ended by NULL, or NULL */
     bool has_settings;
     struct rule *rules;
@@ -223,6 +225,8 @@ struct reader {
 bool reader_read(lua_State *L, struct reader *reader, int index);
 /* Texts of the list (or of the one text) at `index`, ended by NULL; NULL if it
  * is something else. Into the arena. */
+/* A relative path lies beside the configuration: in the arena, "~" as it is. */
+const char *path_beside(lua_State *L, const char *path);
 const char *const *read_texts(lua_State *L, int index, struct pr_arena *arena);
 
 /* ---- Types that the configuration is written with ------------------------ */
@@ -234,6 +238,7 @@ const char *const *read_texts(lua_State *L, int index, struct pr_arena *arena);
 #define TYPE_MESSAGE "postrider.message"
 #define TYPE_ADDRESSES "postrider.addresses"
 #define TYPE_PART "postrider.part"
+#define TYPE_STREAM "postrider.stream"
 #define TYPE_GLOB "postrider.glob"
 #define TYPE_REGEX "postrider.regex"
 
@@ -385,6 +390,10 @@ void need_whole(lua_State *L, struct message *message);
 /* The view of the message; raises if it cannot be made. */
 struct view *check_view(lua_State *L, struct message *message);
 extern const luaL_Reg message_actions[];
+/* Notes that the message's part is to be written to a file; raises if the plan
+ * refuses it. `folder` is one of script->save_below. */
+void note_save(lua_State *L, struct message *message, const char *folder,
+               const char *path, const char *part);
 
 void open_addresses(lua_State *L);
 /* Pushes the addresses of all fields of these names (ended by NULL) of the
@@ -396,6 +405,10 @@ void open_parts(lua_State *L);
 void push_parts(lua_State *L, int arg);
 void push_attachments(lua_State *L, int arg);
 void push_first_text(lua_State *L, int arg, const char *type);
+/* stream.c: the whole message, piece by piece */
+void open_streams(lua_State *L);
+int message_raw(lua_State *L);
+int message_sha256(lua_State *L);
 /* results.c: pushes what trusted servers found (RFC 8601), nil if none did. */
 void push_auth(lua_State *L, int arg);
 

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "io/file.h"
 #include "lua/script.h"
 
 struct settings {
@@ -14,6 +15,7 @@ struct settings {
     const char *metrics;
     bool metrics_remote;
     uint64_t time, memory, total;
+    const char *const *save;
 };
 
 #define OPTION(field, option_kind, ...)                         \
@@ -33,6 +35,7 @@ static const struct pr_option settings_table[] = {
                    "(\"127.0.0.1:9417\")"),
     OPTION(metrics_remote, BOOLEAN,
            .help = "let metrics be at an address that other machines reach"),
+    OPTION(save, LIST, .help = "folders that part:save may write to"),
     {.name = NULL},
 };
 
@@ -80,6 +83,29 @@ static void take_limits(lua_State *L, struct reader *reader, const char *name,
         limits->total = settings->total;
 }
 
+/* Each of the paths made absolute: those that are not lie beside the
+ * configuration. */
+static const char *const *absolute_paths(lua_State *L, const char *const *paths)
+{
+    struct script *script = script_of(L);
+    size_t count = 0;
+    const char **absolute;
+
+    while (paths != NULL && paths[count] != NULL)
+        count++;
+    absolute = script_alloc(L, script->arena, (count + 1) * sizeof *absolute);
+    for (size_t i = 0; i < count; i++) {
+        char *path = NULL;
+        pr_status status =
+            file_absolute(script->arena, path_beside(L, paths[i]), &path);
+
+        if (status != PR_OK)
+            script_raise(L, status);
+        absolute[i] = path;
+    }
+    return absolute;
+}
+
 /* options { state = "...", connections_per_host = n, trust_auth = { ... },
  * limits = { time = "50ms", memory = "32M", total = "60s" } } */
 static int options(lua_State *L)
@@ -113,6 +139,7 @@ static int options(lua_State *L)
     script->trusted_authserv_ids = settings->trust_auth;
     script->config->metrics = settings->metrics;
     script->config->metrics_remote = settings->metrics_remote;
+    script->save_below = absolute_paths(L, settings->save);
     return 0;
 }
 

@@ -12,7 +12,9 @@
 #include <postrider/fiber.h>
 
 #include "base/memory.h"
+#include "mail/archive.h"
 #include "mail/decode.h"
+#include "mail/magic.h"
 #include "mail/view_private.h"
 
 #define PIECE (16 * 1024)
@@ -83,18 +85,23 @@ struct job {
     struct decoder *decoder; /* made if there is a charset */
     GMimeFilter *filter;     /* NULL: not encoded */
     struct pr_buffer *buffer;
+    view_taken *take; /* NULL: into the buffer */
+    void *user;
+    pr_status (*then)(struct job *job); /* when all is read; NULL: nothing */
 };
 
-static bool is_full(const struct pr_buffer *buffer)
+static bool is_full(const struct job *job)
 {
-    return buffer->size >= buffer->cap;
+    return job->take == NULL && job->buffer->size >= job->buffer->cap;
 }
 
 static pr_status add_octets(struct job *job, struct pr_bytes octets)
 {
     struct pr_buffer *buffer = job->buffer;
-    if (octets.size == 0 || is_full(buffer))
+    if (octets.size == 0 || is_full(job))
         return PR_OK;
+    if (job->take != NULL)
+        return job->take(job->user, octets);
     if (job->decoder != NULL)
         return decoder_add(job->decoder, octets, buffer);
     if (octets.size > buffer->cap - buffer->size)
@@ -129,7 +136,7 @@ static pr_status read_pieces(struct job *job, char *piece)
 {
     uint64_t at = job->part->begin;
     pr_status status = PR_OK;
-    while (status == PR_OK && at < job->part->end && !is_full(job->buffer)) {
+    while (status == PR_OK && at < job->part->end && !is_full(job)) {
         uint64_t left = job->part->end - at;
         size_t got = 0;
         status = pr_spool_read(job->spool, at, piece,
@@ -142,7 +149,7 @@ static pr_status read_pieces(struct job *job, char *piece)
     }
     if (status == PR_OK)
         status = add_last(job, piece);
-    if (status == PR_OK && job->decoder != NULL && !is_full(job->buffer))
+    if (status == PR_OK && job->decoder != NULL && !is_full(job))
         status = decoder_end(job->decoder, job->buffer);
     return status;
 }
@@ -170,6 +177,8 @@ static pr_status read_content(void *argument)
             (GMimeContentEncoding)job->part->encoding, FALSE);
     if (status == PR_OK)
         status = read_pieces(job, piece);
+    if (status == PR_OK && job->then != NULL)
+        status = job->then(job);
     if (job->filter != NULL)
         g_object_unref(job->filter);
     decoder_free(job->decoder);
@@ -211,4 +220,74 @@ pr_status view_part_text(struct view *view, size_t part,
     assert(job.part != NULL);
     job.charset = tree_text(&view->tree, job.part->charset);
     return pr_offload(read_content, &job);
+}
+
+pr_status view_part_each(struct view *view, size_t part, view_taken *take,
+                         void *user)
+{
+    struct job job = {0};
+    pr_status status = find_part(view, part, &job, NULL);
+    if (status != PR_OK)
+        return status;
+    job.take = take;
+    job.user = user;
+    return pr_offload(read_content, &job);
+}
+
+/* ---- What it is ---------------------------------------------------------- */
+
+/* libmagic looks no further. */
+#define TYPE_OCTETS (256 * 1024)
+
+static pr_status tell_type(struct job *job)
+{
+    return magic_type(
+        (struct pr_bytes){pr_buffer_text(job->buffer), job->buffer->size},
+        job->user);
+}
+
+pr_status view_part_true_type(struct view *view, size_t part,
+                              struct pr_buffer *ret)
+{
+    struct pr_buffer octets = {.cap = TYPE_OCTETS};
+    struct job job = {0};
+    pr_status status = find_part(view, part, &job, &octets);
+    if (status != PR_OK)
+        return status;
+    if (job.part->is_multipart)
+        return pr_buffer_add_text(ret, tree_text(&view->tree, job.part->type));
+    job.then = tell_type;
+    job.user = ret;
+    status = pr_offload(read_content, &job);
+    pr_buffer_done(&octets);
+    return status;
+}
+
+static pr_status take_archive(void *user, struct pr_bytes octets)
+{
+    return archive_add(user, octets);
+}
+
+static pr_status end_archive(struct job *job)
+{
+    return archive_end(job->user);
+}
+
+pr_status view_part_archive(struct view *view, size_t part,
+                            bool *ret_is_archive, struct pr_buffer *ret_names)
+{
+    struct archive archive;
+    struct job job = {0};
+    pr_status status = find_part(view, part, &job, NULL);
+    if (status != PR_OK)
+        return status;
+    archive_init(&archive, ret_names);
+    job.take = take_archive;
+    job.then = end_archive;
+    job.user = &archive;
+    if (!job.part->is_multipart)
+        status = pr_offload(read_content, &job);
+    *ret_is_archive = archive.is_archive;
+    archive_done(&archive);
+    return status;
 }

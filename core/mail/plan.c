@@ -32,6 +32,7 @@ static const char *const names[] = {
     [PLAN_TAG] = "tag",
     [PLAN_SCORE] = "score",
     [PLAN_NOTE] = "note",
+    [PLAN_SAVE] = "save",
 };
 
 void plan_init(struct plan *plan, struct pr_arena *arena)
@@ -114,8 +115,8 @@ static pr_status copy_entry(struct pr_arena *arena,
                             struct plan_entry *copy)
 {
     *copy = *entry;
-    const char **texts[] = {&copy->rule, &copy->file, &copy->target.folder,
-                            &copy->text, &copy->value};
+    const char **texts[] = {&copy->rule, &copy->file,  &copy->target.folder,
+                            &copy->text, &copy->value, &copy->folder};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (*texts[i] != NULL && !keep_text(arena, texts[i]))
             return PR_NOMEM;
@@ -189,6 +190,9 @@ static pr_status describe_object(const struct plan_entry *entry,
     case PLAN_SCORE:
         return pr_buffer_printf(buffer, " %+g%s%s", entry->score,
                                 *text != '\0' ? " " : "", text);
+    case PLAN_SAVE:
+        return pr_buffer_printf(buffer, " part %s as %s/%s", value,
+                                entry->folder, text);
     case PLAN_DELETE:
     case PLAN_LEAVE:
     case PLAN_STOP:

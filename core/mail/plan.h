@@ -31,7 +31,8 @@ enum plan_action {
     PLAN_REMOVE_HEADER,
     PLAN_TAG,   /* text: key, value */
     PLAN_SCORE, /* score, text: why */
-    PLAN_NOTE   /* text */
+    PLAN_NOTE,  /* text */
+    PLAN_SAVE   /* text: file, value: the part's path, folder: below which */
 };
 
 /* A place to deliver to. */
@@ -48,7 +49,8 @@ struct plan_entry {
     struct target target; /* PLAN_DELIVER, PLAN_COPY */
     const char *text;
     const char *value;
-    uint64_t delay; /* ms */
+    const char *folder; /* PLAN_SAVE: a folder that the user opened to rules */
+    uint64_t delay;     /* ms */
     double score;
 };
 

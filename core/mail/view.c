@@ -13,6 +13,7 @@
 #include <postrider/fiber.h>
 
 #include "mail/decode.h"
+#include "mail/magic.h"
 #include "mail/spool.h"
 #include "mail/view_private.h"
 
@@ -70,6 +71,7 @@ void view_free(struct view *view)
 void view_shutdown(void)
 {
     decode_shutdown();
+    magic_shutdown();
 }
 
 size_t view_field_count(const struct view *view)

@@ -87,4 +87,32 @@ PR_CHECKED pr_status view_part_octets(struct view *view, size_t part,
 PR_CHECKED pr_status view_part_text(struct view *view, size_t part,
                                     struct pr_buffer *buffer);
 
+/* Hands the octets of a part, transfer encoding undone, to `take` piece by
+ * piece, in the thread pool; anything but PR_OK from it ends this. May wait. */
+typedef pr_status view_taken(void *user, struct pr_bytes octets);
+PR_CHECKED pr_status view_part_each(struct view *view, size_t part,
+                                    view_taken *take, void *user);
+/* The type that a part is by its octets, whatever is declared, such as
+ * "application/pdf"; "application/octet-stream" if nobody can tell. Appends.
+ * May wait. */
+PR_CHECKED pr_status view_part_true_type(struct view *view, size_t part,
+                                         struct pr_buffer *ret);
+/* Is the part a zip archive? Appends the names of the files in it, each with a
+ * NUL after it: UTF-8, none twice, as many as VIEW_NAMES_MAX. A damaged archive
+ * has those names that can be found. Nothing is unpacked. May wait. */
+#define VIEW_NAMES_MAX 10000
+PR_CHECKED pr_status view_part_archive(struct view *view, size_t part,
+                                       bool *ret_is_archive,
+                                       struct pr_buffer *ret_names);
+/* Writes the octets of a part to the file `path` below the folder `root`;
+ * folders in between are made. A file with the same octets is left as it is; if
+ * another has the name, the new one gets a number ("a-2.pdf"). The file is
+ * there as a whole, and durable, or not at all. Nothing outside of `root` is
+ * ever touched: PR_CONFIG for a path that would leave it, also by a symbolic
+ * link. May wait. PR_FULL, PR_IO, PR_NOMEM. */
+PR_CHECKED pr_status view_part_save(struct view *view, size_t part,
+                                    const char *root, const char *path);
+/* Is it a path that view_part_save can take? */
+bool view_path_is_inside(const char *path);
+
 #endif

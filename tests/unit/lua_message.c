@@ -330,7 +330,6 @@ static void a_wrong_call_says_what_is_right(void **state)
                                     "mean \"address\"?"},
         {"local x = m.parts[1].typ",
          "a part has no \"typ\"; did you mean \"type\"?"},
-        {"m.parts[1]:save 'x'", "part:save is not in this version yet"},
         {"m.from:in_file 'nowhere.txt'", "nowhere.txt"},
         {"maildir '/x'", "sinks are made at the top of the configuration"},
         {"rule('x', function() end)", "rule: not in a rule"},

@@ -1,7 +1,8 @@
 # Unit tests of mail.
 EXTRA_DIST += %D%/mail_help.h
 mail_tests = tests/unit/spool tests/unit/edits tests/unit/view \
-	tests/unit/parts tests/unit/plan tests/unit/print
+	tests/unit/parts tests/unit/plan tests/unit/print \
+	tests/unit/save
 check_PROGRAMS += $(mail_tests)
 TESTS += $(mail_tests)
 tests_unit_spool_SOURCES = %D%/spool.c
@@ -22,6 +23,9 @@ tests_unit_plan_LDADD = $(unit_ldadd)
 tests_unit_print_SOURCES = %D%/print.c
 tests_unit_print_CFLAGS = $(unit_cflags)
 tests_unit_print_LDADD = $(unit_ldadd)
+tests_unit_save_SOURCES = %D%/save.c
+tests_unit_save_CFLAGS = $(unit_cflags)
+tests_unit_save_LDADD = $(unit_ldadd)
 
 # Odd mail, one fault each.
 EXTRA_DIST += tests/data/odd/8bit-header.eml tests/data/odd/addresses.eml \
