@@ -19,10 +19,12 @@
 #include "plugin/registry.h"
 
 static const struct command *const commands[] = {
-    &command_daemon, &command_status,  &command_fetch,   &command_poll,
-    &command_pause,  &command_resume,  &command_reload,  &command_log,
-    &command_retry,  &command_drop,    &command_deliver, &command_check,
-    &command_why,    &command_plugins, &command_test,    NULL,
+    &command_daemon, &command_status,  &command_fetch,
+    &command_poll,   &command_pause,   &command_resume,
+    &command_reload, &command_log,     &command_retry,
+    &command_drop,   &command_deliver, &command_check,
+    &command_why,    &command_plugins, &command_explain,
+    &command_test,   &command_replay,  NULL,
 };
 
 int exit_status_of(pr_status status)
@@ -93,7 +95,11 @@ int load_config(const struct invocation *invocation, struct config **ret)
 {
     const char *file;
     struct pr_arena *arena = pr_arena_new();
-    pr_status status = arena == NULL ? PR_NOMEM : registry_load();
+    static bool has_plugins; /* they stay for the process */
+    pr_status status = arena == NULL ? PR_NOMEM
+                       : has_plugins ? PR_OK
+                                     : registry_load();
+    has_plugins = has_plugins || status == PR_OK;
     if (status == PR_OK) {
         status = config_find(invocation->config_file, arena, &file);
     }
@@ -152,6 +158,16 @@ static void print_command_help(const struct command *command)
              "journal under\n"
              "                     systemd, text on a terminal, else json");
     }
+    if (strchr(command->options, 'a') != NULL) {
+        puts("      --account NAME which account's mail it is\n"
+             "      --folder NAME  and of which folder");
+    }
+    if (strchr(command->options, 'S') != NULL) {
+        puts("      --since TIME   how old the mail may be (30d)");
+    }
+    if (strchr(command->options, 'R') != NULL) {
+        puts("      --rules FILE   the other rules");
+    }
     if (strchr(command->options, 'j') != NULL) {
         puts("      --json         one JSON object a line");
     }
@@ -198,6 +214,10 @@ static const struct option long_options[] = {
     {"metrics", no_argument, NULL, 'm'},
     {"log-format", required_argument, NULL, 'l'},
     {"lines", required_argument, NULL, 'L'},
+    {"account", required_argument, NULL, 'a'},
+    {"folder", required_argument, NULL, 'F'},
+    {"since", required_argument, NULL, 'S'},
+    {"rules", required_argument, NULL, 'R'},
     {0},
 };
 
@@ -247,6 +267,14 @@ static int read_options(const struct command *command, int argc, char **argv,
             invocation->log_format = optarg;
         } else if (option == 'L') {
             invocation->lines = optarg;
+        } else if (option == 'a') {
+            invocation->account = optarg;
+        } else if (option == 'F') {
+            invocation->folder = optarg;
+        } else if (option == 'S') {
+            invocation->since = optarg;
+        } else if (option == 'R') {
+            invocation->rules = optarg;
         } else {
             invocation->json = true;
         }

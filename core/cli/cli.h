@@ -24,9 +24,11 @@ struct invocation {
     bool retry;
     bool follow;
     bool metrics;
-    const char *log_format; /* NULL: auto */
-    const char *lines;      /* of the log; NULL: the usual number */
-    char **arguments;       /* what is not an option; ended by NULL */
+    const char *log_format;       /* NULL: auto */
+    const char *lines;            /* of the log; NULL: the usual number */
+    const char *account, *folder; /* --account, --folder; NULL: not given */
+    const char *since, *rules;    /* --since, --rules; NULL: not given */
+    char **arguments;             /* what is not an option; ended by NULL */
     int argument_count;
 };
 
@@ -55,6 +57,8 @@ extern const struct command command_reload;
 extern const struct command command_log;
 extern const struct command command_retry;
 extern const struct command command_drop;
+extern const struct command command_explain;
+extern const struct command command_replay;
 
 /* The exit status of sysexits.h for a failure. */
 int exit_status_of(pr_status status);

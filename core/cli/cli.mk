@@ -22,4 +22,5 @@ libcore_la_SOURCES += \
 	%D%/drop.c \
 	%D%/why.c \
 	%D%/plugins.c
-libcore_la_SOURCES += %D%/test.c
+libcore_la_SOURCES += %D%/test.c %D%/explain.c %D%/words.h %D%/words.c \
+	%D%/replay.c

@@ -3,6 +3,8 @@ libcore_la_SOURCES += \
 	%D%/parts.h \
 	%D%/engine.c \
 	%D%/check.c \
+	%D%/look.h \
+	%D%/look.c \
 	%D%/account.c \
 	%D%/session.c \
 	%D%/listing.c \

@@ -1,0 +1,362 @@
+/*
+ * `postrider explain`: rule by rule, what was looked at, what that cost, what
+ * was decided, and at which line.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/words.h"
+#include "engine/look.h"
+#include "fiber/loop.h"
+#include "io/file.h"
+#include "lua/trace.h"
+#include "mail/spool.h"
+
+#define MESSAGE_MOST ((size_t)256 * 1024 * 1024)
+
+struct explanation {
+    const struct invocation *invocation;
+    struct config *config;
+    const char *subject; /* the argument */
+    bool has_failed;     /* a rule has */
+};
+
+/* ---- For people ---------------------------------------------------------- */
+
+static const char *shown(const char *text, char *out, size_t size)
+{
+    return text_printable(pr_bytes_of(text), out, size);
+}
+
+static void print_head(const struct explanation *it, struct message *message)
+{
+    char octets[32], what[200];
+    struct pr_buffer words;
+    pr_buffer_init(&words, 1000);
+    (void)!message_words(message, &words);
+    printf(
+        "%s  %s  %s\n", shown(it->subject, what, sizeof(what)),
+        text_octets(pr_spool_wire_size(message->spool), octets, sizeof(octets)),
+        pr_buffer_text(&words));
+    pr_buffer_done(&words);
+}
+
+static void print_reads(const struct rule_visit *visit)
+{
+    fputs("    looks at   ", stdout);
+    for (size_t i = 0; i < visit->read_count; i++) {
+        printf("%s%s", i > 0 ? ", " : "", visit->reads[i]);
+    }
+    printf("%s (%s)\n", visit->read_count == 0 ? "nothing" : "",
+           visit->cost == COST_NOTHING ? "costs nothing"
+                                       : cost_name(visit->cost));
+}
+
+static void print_asked(const struct rule_visit *visit, const struct plan *plan)
+{
+    struct pr_buffer line;
+    pr_buffer_init(&line, 65536);
+    for (size_t i = visit->plan_first; i < visit->plan_end; i++) {
+        const struct plan_entry *entry = &plan->entries[i];
+        pr_buffer_clear(&line);
+        (void)!plan_line(entry, &line);
+        printf("    %s   %s (line %d)%s\n",
+               i == visit->plan_first ? "asks for" : "        ",
+               pr_buffer_text(&line), entry->line,
+               plan_action_is_final(entry->action) ? ", and that is final"
+                                                   : "");
+    }
+    if (visit->plan_first == visit->plan_end && visit->error == NULL) {
+        puts("    asks for   nothing");
+    }
+    pr_buffer_done(&line);
+}
+
+static void print_visit(const struct rule_visit *visit, const struct plan *plan)
+{
+    char text[1000];
+    printf("rule \"%s\" (%s:%d)\n", visit->rule, visit->file, visit->line);
+    if (!visit->is_taken) {
+        puts("    not asked: its selector leaves this message out");
+        return;
+    }
+    print_reads(visit);
+    print_asked(visit, plan);
+    if (visit->error != NULL) {
+        printf("    fails      %s\n", shown(visit->error, text, sizeof(text)));
+    }
+    printf("    takes      %.2f ms", (double)visit->time / 1e6);
+    if (visit->waited > 0) {
+        printf(", and %llu ms of waiting", (unsigned long long)visit->waited);
+    }
+    putchar('\n');
+}
+
+static void print_rest(const struct config *config, const struct trace *trace)
+{
+    for (size_t i = trace->count; i < config_rule_count(config); i++) {
+        struct rule_profile rule = config_rule_profile(config, i);
+        printf("rule \"%s\" (%s:%d)\n    not asked: the message was decided\n",
+               rule.rule, rule.file, rule.line);
+    }
+}
+
+static void print_end(const struct account *account, const struct plan *plan,
+                      bool has_failed)
+{
+    struct pr_buffer lines;
+    if (has_failed) {
+        puts("In the end: put off, and tried again; after three tries the "
+             "account's own delivery");
+        return;
+    }
+    pr_buffer_init(&lines, 256 * 1024);
+    (void)!plan_effects(plan, account, &lines);
+    const char *head = "In the end: ";
+    for (const char *at = pr_buffer_text(&lines); *at != '\0';) {
+        size_t size = strcspn(at, "\n");
+        printf("%s%.*s\n", head, (int)size, at);
+        head = "            ";
+        at += size + (at[size] == '\n');
+    }
+    pr_buffer_done(&lines);
+}
+
+/* ---- JSON ---------------------------------------------------------------- */
+
+static void add_texts(struct pr_buffer *line, const char *const *texts,
+                      size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        (void)!pr_buffer_add_text(line, i > 0 ? "," : "");
+        (void)!text_add_json(line, pr_bytes_of(texts[i]));
+    }
+}
+
+static void add_entries(struct pr_buffer *line, const struct rule_visit *visit,
+                        const struct plan *plan)
+{
+    struct pr_buffer text;
+    pr_buffer_init(&text, 65536);
+    for (size_t i = visit->plan_first; i < visit->plan_end; i++) {
+        pr_buffer_clear(&text);
+        (void)!plan_line(&plan->entries[i], &text);
+        (void)!pr_buffer_add_text(line, i > visit->plan_first ? "," : "");
+        (void)!text_add_json(line, pr_bytes_of(pr_buffer_text(&text)));
+    }
+    pr_buffer_done(&text);
+}
+
+static void print_visit_json(const struct rule_visit *visit,
+                             const struct plan *plan)
+{
+    struct pr_buffer line;
+    pr_buffer_init(&line, 1024 * 1024);
+    (void)!pr_buffer_add_text(&line, "{\"event\":\"rule\",\"rule\":");
+    (void)!text_add_json(&line, pr_bytes_of(visit->rule));
+    (void)!pr_buffer_add_text(&line, ",\"file\":");
+    (void)!text_add_json(&line, pr_bytes_of(visit->file));
+    (void)!pr_buffer_printf(&line,
+                            ",\"line\":%d,\"asked\":%s,\"cost\":\"%s\","
+                            "\"us\":%llu,\"waited_ms\":%llu,\"reads\":[",
+                            visit->line, visit->is_taken ? "true" : "false",
+                            cost_name(visit->cost),
+                            (unsigned long long)visit->time / 1000,
+                            (unsigned long long)visit->waited);
+    add_texts(&line, visit->reads, visit->read_count);
+    (void)!pr_buffer_add_text(&line, "],\"plan\":[");
+    add_entries(&line, visit, plan);
+    (void)!pr_buffer_add_text(&line, "],\"error\":");
+    (void)!(visit->error == NULL
+                ? pr_buffer_add_text(&line, "null")
+                : text_add_json(&line, pr_bytes_of(visit->error)));
+    printf("%s}\n", pr_buffer_text(&line));
+    pr_buffer_done(&line);
+}
+
+static void print_end_json(const struct explanation *it,
+                           const struct account *account,
+                           const struct plan *plan, bool has_failed)
+{
+    struct pr_buffer line, effects;
+    pr_buffer_init(&line, 1024 * 1024);
+    pr_buffer_init(&effects, 256 * 1024);
+    if (!has_failed) {
+        (void)!plan_effects(plan, account, &effects);
+    }
+    (void)!pr_buffer_add_text(&line, "{\"event\":\"end\",\"message\":");
+    (void)!text_add_json(&line, pr_bytes_of(it->subject));
+    (void)!pr_buffer_printf(
+        &line, ",\"failed\":%s,\"effects\":", has_failed ? "true" : "false");
+    (void)!text_add_json(&line, pr_bytes_of(pr_buffer_text(&effects)));
+    printf("%s}\n", pr_buffer_text(&line));
+    pr_buffer_done(&effects);
+    pr_buffer_done(&line);
+}
+
+/* ---- One message --------------------------------------------------------- */
+
+static void print_all(struct explanation *it, const struct account *account,
+                      struct message *message, const struct trace *trace,
+                      bool has_failed)
+{
+    if (!it->invocation->json) {
+        print_head(it, message);
+    }
+    for (size_t i = 0; i < trace->count; i++) {
+        if (it->invocation->json) {
+            print_visit_json(&trace->visits[i], &message->plan);
+        } else {
+            print_visit(&trace->visits[i], &message->plan);
+        }
+    }
+    if (it->invocation->json) {
+        print_end_json(it, account, &message->plan, has_failed);
+        return;
+    }
+    print_rest(it->config, trace);
+    print_end(account, &message->plan, has_failed);
+}
+
+static pr_status explain(void *user, const struct account *account,
+                         struct message *message)
+{
+    struct explanation *it = user;
+    struct trace trace = {.arena = message->arena};
+    message->trace = &trace;
+    pr_status status = rules_run(it->config, message);
+    message->trace = NULL;
+    if (status != PR_OK && status != PR_SCRIPT) {
+        return status;
+    }
+    it->has_failed = it->has_failed || status == PR_SCRIPT;
+    print_all(it, account, message, &trace, status == PR_SCRIPT);
+    return PR_OK;
+}
+
+static pr_status fill(struct explanation *it, struct pr_spool *spool)
+{
+    struct pr_buffer octets;
+    pr_buffer_init(&octets, MESSAGE_MOST);
+    pr_status status = file_read(it->subject, &octets);
+    if (status == PR_OK && octets.size > 0) {
+        status = pr_spool_append(spool, octets.data, octets.size);
+    }
+    pr_buffer_done(&octets);
+    return status == PR_OK ? pr_spool_seal(spool) : status;
+}
+
+static pr_status explain_file(struct explanation *it)
+{
+    const struct invocation *invocation = it->invocation;
+    const struct account *account =
+        invocation->account != NULL
+            ? config_account(it->config, invocation->account)
+            : &it->config->accounts[0];
+    const char *folder =
+        invocation->folder != NULL ? invocation->folder : "INBOX";
+    struct pr_item item = {.uid = 1};
+    struct message *message = NULL;
+    if (account == NULL) {
+        return pr_fail(PR_CONFIG, "%s has no account \"%s\"", it->config->file,
+                       invocation->account);
+    }
+    pr_status status = message_new(account->name, folder, &item, &message);
+    if (status == PR_OK) {
+        status = spool_new(it->config->state_dir, 0, &message->spool);
+    }
+    if (status == PR_OK) {
+        status = fill(it, message->spool);
+    }
+    if (status == PR_OK) {
+        status = explain(it, account, message);
+    }
+    message_free(message);
+    return status;
+}
+
+/* "ACCOUNT/FOLDER/UID", and no file: cut into its parts, in place. */
+static bool is_on_server(char *subject, struct look *look)
+{
+    char *first = strchr(subject, '/'), *last = strrchr(subject, '/'), *end;
+    if (first == NULL || last == first || access(subject, F_OK) == 0) {
+        return false;
+    }
+    unsigned long uid = strtoul(last + 1, &end, 10);
+    if (last[1] == '\0' || *end != '\0' || uid == 0 || uid > UINT32_MAX) {
+        return false;
+    }
+    *first = *last = '\0';
+    look->account = subject;
+    look->folder = first + 1;
+    look->uid = (uint32_t)uid;
+    return true;
+}
+
+static pr_status explain_one(struct explanation *it)
+{
+    struct look look = {.each = explain, .user = it};
+    char *parts = pr_arena_text(it->config->arena, it->subject);
+    if (parts == NULL) {
+        return PR_NOMEM;
+    }
+    return is_on_server(parts, &look) ? engine_look(it->config, &look)
+                                      : explain_file(it);
+}
+
+static pr_status explain_all(void *argument)
+{
+    struct explanation *it = argument;
+    pr_status status = PR_OK;
+    for (char **at = it->invocation->arguments; status == PR_OK && *at != NULL;
+         at++) {
+        it->subject = *at;
+        status = explain_one(it);
+        if (at[1] != NULL && !it->invocation->json) {
+            putchar('\n');
+        }
+    }
+    return status;
+}
+
+/* ---- The command --------------------------------------------------------- */
+
+static int run(const struct invocation *invocation)
+{
+    struct explanation it = {.invocation = invocation};
+    if (invocation->argument_count == 0) {
+        fputs("postrider: which message? Give a file, or ACCOUNT/FOLDER/UID\n",
+              stderr);
+        return EX_USAGE;
+    }
+    int failed = load_config(invocation, &it.config);
+    if (failed != 0) {
+        return failed;
+    }
+    pr_status status = loop_run(4, explain_all, &it);
+    config_free(it.config);
+    if (status != PR_OK) {
+        return complain(status);
+    }
+    return it.has_failed ? EX_CONFIG : EX_OK;
+}
+
+const struct command command_explain = {
+    .name = "explain",
+    .arguments = "FILE|ACCOUNT/FOLDER/UID...",
+    .summary = "Show what your rules make of a message, rule by rule",
+    .help = "FILE holds one message; the rules see it as mail of --account "
+            "(the first) in --folder (INBOX).\nACCOUNT/FOLDER/UID is fetched "
+            "from the server, and left as it is. Nothing is delivered, noted\n"
+            "or changed; but the services that rules ask are asked. Exit "
+            "status: 0, or 78 if a rule fails.\n",
+    .options = "jvaF",
+    .run = run,
+};

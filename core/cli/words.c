@@ -1,0 +1,75 @@
+/*
+ * Messages, and what rules decided, in words for people.
+ */
+#include "cli/words.h"
+
+#include "base/text.h"
+
+pr_status message_words(struct message *message, struct pr_buffer *buffer)
+{
+    char sender[100], subject[160];
+    struct view_field field;
+    struct view *view;
+    size_t count, index = 0;
+    pr_status status = message_view(message, &view);
+    if (status != PR_OK) {
+        return status;
+    }
+    const struct view_address *from = view_addresses(view, "From", &count);
+    if (count > 0) {
+        text_printable(pr_bytes_of(from[0].address), sender, sizeof(sender));
+        status = pr_buffer_printf(buffer, "from %s  ", sender);
+    }
+    const char *title =
+        view_find_field(view, "Subject", &index, &field) ? field.value : "";
+    text_printable(pr_bytes_of(title), subject, sizeof(subject));
+    return status == PR_OK ? pr_buffer_printf(buffer, "\"%s\"", subject)
+                           : status;
+}
+
+pr_status plan_line(const struct plan_entry *entry, struct pr_buffer *buffer)
+{
+    struct plan_entry bare = *entry;
+    bare.rule = NULL;
+    return plan_describe(&bare, buffer);
+}
+
+static bool has_effect(const struct plan_entry *entry)
+{
+    return entry->action != PLAN_TAG && entry->action != PLAN_SCORE &&
+           entry->action != PLAN_NOTE && entry->action != PLAN_STOP;
+}
+
+static pr_status add_default(const struct account *account,
+                             struct pr_buffer *buffer)
+{
+    pr_status status = PR_OK;
+    for (size_t i = 0; status == PR_OK && i < account->deliver_count; i++) {
+        const struct plan_entry entry = {.action = PLAN_DELIVER,
+                                         .target = account->deliver[i]};
+        status = plan_describe(&entry, buffer);
+        if (status == PR_OK) {
+            status =
+                pr_buffer_add_text(buffer, " (the account's own delivery)\n");
+        }
+    }
+    return status;
+}
+
+pr_status plan_effects(const struct plan *plan, const struct account *account,
+                       struct pr_buffer *buffer)
+{
+    const struct plan_entry *final = plan_final(plan);
+    pr_status status = PR_OK;
+    for (size_t i = 0; status == PR_OK && i < plan->count; i++) {
+        if (has_effect(&plan->entries[i])) {
+            status = plan_line(&plan->entries[i], buffer);
+            if (status == PR_OK) {
+                status = pr_buffer_add_text(buffer, "\n");
+            }
+        }
+    }
+    bool is_default = final == NULL || final->action == PLAN_STOP;
+    return status == PR_OK && is_default ? add_default(account, buffer)
+                                         : status;
+}

@@ -1,0 +1,23 @@
+/*
+ * Messages, and what rules decided, in words for people.
+ */
+#ifndef CLI_WORDS_H
+#define CLI_WORDS_H
+
+#include "lua/config.h"
+#include "mail/message.h"
+
+/* Adds `from a@example.org  "Subject"`, fit to be printed. */
+PR_CHECKED pr_status message_words(struct message *message,
+                                   struct pr_buffer *buffer);
+/* Adds one entry, without who asked for it: `move to Junk`. */
+PR_CHECKED pr_status plan_line(const struct plan_entry *entry,
+                               struct pr_buffer *buffer);
+/* Adds a line for each thing that comes of the plan, with the account's own
+ * delivery where that is what is left. Notes, tags and points change nothing,
+ * and are left out. */
+PR_CHECKED pr_status plan_effects(const struct plan *plan,
+                                  const struct account *account,
+                                  struct pr_buffer *buffer);
+
+#endif
