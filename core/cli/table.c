@@ -367,6 +367,29 @@ static void add_asides(struct table *table, const json_t *status)
                 "on the server and asks no more");
 }
 
+/* ---- Jobs that do not end ------------------------------------------------ */
+
+static void add_hung_jobs(struct table *table, const json_t *status)
+{
+    const json_t *list = json_object_get(status, "hung_jobs");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *job = json_array_get(list, i);
+        char text[400], span[32];
+        snprintf(text, sizeof(text), "\n%.100s: a job of %.100s %s for %s\n",
+                 text_at(job, "for"), text_at(job, "code"),
+                 json_is_true(json_object_get(job, "runs"))
+                     ? "has not ended"
+                     : "waits for a thread",
+                 span_text(number_at(job, "seconds"), span, sizeof(span)));
+        add(table, text);
+    }
+    if (json_array_size(list) > 0) {
+        add_wrapped(table, 2, "-> ",
+                    "a disk or a program does not answer; what waits for it "
+                    "goes on when it does");
+    }
+}
+
 /* ---- The whole ----------------------------------------------------------- */
 
 static void add_head(struct table *table, const json_t *daemon)
@@ -420,6 +443,7 @@ pr_status table_add(const json_t *status, const struct table_look *look,
     } else {
         add_accounts(&table, accounts);
     }
+    add_hung_jobs(&table, status);
     add_asides(&table, status);
     return table.status;
 }

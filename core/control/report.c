@@ -14,6 +14,7 @@
 #include "control/advice.h"
 #include "control/event.h"
 #include "control/openmetrics.h"
+#include "fiber/offload.h"
 
 static const char *state_name(enum account_state state)
 {
@@ -104,6 +105,23 @@ static pr_status add_asides(struct state *state, json_t *status)
     return result;
 }
 
+/* Jobs of plugins that do not end: who waits, for what. */
+static json_t *hung_jobs(void)
+{
+    struct overdue_job jobs[HUNG_JOBS_SHOWN];
+    json_t *list = json_array();
+    size_t count = offload_overdue(jobs, HUNG_JOBS_SHOWN);
+    for (size_t i = 0; i < count && i < HUNG_JOBS_SHOWN; i++) {
+        json_array_append_new(list,
+                              json_pack("{s:o,s:o,s:I,s:b}", "for",
+                                        event_text(jobs[i].fiber), "code",
+                                        event_text(jobs[i].code), "seconds",
+                                        (json_int_t)(jobs[i].ms / 1000), "runs",
+                                        (int)jobs[i].runs));
+    }
+    return list;
+}
+
 static json_t *account_of(const struct control *control,
                           const struct account_status *status)
 {
@@ -152,6 +170,7 @@ pr_status report_status(struct control *control, json_t **ret)
     if (status == NULL) {
         return pr_fail(PR_NOMEM, "out of memory");
     }
+    json_object_set_new(status, "hung_jobs", hung_jobs());
     pr_status result = add_asides(control->state, status);
     if (result != PR_OK) {
         json_decref(status);

@@ -10,6 +10,7 @@
 
 /* So many messages put aside are named in a status. */
 #define ASIDES_SHOWN 200
+#define HUNG_JOBS_SHOWN 20
 
 /* The status, as docs/control.md has it; a new reference. Waits for the state.
  */
