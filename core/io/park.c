@@ -3,6 +3,11 @@
  *
  * A short wait keeps everything, since most answers come at once; only after
  * PATIENCE_MS is memory given back. No timer runs beyond the one deadline.
+ *
+ * What was freed lies in holes between what is still in use: the buffers of
+ * many connections that were busy at the same time are more than all that is
+ * left of them. The allocator gives holes back only when told to, and looks at
+ * all of them then, so it is told once for many streams, or after a while.
  */
 #include "config.h"
 
@@ -10,7 +15,29 @@
 #include "fiber/loop.h"
 #include "io/stream_parts.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #define PATIENCE_MS 2000u
+#define TRIM_STREAMS 32u /* so many have shrunk since, */
+#define TRIM_MS 30000u   /* or one, and this long ago was the last time */
+
+/* May do nothing this time. */
+static void trim_heap(void)
+{
+#ifdef __GLIBC__
+    static unsigned shrunk;
+    static pr_time again;
+
+    if (++shrunk < TRIM_STREAMS && pr_now() < again) {
+        return;
+    }
+    malloc_trim(0);
+    shrunk = 0;
+    again = pr_in(TRIM_MS);
+#endif
+}
 
 static void shrink(struct pr_stream *stream)
 {
@@ -27,6 +54,7 @@ static void shrink(struct pr_stream *stream)
     if (transport->ops->shrink != NULL) {
         transport->ops->shrink(transport);
     }
+    trim_heap();
     fiber_trim_stack();
 }
 

@@ -1,10 +1,13 @@
 /*
- * TLS contexts and sessions, kept for the next connection.
+ * TLS contexts, trusted certificates and sessions, kept for the next
+ * connection.
  *
  * Each is found by a key that holds all its settings, every field with its
  * length before it, so that no two settings have one key. A context's key
  * counts in which files it was read from, so that a changed file makes a new
- * one. Only the loop's thread comes here.
+ * one; what is still in use lives on for those who use it. Trusted certificates
+ * take a megabyte or more: all contexts that trust the same have them in
+ * common. Only the loop's thread comes here.
  */
 #include "config.h"
 
@@ -20,6 +23,7 @@
 #include "io/tls.h"
 
 #define CONTEXTS_MAX 16
+#define STORES_MAX 8
 #define SESSIONS_MAX 64
 /* So many records at a time come from the kernel. */
 #define READ_AHEAD_SIZE (64 * 1024)
@@ -29,6 +33,11 @@ struct kept_context {
     SSL_CTX *context;
 };
 
+struct kept_store {
+    char *key;
+    X509_STORE *store;
+};
+
 struct kept_session {
     char *key;
     SSL_SESSION *session;
@@ -36,6 +45,7 @@ struct kept_session {
 
 /* The newest first. */
 static struct kept_context contexts[CONTEXTS_MAX];
+static struct kept_store stores[STORES_MAX];
 static struct kept_session sessions[SESSIONS_MAX];
 
 static void add_field(struct pr_buffer *key, const char *text,
@@ -59,12 +69,35 @@ static void add_file(struct pr_buffer *key, const char *path, pr_status *status)
             (long long)file.st_mtim.tv_sec, file.st_mtim.tv_nsec);
 }
 
+static const char *path_or(const char *variable, const char *path)
+{
+    const char *value = getenv(variable);
+
+    return value != NULL ? value : path;
+}
+
+static void add_trust(struct pr_buffer *key, const struct pr_net_options *net,
+                      pr_status *status)
+{
+    add_file(key, net->ca_file, status);
+    if (net->ca_file != NULL)
+        return;
+    add_file(
+        key,
+        path_or(X509_get_default_cert_file_env(), X509_get_default_cert_file()),
+        status);
+    add_file(
+        key,
+        path_or(X509_get_default_cert_dir_env(), X509_get_default_cert_dir()),
+        status);
+}
+
 static pr_status add_context_key(struct pr_buffer *key,
                                  const struct pr_net_options *net)
 {
     pr_status status = pr_buffer_printf(key, "%u;", net->min_tls);
 
-    add_file(key, net->ca_file, &status);
+    add_trust(key, net, &status);
     add_file(key, net->client_cert, &status);
     add_file(key, net->client_key, &status);
     return status;
@@ -119,6 +152,67 @@ static pr_status use_client_certificate(SSL_CTX *context,
     return PR_OK;
 }
 
+/* ---- Trusted certificates ------------------------------------------------ */
+
+static pr_status make_store(const struct pr_net_options *net, X509_STORE **ret)
+{
+    X509_STORE *store = X509_STORE_new();
+    pr_status status = PR_OK;
+
+    if (store == NULL)
+        return pr_fail(PR_NOMEM, "OpenSSL is out of memory");
+    if (net->ca_file != NULL) {
+        if (!X509_STORE_load_file(store, net->ca_file))
+            status = pr_fail(PR_CONFIG, "ca_file %s: %s", net->ca_file, why());
+    } else if (!X509_STORE_set_default_paths(store)) {
+        status = pr_fail(PR_CONFIG, "the system's certificates: %s", why());
+    }
+    if (status == PR_OK)
+        *ret = store;
+    else
+        X509_STORE_free(store);
+    return status;
+}
+
+/* Takes both; the oldest makes room. */
+static void keep_store(char *key, X509_STORE *store)
+{
+    struct kept_store *last = &stores[STORES_MAX - 1];
+
+    memory_free(last->key);
+    X509_STORE_free(last->store);
+    memmove(stores + 1, stores, sizeof(stores) - sizeof(*stores));
+    stores[0] = (struct kept_store){key, store};
+}
+
+/* Lent until the next call. */
+static pr_status trusted(const struct pr_net_options *net, X509_STORE **ret)
+{
+    struct pr_buffer buffer = {.cap = 64 * 1024};
+    pr_status status = PR_OK;
+    char *key;
+
+    add_trust(&buffer, net, &status);
+    status = take_text(&buffer, status, &key);
+    if (status != PR_OK)
+        return status;
+    for (size_t i = 0; i < STORES_MAX && stores[i].key != NULL; i++) {
+        if (strcmp(stores[i].key, key) != 0)
+            continue;
+        memory_free(key);
+        *ret = stores[i].store;
+        return PR_OK;
+    }
+    status = make_store(net, ret);
+    if (status == PR_OK)
+        keep_store(key, *ret);
+    else
+        memory_free(key);
+    return status;
+}
+
+/* ---- Contexts ------------------------------------------------------------ */
+
 static int session_arrived(SSL *ssl, SSL_SESSION *session);
 
 static pr_status set_up(SSL_CTX *context, const struct pr_net_options *net)
@@ -138,12 +232,11 @@ static pr_status set_up(SSL_CTX *context, const struct pr_net_options *net)
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT |
                                                 SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(context, session_arrived);
-    if (net->ca_file != NULL) {
-        if (!SSL_CTX_load_verify_file(context, net->ca_file))
-            return pr_fail(PR_CONFIG, "ca_file %s: %s", net->ca_file, why());
-    } else if (!SSL_CTX_set_default_verify_paths(context)) {
-        return pr_fail(PR_CONFIG, "the system's certificates: %s", why());
-    }
+    X509_STORE *store = NULL;
+    pr_status status = trusted(net, &store);
+    if (status != PR_OK)
+        return status;
+    SSL_CTX_set1_cert_store(context, store);
     return use_client_certificate(context, net);
 }
 
@@ -281,6 +374,11 @@ void tls_forget(void)
         memory_free(contexts[i].key);
         SSL_CTX_free(contexts[i].context);
         contexts[i] = (struct kept_context){NULL, NULL};
+    }
+    for (size_t i = 0; i < STORES_MAX; i++) {
+        memory_free(stores[i].key);
+        X509_STORE_free(stores[i].store);
+        stores[i] = (struct kept_store){NULL, NULL};
     }
     while (sessions[0].key != NULL)
         drop_session(0);
