@@ -7,19 +7,11 @@
  */
 #include <config.h>
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/text.h"
-#include "io/file.h"
 #include "lua/script.h"
-
-#define FILES                                                      \
-    "postrider.address_files" /* path -> patterns, in the registry \
-                               */
-#define FILE_MOST (1024 * 1024)
-#define LOOK_AGAIN 1000 /* ms */
+#include "mail/lookup.h"
 
 struct addresses {
     struct cell *cell; /* of the message, kept by the uservalue */
@@ -151,154 +143,28 @@ static int any(lua_State *L)
 
 /* ---- Files of addresses -------------------------------------------------- */
 
-/* What is known of a file: the userdata at 1 of its entry. */
-struct known_file {
-    struct timespec changed;
-    pr_time looked; /* when it was last asked whether it has changed */
-};
-
-struct address_file {
-    const char *path;
-    struct known_file known;
-    struct pr_buffer *text; /* read only if the file changed */
-    bool is_known;
-    bool is_new;
-};
-
-static pr_status read_if_changed(void *argument)
+bool addresses_stand_in(lua_State *L, int arg, const struct lookup *lookup,
+                        const char **ret_value)
 {
-    struct address_file *file = argument;
-    struct stat about;
-
-    if (stat(file->path, &about) != 0)
-        return pr_fail_errno(PR_IO, errno, "%s", file->path);
-    if (file->is_known && about.st_mtim.tv_sec == file->known.changed.tv_sec &&
-        about.st_mtim.tv_nsec == file->known.changed.tv_nsec)
-        return PR_OK;
-    file->is_new = true;
-    file->known.changed = about.st_mtim;
-    return file_read(file->path, file->text);
-}
-
-/* Fills the table on top of the stack: whole addresses as keys, patterns as a
- * list. A line is one; "#" starts a comment. */
-static void add_lines(lua_State *L, const struct pr_buffer *text)
-{
-    const char *at = pr_buffer_text(text);
-
-    while (*at != '\0') {
-        size_t line = strcspn(at, "\n");
-        size_t start = strspn(at, " \t\r");
-        size_t size = start < line ? strcspn(at + start, " \t\r\n#") : 0;
-
-        if (size > 0) {
-            push_folded(L, at + start, size);
-            if (strpbrk(lua_tostring(L, -1), "*?") != NULL) {
-                lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-            } else {
-                lua_pushboolean(L, true);
-                lua_rawset(L, -3);
-            }
-        }
-        at += line + (at[line] == '\n' ? 1 : 0);
-    }
-}
-
-/* Makes the entry of a file that has been read: { known, table }. Leaves the
- * table. `files` is where the table of entries is. */
-static void keep_file(lua_State *L, int files, const char *path,
-                      const struct address_file *file)
-{
-    lua_newtable(L);
-    add_lines(L, file->text);
-    lua_createtable(L, 2, 0);
-    memcpy(lua_newuserdatauv(L, sizeof file->known, 0), &file->known,
-           sizeof file->known);
-    lua_rawseti(L, -2, 1);
-    lua_pushvalue(L, -2);
-    lua_rawseti(L, -2, 2);
-    lua_setfield(L, files, path);
-}
-
-/* Asks for the file; true if it was read anew. Waits. */
-static bool look_at_file(lua_State *L, const char *path,
-                         struct address_file *file)
-{
-    struct message *message = script_of(L)->running->message;
-    struct run *run;
-    char *absolute;
-    pr_status status = file_absolute(message->arena, path, &absolute);
-
-    if (status != PR_OK)
-        script_raise(L, status);
-    file->path = absolute;
-    file->text = push_buffer(L, FILE_MOST);
-    run = script_pause(L);
-    status = pr_offload(read_if_changed, file);
-    script_resume(run);
-    if (status != PR_OK)
-        script_raise(L, status);
-    file->known.looked = pr_now();
-    return file->is_new;
-}
-
-/* Pushes the table of the file, read again if it has changed. Waits, but not
- * for a file that was looked at just now. */
-static void push_file(lua_State *L, const char *path)
-{
-    struct address_file file = {.path = path};
-    struct known_file *known = NULL;
-    int files;
-
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, FILES);
-    files = lua_gettop(L);
-    if (lua_getfield(L, files, path) == LUA_TTABLE) {
-        lua_rawgeti(L, -1, 1);
-        known = lua_touserdata(L, -1);
-        file.known = *known;
-        file.is_known = true;
-        lua_rawgeti(L, files + 1, 2);
-        if (pr_now() - known->looked < LOOK_AGAIN)
-            return;
-    }
-    if (look_at_file(L, path, &file)) {
-        keep_file(L, files, path, &file);
-        return;
-    }
-    if (known != NULL)
-        known->looked = file.known.looked;
-    lua_pop(L, 1); /* the buffer */
-}
-
-/* addresses:in_file(path): true if one of them stands in the file, one address
- * or pattern a line, "#" for comments; read again when it changes (within a
- * second). Waits. */
-static int in_file(lua_State *L)
-{
-    const struct addresses *addresses = check_addresses(L, 1);
-    const char *path = check_text(L, 2);
+    const struct addresses *addresses = check_addresses(L, arg);
     bool found = false;
-    lua_Integer patterns;
-    int table;
 
-    if (path[0] != '/' && path[0] != '~')
-        path = lua_pushfstring(L, "%s/%s", script_of(L)->directory, path);
-    push_file(L, path);
-    table = lua_gettop(L);
     for (size_t i = 0; i < addresses->count && !found; i++) {
         const char *address = addresses->first[i].address;
 
         push_folded(L, address, strlen(address));
-        found = lua_rawget(L, table) != LUA_TNIL;
-        lua_settop(L, table);
+        found = lookup_address(lookup, lua_tostring(L, -1), ret_value);
+        lua_pop(L, 1);
     }
-    patterns = (lua_Integer)lua_rawlen(L, table);
-    for (lua_Integer i = 1; i <= patterns && !found; i++) {
-        lua_rawgeti(L, table, i);
-        found = matches(L, addresses, table + 1);
-        lua_settop(L, table);
-    }
-    lua_pushboolean(L, found);
+    return found;
+}
+
+/* addresses:in_file(path): true if one of them stands in the file, which is as
+ * one of `map`. Waits. */
+static int in_file(lua_State *L)
+{
+    check_addresses(L, 1);
+    lua_pushboolean(L, stands_in_file(L, 1, check_text(L, 2)));
     return 1;
 }
 

@@ -104,6 +104,7 @@ static int open_all(lua_State *L)
     open_exec(L);
     open_expressions(L);
     open_store(L);
+    open_maps(L);
     open_streams(L);
     open_deliveries(L);
     open_sinks(L);

@@ -3,7 +3,7 @@ libcore_la_SOURCES += %D%/config.h %D%/script.h %D%/state.c %D%/errors.c \
 	%D%/account.c %D%/settings.c %D%/config.c %D%/rules.c %D%/message.c \
 	%D%/actions.c %D%/address.c %D%/part.c %D%/results.c %D%/strings.c \
 	%D%/matcher.h %D%/matcher.c %D%/pattern.c %D%/exec.c %D%/functions.c \
-	%D%/regex.h %D%/regex.c %D%/re.c %D%/stream.c %D%/keep.h %D%/keep.c %D%/store.c \
+	%D%/regex.h %D%/regex.c %D%/re.c %D%/stream.c %D%/map.c %D%/keep.h %D%/keep.c %D%/store.c \
 	%D%/delivery.c %D%/sink.c %D%/feeder.c
 libcore_la_SOURCES += %D%/trace.h %D%/trace.c
 libcore_la_SOURCES += %D%/outcome.h %D%/outcome.c %D%/testing.h %D%/testing.c \

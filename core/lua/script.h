@@ -240,6 +240,7 @@ const char *const *read_texts(lua_State *L, int index, struct pr_arena *arena);
 #define TYPE_PART "postrider.part"
 #define TYPE_STREAM "postrider.stream"
 #define TYPE_GLOB "postrider.glob"
+#define TYPE_MAP "postrider.map"
 #define TYPE_REGEX "postrider.regex"
 
 /* classes.c: one constructor for each class of a plugin */
@@ -399,6 +400,18 @@ void open_addresses(lua_State *L);
 /* Pushes the addresses of all fields of these names (ended by NULL) of the
  * message at `arg`. */
 void push_addresses(lua_State *L, int arg, const char *const *fields);
+
+struct lookup;
+/* Does one of the addresses at `arg` stand there? *ret_value as lookup_address
+ * has it. */
+bool addresses_stand_in(lua_State *L, int arg, const struct lookup *lookup,
+                        const char **ret_value);
+
+/* map.c: files that are looked up in */
+void open_maps(lua_State *L);
+/* Does the text, or one of the addresses, at `arg` stand in the file? Raises if
+ * it cannot be read. Waits. */
+bool stands_in_file(lua_State *L, int arg, const char *path);
 
 void open_parts(lua_State *L);
 /* Push a list of parts; the text of the first part of that type. */
