@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "auth/cache.h"
 #include "auth/secret.h"
 
 #include <errno.h>
@@ -177,12 +178,11 @@ static pr_status check(const struct pr_secret *secret,
     return PR_OK;
 }
 
-pr_status pr_secret_read(const struct pr_secret *secret, struct pr_buffer *ret)
+pr_status secret_read_anew(const struct pr_secret *secret,
+                           struct pr_buffer *ret)
 {
-    if (secret->kind == SECRET_EXEC &&
-        (secret->argv == NULL || secret->argv[0] == NULL))
-        return pr_fail(PR_CONFIG, "no program is named for a secret");
     pr_status status = make_whole(ret);
+
     if (status == PR_OK)
         status = read_raw(secret, ret);
     if (status == PR_OK)
@@ -190,4 +190,42 @@ pr_status pr_secret_read(const struct pr_secret *secret, struct pr_buffer *ret)
     if (status != PR_OK)
         pr_secret_wipe(ret);
     return status;
+}
+
+static pr_status read_kept(const struct pr_secret *secret,
+                           struct pr_buffer *ret)
+{
+    pr_status status = make_whole(ret);
+
+    if (status == PR_OK)
+        status = secret_from_cache(secret, ret);
+    if (status != PR_OK)
+        pr_secret_wipe(ret);
+    return status;
+}
+
+pr_status pr_secret_read(const struct pr_secret *secret, struct pr_buffer *ret)
+{
+    bool is_program = secret->kind == SECRET_EXEC;
+
+    if (is_program && (secret->argv == NULL || secret->argv[0] == NULL))
+        return pr_fail(PR_CONFIG, "no program is named for a secret");
+    return is_program && secrets_are_kept() ? read_kept(secret, ret)
+                                            : secret_read_anew(secret, ret);
+}
+
+bool secret_equals(const struct pr_secret *a, const struct pr_secret *b)
+{
+    size_t i = 0;
+
+    if (a == NULL || b == NULL)
+        return a == b;
+    if (a->kind != b->kind || a->timeout != b->timeout)
+        return false;
+    if (a->kind != SECRET_EXEC)
+        return strcmp(a->text, b->text) == 0;
+    while (a->argv[i] != NULL && b->argv[i] != NULL &&
+           strcmp(a->argv[i], b->argv[i]) == 0)
+        i++;
+    return a->argv[i] == NULL && b->argv[i] == NULL;
 }

@@ -23,6 +23,13 @@ struct pr_secret {
     uint64_t timeout;        /* ms; SECRET_EXEC only */
 };
 
+/* Do both come from the same place? NULL is equal to NULL. */
+bool secret_equals(const struct pr_secret *a, const struct pr_secret *b);
+
+/* As pr_secret_read, but from where it lives, not from memory. */
+PR_CHECKED pr_status secret_read_anew(const struct pr_secret *secret,
+                                      struct pr_buffer *ret);
+
 /* pr_secret_read (see <postrider/option.h>) puts the secret into a buffer made
  * by it; NULs, CRs and LFs cannot be in one, nor can one be empty: PR_CONFIG.
  */

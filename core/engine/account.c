@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/memory.h"
 #include "engine/parts.h"
 
 /* Which of two failures a person should hear of first. */
@@ -43,7 +44,7 @@ static int gravity(pr_status status)
 
 void account_note_failure(struct account_run *run, pr_status status)
 {
-    if (gravity(status) <= gravity(run->report.status)) {
+    if (status == PR_OK || gravity(status) <= gravity(run->report.status)) {
         return;
     }
     run->report.status = status;
@@ -51,18 +52,17 @@ void account_note_failure(struct account_run *run, pr_status status)
     run->report.error = run->error;
 }
 
-static const char *host_of(const struct account_run *run,
-                           const struct pr_source *source)
+bool account_is_stopping(const struct account_run *run)
 {
-    const struct pr_source_ops *ops = run->account->source->source;
-    const char *host = ops->host != NULL ? ops->host(source) : NULL;
-    return host != NULL ? host : "";
+    return run->is_stopping || run->engine->is_stopping;
 }
 
 static bool has_folders_left(const struct account_run *run)
 {
-    return run->folder_next < run->folder_count && !run->engine->is_stopping;
+    return run->folder_next < run->folder_count && !account_is_stopping(run);
 }
+
+/* ---- Folders ------------------------------------------------------------- */
 
 /* A folder that is not there, or that the server does not let us have, spoils
  * only itself; any other failure spoils the source. */
@@ -73,96 +73,52 @@ static bool is_of_folder_only(pr_status status)
            status == PR_CONFIG;
 }
 
-static void work_folders(struct account_run *run, struct pr_source *source)
+static const char *next_folder(struct account_run *run, struct line *line)
 {
-    while (has_folders_left(run)) {
-        const char *folder = run->folders[run->folder_next++];
-        pr_status status = session_run(run, source, folder);
-        if (status == PR_OK) {
-            continue;
-        }
-        struct pr_log log = {&run->log, folder};
+    if (run->next_folder != NULL && run->folder_count == 0) {
+        return account_is_stopping(run) ? NULL : run->next_folder(run, line);
+    }
+    return has_folders_left(run) ? run->folders[run->folder_next++] : NULL;
+}
+
+static pr_status work_folder(struct account_run *run, struct line *line,
+                             const char *folder)
+{
+    uint64_t before = line->messages;
+    pr_status status = line_verdict(line, session_run(run, line, folder));
+    if (status != PR_OK) {
+        struct pr_log log = {run->log, folder};
         account_note_failure(run, status);
         pr_log(&log, status == PR_CANCELLED ? PR_LOG_DEBUG : PR_LOG_ERROR, "%s",
                pr_last_failure()->text);
-        if (!is_of_folder_only(status)) {
-            return;
+        run->is_told = true;
+    }
+    if (run->folder_done != NULL) {
+        struct pr_failure failure = *pr_last_failure();
+        run->folder_done(run, line, folder, status, line->messages - before);
+        if (status != PR_OK) {
+            status = pr_fail(status, "%s", failure.text);
         }
     }
+    return status;
 }
 
-typedef pr_status source_work(struct account_run *run,
-                              struct pr_source *source);
-
-/* Opens a source, does the work, closes it. When the folders were worked off
- * while a helper waited for its place, it need not connect. */
-static pr_status with_source(struct account_run *run, source_work *work)
+pr_status account_work(struct account_run *run, struct line *line)
 {
-    const struct pr_source_ops *ops = run->account->source->source;
-    struct pr_source source = {
-        .class = run->account->source,
-        .options = run->account->source_options,
-        .log = &run->log,
-        .account = run->account->name,
-        .read_only = run->account->read_only || run->engine->dry_run,
-    };
-    const char *host = host_of(run, &source);
-    pr_status status = engine_take_host(run->engine, host);
-    if (status != PR_OK) {
-        return status;
-    }
-    if (run->folder_count > 0 && !has_folders_left(run)) {
-        engine_give_host(run->engine, host);
-        return PR_OK;
-    }
-    status = ops->open(&source);
-    if (status == PR_OK) {
-        status = work(run, &source);
-    }
-    struct pr_failure failure = *pr_last_failure();
-    ops->close(&source);
-    engine_give_host(run->engine, host);
-    return status == PR_OK ? PR_OK : pr_fail(status, "%s", failure.text);
-}
-
-static pr_status help(struct account_run *run, struct pr_source *source)
-{
-    work_folders(run, source);
-    return PR_OK;
-}
-
-static pr_status helper_fiber(void *argument)
-{
-    struct account_run *run = argument;
-    if (!has_folders_left(run)) {
-        return PR_OK;
-    }
-    pr_status status = with_source(run, help);
-    if (status != PR_OK) {
-        pr_log(&run->log, PR_LOG_WARNING,
-               "no further connection, going on with those there are: %s",
-               pr_last_failure()->text);
+    const char *folder;
+    while ((folder = next_folder(run, line)) != NULL) {
+        pr_status status = work_folder(run, line, folder);
+        if (status != PR_OK && !is_of_folder_only(status)) {
+            return status;
+        }
     }
     return PR_OK;
 }
 
-void account_wants_help(struct account_run *run)
+pr_status account_queue(struct account_run *run, const char *folder)
 {
-    if (!has_folders_left(run) ||
-        run->worker_count >= run->account->connections) {
-        return;
-    }
-    if (pr_spawn(&run->workers, run->account->name, PR_STACK_SESSION,
-                 helper_fiber, run) == PR_OK) {
-        run->worker_count++;
-    }
-}
-
-static pr_status note_folder(void *user, const char *name)
-{
-    struct account_run *run = user;
     for (size_t i = 0; i < run->folder_count; i++) {
-        if (strcmp(run->folders[i], name) == 0) {
+        if (strcmp(run->folders[i], folder) == 0) {
             return PR_OK;
         }
     }
@@ -177,7 +133,7 @@ static pr_status note_folder(void *user, const char *name)
         }
         run->folders = more;
     }
-    char *copy = pr_arena_text(run->arena, name);
+    char *copy = pr_arena_text(run->arena, folder);
     if (copy == NULL) {
         return PR_NOMEM;
     }
@@ -185,34 +141,140 @@ static pr_status note_folder(void *user, const char *name)
     return PR_OK;
 }
 
-static pr_status lead(struct account_run *run, struct pr_source *source)
+static pr_status note_folder(void *user, const char *name)
 {
-    const struct pr_source_ops *ops = run->account->source->source;
-    pr_status status =
-        ops->folders != NULL
-            ? ops->folders(source, run->account->folders, note_folder, run)
-            : note_folder(run, "INBOX");
-    if (status != PR_OK) {
-        return status;
-    }
-    if (run->folder_count == 0) {
-        return pr_fail(PR_GONE, "no folder on the server matches `folders`");
-    }
-    work_folders(run, source);
-    return PR_OK;
+    struct line *line = user;
+    line->steps++;
+    return account_queue(line->run, name);
 }
 
+pr_status account_list(struct account_run *run, struct line *line)
+{
+    const struct pr_source_ops *ops = line->source.class->source;
+    pr_status status = ops->folders != NULL
+                           ? ops->folders(&line->source, run->account->folders,
+                                          note_folder, line)
+                           : account_queue(run, "INBOX");
+    if (status == PR_OK && run->folder_count == 0) {
+        return pr_fail(PR_GONE, "no folder on the server matches `folders`");
+    }
+    return status;
+}
+
+/* ---- Lines --------------------------------------------------------------- */
+
+static pr_status lead(struct account_run *run, struct line *line)
+{
+    pr_status status =
+        run->choose != NULL ? run->choose(run, line) : account_list(run, line);
+    return status == PR_OK ? account_work(run, line) : status;
+}
+
+/* A line that takes no part yet; NULL: there are as many as there may be. */
+static struct line *idle_line(struct account_run *run)
+{
+    for (size_t i = 0; i < run->line_count; i++) {
+        if (run->lines[i] == NULL) {
+            run->lines[i] = memory_zeroed(1, sizeof(struct line));
+            return run->lines[i];
+        }
+        if (run->lines[i]->run == NULL && !run->lines[i]->is_running) {
+            return run->lines[i];
+        }
+    }
+    return NULL;
+}
+
+void account_wants_help(struct account_run *run)
+{
+    struct line *line = has_folders_left(run) ? idle_line(run) : NULL;
+    if (line != NULL) {
+        line->is_helper = true;
+        (void)!line_start(run, line, account_work);
+    }
+}
+
+/* A helper that could not come is no failure; what folders came to is in the
+ * report. */
+static void join_line(struct account_run *run, struct line *line)
+{
+    bool was_open = line->steps > 0;
+    pr_status status = pr_scope_join(&line->scope);
+    if (!line->is_helper) {
+        run->status = run->status == PR_OK ? status : run->status;
+        account_note_failure(run, status);
+    } else if (status != PR_OK && status != PR_CANCELLED && !was_open) {
+        pr_log(run->log, run->owner == NULL ? PR_LOG_WARNING : PR_LOG_INFO,
+               "no further connection, going on with those there are: %s",
+               pr_last_failure()->text);
+    }
+    line->run = NULL;
+    line->is_helper = false;
+}
+
+static void cancel_lines(struct account_run *run)
+{
+    for (size_t i = 0; i < run->line_count; i++) {
+        struct line *line = run->lines[i];
+        if (line != NULL && line->run == run) {
+            pr_scope_cancel(&line->scope);
+        }
+    }
+}
+
+pr_status account_join(struct account_run *run)
+{
+    uint64_t stall = run->engine->config->stall;
+    uint64_t pause = stall / 4 < HURRY_MS / 4 ? stall / 4 + 1 : HURRY_MS / 4;
+    while (run->running > 0) {
+        pr_status status =
+            pr_event_wait(&run->moves, stall > 0 ? pr_in(pause) : PR_NEVER);
+        if (status == PR_CANCELLED) {
+            cancel_lines(run);
+            break;
+        }
+        if (stall > 0) {
+            lines_watch(run);
+        }
+    }
+    for (size_t i = 0; i < run->line_count; i++) {
+        if (run->lines[i] != NULL && run->lines[i]->run == run) {
+            join_line(run, run->lines[i]);
+        }
+    }
+    return run->status == PR_OK ? PR_OK
+                                : pr_fail(run->status, "%s", run->error);
+}
+
+pr_status account_pass(struct account_run *run)
+{
+    struct line *line = idle_line(run);
+    if (line == NULL) {
+        return pr_fail(PR_NOMEM, "out of memory");
+    }
+    pr_status status = line_start(run, line, lead);
+    return status == PR_OK ? account_join(run) : status;
+}
+
+/* ---- A single run -------------------------------------------------------- */
+
+/* Its lines are closed when they have done their work. */
 static pr_status run_locked(struct account_run *run)
 {
-    pr_scope_init(&run->workers);
-    run->worker_count = 1;
-    pr_status status = with_source(run, lead);
-    struct pr_failure failure = *pr_last_failure();
-    pr_status joined = pr_scope_join(&run->workers);
-    if (status != PR_OK) {
-        return pr_fail(status, "%s", failure.text);
+    struct claimant claimant = {0};
+    run->claimant = &claimant;
+    run->line_count = run->account->connections;
+    run->lines = memory_zeroed(run->line_count, sizeof(*run->lines));
+    if (run->lines == NULL) {
+        return pr_fail(PR_NOMEM, "out of memory");
     }
-    return joined;
+    pr_status status = account_pass(run);
+    for (size_t i = 0; i < run->line_count; i++) {
+        memory_free(run->lines[i]);
+    }
+    memory_free(run->lines);
+    run->lines = NULL;
+    return status;
 }
 
 struct lock_job {
@@ -226,14 +288,38 @@ struct lock_job {
 static pr_status take_lock(void *argument)
 {
     struct lock_job *job = argument;
-    struct account_run *run = job->run;
-    pr_status status =
-        state_lock_account(run->engine->state, run->account->name, &job->lock);
-    if (status == PR_OK && !run->engine->dry_run) {
-        status = state_journal_open(run->engine->state, run->account->name,
-                                    &run->journal);
+    return state_lock_account(job->run->engine->state, job->run->name,
+                              &job->lock);
+}
+
+pr_status account_lock(struct account_run *run, struct state_lock **ret)
+{
+    struct lock_job job = {run, NULL};
+    pr_time end = pr_in(run->engine->delivers ? PATIENCE : 0);
+    pr_status status = pr_offload(take_lock, &job);
+    while (status == PR_BUSY && pr_now() < end && pr_sleep(20) == PR_OK) {
+        status = pr_offload(take_lock, &job);
+    }
+    if (status == PR_OK) {
+        *ret = job.lock;
     }
     return status;
+}
+
+static pr_status open_journal(void *argument)
+{
+    struct account_run *run = argument;
+    return state_journal_open(run->engine->state, run->name, &run->journal);
+}
+
+pr_status account_begin(struct account_run *run)
+{
+    run->report.account = run->name;
+    run->arena = pr_arena_new();
+    if (run->arena == NULL) {
+        return PR_NOMEM;
+    }
+    return run->engine->dry_run ? PR_OK : pr_offload(open_journal, run);
 }
 
 /* What the journal says is of use as long as an intent is open. */
@@ -241,45 +327,49 @@ static void close_journal(struct account_run *run)
 {
     uint64_t intents = 0;
     if (run->journal != NULL && !state_journal_is_empty(run->journal) &&
-        state_intents(run->engine->state, run->account->name, &intents) ==
-            PR_OK &&
+        state_intents(run->engine->state, run->name, &intents) == PR_OK &&
         intents == 0 && state_journal_clear(run->journal) != PR_OK) {
-        pr_log(&run->log, PR_LOG_WARNING, "%s", pr_last_failure()->text);
+        pr_log(run->log, PR_LOG_WARNING, "%s", pr_last_failure()->text);
     }
     state_journal_close(run->journal);
     run->journal = NULL;
 }
 
+void account_end(struct account_run *run)
+{
+    struct pr_failure failure = *pr_last_failure();
+    close_journal(run);
+    if (run->engine->progress.account == run->name) {
+        run->engine->progress.account = NULL; /* the folder's name goes */
+    }
+    pr_arena_free(run->arena);
+    run->arena = NULL;
+    if (failure.status != PR_OK) {
+        (void)!pr_fail(failure.status, "%s", failure.text);
+    }
+}
+
 void account_run(struct account_run *run)
 {
     pr_time start = pr_now();
-    run->report.account = run->account->name;
-    run->arena = pr_arena_new();
-    struct lock_job job = {run, NULL};
-    pr_time end = pr_in(run->engine->delivers ? PATIENCE : 0);
-    pr_status status =
-        run->arena == NULL ? PR_NOMEM : pr_offload(take_lock, &job);
-    while (status == PR_BUSY && pr_now() < end && pr_sleep(20) == PR_OK) {
-        status = pr_offload(take_lock, &job);
-    }
+    struct state_lock *lock = NULL;
+    run->report.account = run->name;
+    pr_status status = account_lock(run, &lock);
     if (status == PR_OK) {
-        status = run_locked(run);
+        status = account_begin(run);
+        if (status == PR_OK) {
+            status = run_locked(run);
+        }
+        account_end(run);
     }
-    struct pr_failure failure = *pr_last_failure();
-    close_journal(run);
-    state_unlock_account(job.lock);
-    if (status != PR_OK) {
-        status = pr_fail(status, "%s", failure.text);
-        account_note_failure(run, status);
-        pr_log(&run->log, status == PR_CANCELLED ? PR_LOG_DEBUG : PR_LOG_ERROR,
+    state_unlock_account(lock);
+    account_note_failure(run, status);
+    if (status != PR_OK && !run->is_told) {
+        pr_log(run->log, status == PR_CANCELLED ? PR_LOG_DEBUG : PR_LOG_ERROR,
                "%s", pr_last_failure()->text);
     }
     run->report.ms = pr_now() - start;
     if (run->engine->observer.account != NULL) {
         run->engine->observer.account(run->engine->observer.user, &run->report);
     }
-    if (run->engine->progress.account == run->account->name) {
-        run->engine->progress.account = NULL; /* the folder's name goes */
-    }
-    pr_arena_free(run->arena);
 }

@@ -469,6 +469,7 @@ static void mark_dealt(struct letter *letter)
         rules_noted(letter->message);
     }
     session->run->report.messages++;
+    session->line->messages++;
     session->run->report.octets += pr_spool_wire_size(letter->message->spool);
     session->engine->progress.messages++;
     if (letter->row.stage == STAGE_OWED &&

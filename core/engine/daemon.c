@@ -1,35 +1,24 @@
 /*
- * Accounts looked after for as long as the daemon lives.
+ * Accounts looked after for as long as the daemon lives: the scheduler that
+ * gives keepers their turns, and configurations that follow one another.
+ *
+ * The scheduler sleeps until the first keeper is due, or until something moves.
  */
 #include "engine/daemon.h"
 
 #include <string.h>
 #include <time.h>
 
+#include "auth/cache.h"
 #include "base/memory.h"
 #include "engine/heal.h"
-#include "engine/parts.h"
+#include "engine/keeper.h"
 
-struct keeper {
-    struct daemon *daemon;
-    const struct account *account;
-    enum account_state state;
-    int64_t since, last_poll, next_poll;
-    bool is_asked; /* for a poll */
-};
+#define DAY_MS ((uint64_t)24 * 60 * 60 * 1000)
+/* How long a keeper waits that got no fiber. */
+#define NO_FIBER_MS 1000u
 
-struct daemon {
-    struct state *state;
-    struct engine_observer observer;
-    struct config *config;
-    struct engine *engine;
-    struct keeper *keepers;
-    size_t keeper_count;
-    struct pr_scope scope;
-    struct pr_event changes, stops;
-    bool is_stopping;
-    uint64_t grace;
-};
+/* ---- Its life ------------------------------------------------------------ */
 
 pr_status daemon_new(struct state *state,
                      const struct engine_observer *observer,
@@ -40,7 +29,19 @@ pr_status daemon_new(struct state *state,
         return pr_fail(PR_NOMEM, "out of memory");
     }
     daemon->state = state;
-    daemon->observer = *observer;
+    if (observer != NULL) {
+        daemon->observer = *observer;
+    }
+    daemon->random = (uint64_t)time(NULL) * 2654435761u + pr_now() + 1;
+    pr_scope_init(&daemon->turns);
+    pr_scope_init(&daemon->burials);
+    pr_scope_cancel(&daemon->burials);
+    pr_status status = places_new(0, 0, &daemon->places);
+    if (status != PR_OK) {
+        memory_free(daemon);
+        return status;
+    }
+    secrets_keep(true);
     *ret = daemon;
     return PR_OK;
 }
@@ -50,68 +51,258 @@ void daemon_free(struct daemon *daemon)
     if (daemon == NULL) {
         return;
     }
-    engine_free(daemon->engine);
-    config_free(daemon->config);
+    for (size_t i = 0; i < daemon->keeper_count; i++) {
+        keeper_free(daemon->keepers[i]);
+    }
+    for (size_t i = 0; i < daemon->leaving_count; i++) {
+        keeper_free(daemon->leaving[i]);
+    }
     memory_free(daemon->keepers);
+    memory_free(daemon->leaving);
+    engine_release(daemon->engine);
+    places_free(daemon->places);
+    secrets_keep(false);
     memory_free(daemon);
+}
+
+void daemon_wake(struct daemon *daemon)
+{
+    daemon->has_moved = true;
+    pr_event_wake_all(&daemon->moves);
+}
+
+/* ---- What is told to observers ------------------------------------------- */
+
+static struct keeper *find_keeper(const struct daemon *daemon, const char *name)
+{
+    for (size_t i = 0; i < daemon->keeper_count; i++) {
+        if (strcmp(daemon->keepers[i]->name, name) == 0) {
+            return daemon->keepers[i];
+        }
+    }
+    return NULL;
+}
+
+static void on_message(void *user, const struct message_report *report)
+{
+    struct daemon *daemon = user;
+    struct keeper *keeper = find_keeper(daemon, report->account);
+    if (daemon->observer.message != NULL) {
+        daemon->observer.message(daemon->observer.user, report);
+    }
+    struct ticket *ticket = keeper != NULL ? keeper->served : NULL;
+    for (; ticket != NULL; ticket = ticket->next) {
+        const struct engine_observer *observer =
+            ticket->poll != NULL ? ticket->poll->observer : NULL;
+        if (observer != NULL && observer->message != NULL) {
+            observer->message(observer->user, report);
+        }
+    }
+}
+
+/* ---- Configurations ------------------------------------------------------ */
+
+/* Keepers in the making: those that go on, and new ones. */
+struct line_up {
+    struct keeper **keepers;
+    size_t count;
+    struct keeper **leaving; /* room for all that may leave */
+};
+
+static pr_status line_up(struct daemon *daemon, const struct config *config,
+                         struct line_up *ret)
+{
+    size_t most = daemon->leaving_count + daemon->keeper_count;
+    struct line_up up = {
+        .keepers =
+            memory_zeroed(config->account_count + 1, sizeof(*up.keepers)),
+        .leaving = memory_zeroed(most + 1, sizeof(*up.leaving))};
+    pr_status status = up.keepers != NULL && up.leaving != NULL
+                           ? PR_OK
+                           : pr_fail(PR_NOMEM, "out of memory");
+    for (size_t i = 0; status == PR_OK && i < config->account_count; i++) {
+        const struct account *account = &config->accounts[i];
+        if (is_standard_input(account)) {
+            continue;
+        }
+        struct keeper *keeper = find_keeper(daemon, account->name);
+        if (keeper == NULL) {
+            status = keeper_new(daemon, account->name, &keeper);
+        }
+        up.keepers[up.count] = keeper;
+        up.count += status == PR_OK;
+    }
+    *ret = up;
+    return status;
+}
+
+static void undo_line_up(const struct daemon *daemon, struct line_up *up)
+{
+    for (size_t i = 0; i < up->count; i++) {
+        if (find_keeper(daemon, up->keepers[i]->name) == NULL) {
+            keeper_free(up->keepers[i]);
+        }
+    }
+    memory_free(up->keepers);
+    memory_free(up->leaving);
+}
+
+/* Cannot fail. */
+static void take_over(struct daemon *daemon, const struct line_up *up,
+                      const struct config *config)
+{
+    size_t count = daemon->leaving_count;
+    if (count > 0) {
+        memcpy(up->leaving, daemon->leaving, count * sizeof(*up->leaving));
+    }
+    for (size_t i = 0; i < daemon->keeper_count; i++) {
+        struct keeper *keeper = daemon->keepers[i];
+        const struct account *account = config_account(config, keeper->name);
+        if (account == NULL || is_standard_input(account)) {
+            keeper->is_removed = true;
+            up->leaving[count++] = keeper;
+            keeper_stop(keeper);
+        } else {
+            keeper_look_at(keeper, account);
+        }
+    }
+    memory_free(daemon->keepers);
+    memory_free(daemon->leaving);
+    daemon->keepers = up->keepers;
+    daemon->keeper_count = up->count;
+    daemon->leaving = up->leaving;
+    daemon->leaving_count = count;
 }
 
 pr_status daemon_configure(struct daemon *daemon, struct config *config)
 {
-    if (daemon->config != NULL) {
-        return pr_fail(PR_UNSUPPORTED, "not in this version yet");
-    }
-    daemon->keepers =
-        memory_zeroed(config->account_count, sizeof(struct keeper));
-    if (daemon->keepers == NULL) {
-        return pr_fail(PR_NOMEM, "out of memory");
-    }
-    pr_status status = engine_new(config, daemon->state, 0, &daemon->observer,
-                                  &daemon->engine);
+    const struct engine_observer observer = {daemon, on_message, NULL};
+    struct engine *engine = NULL, *before = daemon->engine;
+    struct line_up up = {0};
+    pr_status status = engine_new_for_daemon(
+        config, daemon->state, daemon->places, &observer, &engine);
     if (status != PR_OK) {
         return status;
     }
-    for (size_t i = 0; i < config->account_count; i++) {
-        daemon->keepers[i] = (struct keeper){daemon, &config->accounts[i],
-                                             .since = time(NULL)};
+    status = line_up(daemon, config, &up);
+    if (status != PR_OK) {
+        undo_line_up(daemon, &up);
+        engine->owns_config = false;
+        struct pr_failure failure = *pr_last_failure();
+        engine_release(engine);
+        return pr_fail(status, "%s", failure.text);
     }
-    daemon->keeper_count = config->account_count;
-    daemon->config = config;
+    take_over(daemon, &up, config);
+    daemon->engine = engine;
+    if (daemon->is_stopping) {
+        engine_stop(engine);
+    }
+    places_limit(daemon->places, config->connections,
+                 config->connections_per_host);
+    engine_release(before);
+    daemon_wake(daemon);
+    pr_event_wake_all(&daemon->changes);
     return PR_OK;
 }
 
 const struct config *daemon_config(const struct daemon *daemon)
 {
-    return daemon->config;
+    return daemon->engine != NULL ? daemon->engine->config : NULL;
 }
 
-static void change(struct keeper *keeper, enum account_state state)
-{
-    keeper->state = state;
-    keeper->since = time(NULL);
-    pr_event_wake_all(&keeper->daemon->changes);
-}
+/* ---- The scheduler ------------------------------------------------------- */
 
-static pr_status keep(void *argument)
+static bool has_namesake_leaving(const struct daemon *daemon,
+                                 const struct keeper *keeper)
 {
-    struct keeper *keeper = argument;
-    while (!keeper->daemon->is_stopping) {
-        const char *names[] = {keeper->account->name, NULL};
-        keeper->is_asked = false;
-        change(keeper, ACCOUNT_FETCHING);
-        (void)!engine_fetch(keeper->daemon->engine, names);
-        keeper->last_poll = time(NULL);
-        keeper->next_poll =
-            keeper->last_poll + (int64_t)(keeper->account->every / 1000);
-        change(keeper, ACCOUNT_WAITING);
-        while (!keeper->daemon->is_stopping && !keeper->is_asked &&
-               time(NULL) < keeper->next_poll) {
-            if (pr_sleep(100) != PR_OK) {
-                return PR_CANCELLED;
-            }
+    for (size_t i = 0; i < daemon->leaving_count; i++) {
+        if (strcmp(daemon->leaving[i]->name, keeper->name) == 0) {
+            return true;
         }
     }
-    return PR_OK;
+    return false;
+}
+
+static void begin_turn(struct daemon *daemon, struct keeper *keeper)
+{
+    keeper->is_turning = true;
+    if (pr_spawn(&daemon->turns, keeper->name, PR_STACK_SESSION, keeper_turn,
+                 keeper) != PR_OK) {
+        pr_log(&keeper->log, PR_LOG_ERROR, "%s", pr_last_failure()->text);
+        keeper->is_turning = false;
+        keeper->due = pr_in(NO_FIBER_MS);
+    }
+}
+
+static void forget_gone(struct daemon *daemon)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < daemon->leaving_count; i++) {
+        struct keeper *keeper = daemon->leaving[i];
+        if (keeper->is_gone && !keeper->is_turning && keeper->buried == 0) {
+            keeper_free(keeper);
+        } else {
+            daemon->leaving[left++] = keeper;
+        }
+    }
+    daemon->leaving_count = left;
+}
+
+/* Gives turns to all that want one; returns when the next will. */
+static pr_time give_turns(struct daemon *daemon)
+{
+    pr_time now = pr_now(), next = PR_NEVER;
+    for (size_t i = 0; i < daemon->leaving_count; i++) {
+        if (keeper_wants_turn(daemon->leaving[i], now)) {
+            begin_turn(daemon, daemon->leaving[i]);
+        }
+    }
+    for (size_t i = 0; i < daemon->keeper_count; i++) {
+        struct keeper *keeper = daemon->keepers[i];
+        if (keeper_wants_turn(keeper, now) &&
+            !has_namesake_leaving(daemon, keeper)) {
+            begin_turn(daemon, keeper);
+        }
+        if (!keeper->is_turning && !keeper->is_paused && keeper->due > now &&
+            keeper->due < next) {
+            next = keeper->due;
+        }
+    }
+    return next;
+}
+
+static bool is_over(const struct daemon *daemon)
+{
+    for (size_t i = 0; i < daemon->keeper_count; i++) {
+        const struct keeper *keeper = daemon->keepers[i];
+        if (!keeper->is_gone || keeper->is_turning || keeper->buried > 0) {
+            return false;
+        }
+    }
+    return daemon->is_stopping && daemon->leaving_count == 0;
+}
+
+/* What is not done within the grace is cut short, once. */
+static pr_time mind_the_end(struct daemon *daemon, pr_time next)
+{
+    if (!daemon->is_stopping || daemon->is_cut_short) {
+        return next;
+    }
+    if (pr_now() >= daemon->stop_end) {
+        daemon->is_cut_short = true;
+        pr_scope_cancel(&daemon->turns);
+        return next;
+    }
+    return daemon->stop_end < next ? daemon->stop_end : next;
+}
+
+static pr_time forget_history(struct daemon *daemon, pr_time next)
+{
+    if (pr_now() >= daemon->history_due && !daemon->is_stopping) {
+        daemon->history_due = pr_in(DAY_MS);
+        engine_forget_history(daemon->state);
+    }
+    return daemon->history_due < next ? daemon->history_due : next;
 }
 
 static void tell(void *user, enum daemon_news news)
@@ -126,75 +317,249 @@ static pr_status heal(void *argument)
 
 pr_status daemon_run(struct daemon *daemon)
 {
+    static const struct pr_log log = {NULL, "daemon"};
+    bool is_shielded = false;
     struct pr_scope healing;
     pr_scope_init(&healing);
     pr_status status =
         pr_spawn(&healing, "heal", PR_STACK_SESSION, heal, daemon);
-    pr_scope_init(&daemon->scope);
-    for (size_t i = 0; status == PR_OK && i < daemon->keeper_count; i++) {
-        status = pr_spawn(&daemon->scope, daemon->keepers[i].account->name,
-                          PR_STACK_SESSION, keep, &daemon->keepers[i]);
+    if (status != PR_OK) {
+        return status;
     }
-    pr_status joined = pr_scope_join(&daemon->scope);
+    daemon->is_running = true;
+    daemon->history_due = pr_in(DAY_MS / 24);
+    while (true) {
+        daemon->has_moved = false;
+        forget_gone(daemon);
+        pr_time next = mind_the_end(daemon, give_turns(daemon));
+        next = forget_history(daemon, next);
+        if (is_over(daemon)) {
+            break;
+        }
+        status = daemon->has_moved ? pr_yield()
+                                   : pr_event_wait(&daemon->moves, next);
+        if (status == PR_CANCELLED && !is_shielded) {
+            pr_log(&log, PR_LOG_DEBUG, "cancelled");
+            daemon_stop(daemon, 0);
+            pr_shield_begin();
+            is_shielded = true;
+        }
+    }
     pr_scope_cancel(&healing);
     (void)pr_scope_join(&healing);
-    return status != PR_OK ? status : joined;
+    (void)pr_scope_join(&daemon->turns);
+    (void)pr_scope_join(&daemon->burials);
+    if (is_shielded) {
+        pr_shield_end();
+    }
+    daemon->is_running = false;
+    return PR_OK;
 }
 
 void daemon_stop(struct daemon *daemon, uint64_t grace)
 {
+    pr_time end = pr_in(grace);
+    daemon->stop_end =
+        daemon->is_stopping && daemon->stop_end < end ? daemon->stop_end : end;
     daemon->is_stopping = true;
-    daemon->grace = grace;
-    if (daemon->engine != NULL) {
-        engine_stop(daemon->engine);
+    for (size_t i = 0; i < daemon->keeper_count; i++) {
+        keeper_stop(daemon->keepers[i]);
+    }
+    daemon_wake(daemon);
+}
+
+/* ---- Asked for from outside ---------------------------------------------- */
+
+static pr_status check_names(const struct daemon *daemon,
+                             const char *const *accounts)
+{
+    for (; accounts != NULL && *accounts != NULL; accounts++) {
+        if (find_keeper(daemon, *accounts) != NULL) {
+            continue;
+        }
+        const struct config *config = daemon_config(daemon);
+        if (config == NULL) {
+            return pr_fail(PR_CONFIG, "there is no configuration yet");
+        }
+        return config_account(config, *accounts) == NULL
+                   ? no_such_account(config, *accounts)
+                   : pr_fail(PR_CONFIG,
+                             "account \"%s\" reads standard input: use "
+                             "postrider deliver",
+                             *accounts);
+    }
+    return PR_OK;
+}
+
+static bool is_named(const char *const *accounts, const struct keeper *keeper)
+{
+    for (; *accounts != NULL; accounts++) {
+        if (strcmp(*accounts, keeper->name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_all(const char *const *accounts)
+{
+    return accounts == NULL || *accounts == NULL;
+}
+
+static pr_status ask(struct keeper *keeper, struct poll *poll, unsigned mode)
+{
+    struct ticket *ticket = memory_alloc(sizeof(*ticket));
+    if (ticket == NULL) {
+        return pr_fail(PR_NOMEM, "out of memory");
+    }
+    *ticket = (struct ticket){keeper->tickets, poll};
+    keeper->tickets = ticket;
+    keeper->is_asked = true;
+    keeper->asks_retry |= (mode & ENGINE_RETRY) != 0;
+    keeper->claimant.is_urgent = true;
+    poll->left++;
+    return PR_OK;
+}
+
+static void leave(struct ticket *ticket, const struct poll *poll)
+{
+    for (; ticket != NULL; ticket = ticket->next) {
+        if (ticket->poll == poll) {
+            ticket->poll = NULL;
+        }
+    }
+}
+
+/* Whoever waited has gone; the polls go on. */
+static void leave_all(struct daemon *daemon, const struct poll *poll)
+{
+    for (size_t i = 0; i < daemon->keeper_count; i++) {
+        leave(daemon->keepers[i]->tickets, poll);
+        leave(daemon->keepers[i]->served, poll);
+    }
+    for (size_t i = 0; i < daemon->leaving_count; i++) {
+        leave(daemon->leaving[i]->tickets, poll);
+        leave(daemon->leaving[i]->served, poll);
     }
 }
 
 pr_status daemon_poll(struct daemon *daemon, const char *const *accounts,
                       unsigned mode, const struct engine_observer *observer)
 {
-    (void)accounts;
-    (void)mode;
-    (void)observer;
-    for (size_t i = 0; i < daemon->keeper_count; i++) {
-        daemon->keepers[i].is_asked = true;
+    struct poll poll = {.observer = observer};
+    pr_status status = check_names(daemon, accounts);
+    if (status == PR_OK && daemon->is_stopping) {
+        status = pr_fail(PR_CANCELLED, "the daemon stops");
     }
-    return PR_OK;
+    for (size_t i = 0; status == PR_OK && i < daemon->keeper_count; i++) {
+        struct keeper *keeper = daemon->keepers[i];
+        bool is_meant =
+            is_all(accounts) ? !keeper->is_paused : is_named(accounts, keeper);
+        status = is_meant ? ask(keeper, &poll, mode) : PR_OK;
+    }
+    daemon_wake(daemon);
+    while (status == PR_OK && poll.left > 0) {
+        status = pr_event_wait(&poll.done, PR_NEVER);
+    }
+    leave_all(daemon, &poll);
+    return status;
+}
+
+static pr_status set_paused(struct daemon *daemon, const char *const *accounts,
+                            bool is_paused)
+{
+    pr_status status = check_names(daemon, accounts);
+    for (size_t i = 0; status == PR_OK && i < daemon->keeper_count; i++) {
+        struct keeper *keeper = daemon->keepers[i];
+        bool is_meant = is_all(accounts) || is_named(accounts, keeper);
+        if (!is_meant || keeper->is_paused == is_paused) {
+            continue;
+        }
+        keeper->is_paused = is_paused;
+        keeper->wants_turn = true;
+        keeper->due = is_paused ? PR_NEVER : 0;
+        if (is_paused && keeper->run != NULL) {
+            keeper_stop(keeper);
+        }
+    }
+    daemon_wake(daemon);
+    return status;
 }
 
 pr_status daemon_pause(struct daemon *daemon, const char *const *accounts)
 {
-    (void)daemon;
-    (void)accounts;
-    return PR_OK;
+    return set_paused(daemon, accounts, true);
 }
 
 pr_status daemon_resume(struct daemon *daemon, const char *const *accounts)
 {
-    (void)daemon;
-    (void)accounts;
-    return PR_OK;
+    return set_paused(daemon, accounts, false);
 }
 
 void daemon_tell(struct daemon *daemon, enum daemon_news news)
 {
-    (void)daemon;
-    (void)news;
+    if (news != DAEMON_NETWORK_CHANGED) {
+        daemon->network_up = pr_now();
+    }
+    for (size_t i = 0; i < daemon->keeper_count; i++) {
+        keeper_tell(daemon->keepers[i], news);
+    }
 }
+
+/* ---- How they do --------------------------------------------------------- */
 
 size_t daemon_account_count(const struct daemon *daemon)
 {
     return daemon->keeper_count;
 }
 
+static void count_lines(const struct keeper *keeper,
+                        struct account_status *status)
+{
+    for (size_t i = 0; i < keeper->line_count; i++) {
+        const struct line *line = keeper->lines[i];
+        if (line == NULL) {
+            continue;
+        }
+        status->connections += line->is_open;
+        if (line->session != NULL) {
+            status->folder = line->session->folder;
+        }
+    }
+    for (size_t i = 0; i < keeper->spot_count; i++) {
+        status->watched += keeper->spots[i].line != NULL;
+    }
+}
+
+static enum account_state state_of(const struct keeper *keeper)
+{
+    bool waits = keeper->claimant.waiting > 0 && keeper->claimant.at_work == 0;
+    return keeper->state == ACCOUNT_FETCHING && waits ? ACCOUNT_QUEUED
+                                                      : keeper->state;
+}
+
 struct account_status daemon_account(const struct daemon *daemon, size_t index)
 {
-    const struct keeper *keeper = &daemon->keepers[index];
-    return (struct account_status){.account = keeper->account->name,
-                                   .state = keeper->state,
-                                   .since = keeper->since,
-                                   .last_poll = keeper->last_poll,
-                                   .next_poll = keeper->next_poll};
+    const struct keeper *keeper = daemon->keepers[index];
+    pr_time now = pr_now();
+    struct account_status status = {
+        .account = keeper->name,
+        .state = state_of(keeper),
+        .since = keeper->since,
+        .last_poll = keeper->last_poll,
+        .trouble =
+            keeper->trouble != TROUBLE_NONE ? keeper->trouble_status : PR_OK,
+        .trouble_text = keeper->trouble_text,
+        .trouble_since = keeper->trouble_since,
+        .failures = keeper->failures,
+        .folders = keeper->spot_count,
+    };
+    if (keeper->due != PR_NEVER && !keeper->is_paused) {
+        uint64_t left = keeper->due > now ? keeper->due - now : 0;
+        status.next_poll = time(NULL) + (int64_t)(left / 1000);
+    }
+    count_lines(keeper, &status);
+    return status;
 }
 
 struct pr_event *daemon_changes(struct daemon *daemon)

@@ -10,54 +10,10 @@
 #include "engine/parts.h"
 #include "state/kept.h"
 
-struct host_limit {
-    struct host_limit *next;
-    struct pr_semaphore places;
-    char name[];
-};
-
 /* So long `postrider why` has an answer, in seconds. */
 #define HISTORY_AGE ((int64_t)365 * 24 * 60 * 60)
 
 static const struct pr_log engine_log = {NULL, "engine"};
-
-static struct host_limit *find_host(struct engine *engine, const char *name)
-{
-    for (struct host_limit *host = engine->hosts; host != NULL;
-         host = host->next) {
-        if (strcmp(host->name, name) == 0) {
-            return host;
-        }
-    }
-    size_t size = strlen(name) + 1;
-    struct host_limit *host = memory_alloc(sizeof(*host) + size);
-    if (host == NULL) {
-        return NULL;
-    }
-    memset(host, 0, sizeof(*host));
-    memcpy(host->name, name, size);
-    host->places.free = engine->config->connections_per_host;
-    host->next = engine->hosts;
-    engine->hosts = host;
-    return host;
-}
-
-pr_status engine_take_host(struct engine *engine, const char *name)
-{
-    struct host_limit *host = find_host(engine, name);
-    if (host == NULL) {
-        return pr_fail(PR_NOMEM, "out of memory");
-    }
-    return pr_semaphore_take(&host->places, 1, PR_NEVER);
-}
-
-void engine_give_host(struct engine *engine, const char *name)
-{
-    struct host_limit *host = find_host(engine, name);
-    if (host != NULL) {
-        pr_semaphore_give(&host->places, 1);
-    }
-}
 
 struct pr_sink *engine_sink(const struct engine *engine, const char *name)
 {
@@ -87,28 +43,76 @@ static pr_status open_sinks(struct engine *engine)
     return PR_OK;
 }
 
-pr_status engine_new(struct config *config, struct state *state, unsigned mode,
-                     const struct engine_observer *observer,
-                     struct engine **ret)
+static pr_status start(struct engine *engine)
+{
+    const struct config *config = engine->config;
+    pr_status status = PR_OK;
+    if (engine->places == NULL) {
+        status = places_new(config->connections, config->connections_per_host,
+                            &engine->places);
+        engine->owns_places = status == PR_OK;
+    }
+    return status == PR_OK ? open_sinks(engine) : status;
+}
+
+static pr_status make(const struct engine *like, struct engine **ret)
 {
     struct engine *engine = memory_alloc(sizeof(*engine));
     if (engine == NULL) {
         return pr_fail(PR_NOMEM, "out of memory");
     }
-    *engine = (struct engine){.config = config,
-                              .state = state,
-                              .dry_run = (mode & ENGINE_DRY_RUN) != 0,
-                              .delivers = (mode & ENGINE_DELIVER) != 0,
-                              .retries_now = (mode & ENGINE_RETRY) != 0,
-                              .observer = *observer};
-    rules_attach(config, state, engine->dry_run);
-    pr_status status = open_sinks(engine);
+    *engine = *like;
+    rules_attach(engine->config, engine->state, engine->dry_run);
+    pr_status status = start(engine);
     if (status != PR_OK) {
         engine_free(engine);
         return status;
     }
     *ret = engine;
     return PR_OK;
+}
+
+pr_status engine_new(struct config *config, struct state *state, unsigned mode,
+                     const struct engine_observer *observer,
+                     struct engine **ret)
+{
+    const struct engine like = {.config = config,
+                                .state = state,
+                                .dry_run = (mode & ENGINE_DRY_RUN) != 0,
+                                .delivers = (mode & ENGINE_DELIVER) != 0,
+                                .retries_now = (mode & ENGINE_RETRY) != 0,
+                                .uses = 1,
+                                .observer = *observer};
+    return make(&like, ret);
+}
+
+pr_status engine_new_for_daemon(struct config *config, struct state *state,
+                                struct places *places,
+                                const struct engine_observer *observer,
+                                struct engine **ret)
+{
+    const struct engine like = {.config = config,
+                                .state = state,
+                                .places = places,
+                                .uses = 1,
+                                .observer = *observer};
+    pr_status status = make(&like, ret);
+    if (status == PR_OK) {
+        (*ret)->owns_config = true;
+    }
+    return status;
+}
+
+void engine_hold(struct engine *engine)
+{
+    engine->uses++;
+}
+
+void engine_release(struct engine *engine)
+{
+    if (engine != NULL && --engine->uses == 0) {
+        engine_free(engine);
+    }
 }
 
 void engine_free(struct engine *engine)
@@ -122,10 +126,11 @@ void engine_free(struct engine *engine)
             sink->class->sink->close(sink);
         }
     }
-    while (engine->hosts != NULL) {
-        struct host_limit *host = engine->hosts;
-        engine->hosts = host->next;
-        memory_free(host);
+    if (engine->owns_places) {
+        places_free(engine->places);
+    }
+    if (engine->owns_config) {
+        config_free(engine->config);
     }
     memory_free(engine);
 }
@@ -160,7 +165,7 @@ static bool is_named(const char *const *names, const char *name)
     return false;
 }
 
-static pr_status no_such_account(const struct config *config, const char *name)
+pr_status no_such_account(const struct config *config, const char *name)
 {
     const char *nearest = NULL;
     const char **names =
@@ -181,7 +186,7 @@ static pr_status no_such_account(const struct config *config, const char *name)
                          name);
 }
 
-static bool is_standard_input(const struct account *account)
+bool is_standard_input(const struct account *account)
 {
     return (account->source->source->lacks & PR_LACKS_STAY) != 0;
 }
@@ -243,21 +248,22 @@ static pr_status check_names(const struct engine *engine,
 /* Values that rules keep. */
 #define KEPT_MOST 1000000
 
-static void forget_old_history(const struct engine *engine)
+void engine_forget_history(struct state *state)
 {
-    if (engine->dry_run || engine->is_stopping) {
-        return;
-    }
-    pr_status status =
-        state_prune_history(engine->state, time(NULL) - HISTORY_AGE);
+    pr_status status = state_prune_history(state, time(NULL) - HISTORY_AGE);
     if (status == PR_OK) {
-        status = state_prune_kept(engine->state, (int64_t)time(NULL) * 1000,
-                                  KEPT_MOST);
+        status = state_prune_kept(state, (int64_t)time(NULL) * 1000, KEPT_MOST);
     }
     if (status != PR_OK) {
         pr_log(&engine_log, PR_LOG_WARNING, "%s", pr_last_failure()->text);
     }
 }
+
+/* What a run needs besides the account. */
+struct one {
+    struct account_run run;
+    struct pr_log log;
+};
 
 pr_status engine_fetch(struct engine *engine, const char *const *accounts)
 {
@@ -266,8 +272,7 @@ pr_status engine_fetch(struct engine *engine, const char *const *accounts)
     if (status != PR_OK) {
         return status;
     }
-    struct account_run *runs =
-        memory_alloc(config->account_count * sizeof(*runs) + 1);
+    struct one *runs = memory_alloc(config->account_count * sizeof(*runs) + 1);
     if (runs == NULL) {
         return pr_fail(PR_NOMEM, "out of memory");
     }
@@ -278,10 +283,14 @@ pr_status engine_fetch(struct engine *engine, const char *const *accounts)
         if (!is_meant(engine, account, accounts)) {
             continue;
         }
-        runs[i] = (struct account_run){
-            .engine = engine, .account = account, .log = {NULL, account->name}};
+        runs[i] = (struct one){.log = {NULL, account->name},
+                               .run = {.engine = engine,
+                                       .account = account,
+                                       .name = account->name,
+                                       .log = &runs[i].log,
+                                       .retries_now = engine->retries_now}};
         status = pr_spawn(&scope, account->name, PR_STACK_SESSION, run_one,
-                          &runs[i]);
+                          &runs[i].run);
         if (status != PR_OK) {
             pr_log(&engine_log, PR_LOG_ERROR, "%s: %s", account->name,
                    pr_last_failure()->text);
@@ -290,6 +299,8 @@ pr_status engine_fetch(struct engine *engine, const char *const *accounts)
     }
     pr_status joined = pr_scope_join(&scope);
     memory_free(runs);
-    forget_old_history(engine);
+    if (!engine->dry_run && !engine->is_stopping) {
+        engine_forget_history(engine->state);
+    }
     return status != PR_OK ? status : joined;
 }

@@ -21,6 +21,18 @@ libcore_la_SOURCES += \
 	%D%/report.c \
 	%D%/tally.c \
 	%D%/tally.h \
+	%D%/schedule.h \
+	%D%/schedule.c \
+	%D%/backoff.h \
+	%D%/backoff.c \
+	%D%/places.h \
+	%D%/places.c \
+	%D%/keeper.h \
+	%D%/keeper.c \
+	%D%/spots.c \
+	%D%/watching.h \
+	%D%/watching.c \
+	%D%/line.c \
 	%D%/daemon.h \
 	%D%/daemon.c \
 	%D%/heal.h \

@@ -19,7 +19,7 @@ static struct session *session_of(struct pr_feed *feed)
 
 static bool is_over(const struct session *session)
 {
-    return session->engine->is_stopping || session->failure != PR_OK;
+    return account_is_stopping(session->run) || session->failure != PR_OK;
 }
 
 static bool may_ask_for_more(const struct session *session)
@@ -85,6 +85,7 @@ static pr_status feed_next(struct pr_feed *feed, bool wait,
     *ret = (struct pr_request){0};
     while (!is_over(session)) {
         if (take_request(session, ret)) {
+            session_step(session);
             return PR_OK;
         }
         if (session->undecided == 0) {
@@ -169,9 +170,12 @@ void feed_end_waits(struct session *session)
 
 /* ---- Arriving ------------------------------------------------------------ */
 
-static bool has_room(const struct engine *engine, size_t octets)
+/* Each session may have one message in, so that others which get nowhere with
+ * theirs never hold it up. */
+static bool has_room(const struct session *session, size_t octets)
 {
-    return engine->house_messages == 0 ||
+    const struct engine *engine = session->engine;
+    return session->in_house == 0 ||
            (engine->house_messages < HOUSE_MESSAGES &&
             engine->house_octets + octets <= HOUSE_OCTETS);
 }
@@ -189,18 +193,22 @@ static pr_status wait_for_room(struct session *session, size_t messages,
                                size_t octets)
 {
     struct engine *engine = session->engine;
-    while (!has_room(engine, octets)) {
+    pr_status status = PR_OK;
+    while (!has_room(session, octets)) {
         if (session->batches_running == 0) {
             batch_flush(session);
         }
         if (is_stuck(session)) {
             break;
         }
-        pr_status status = pr_event_wait(&engine->house_has_room, pr_in(1000));
+        session->waits_for_room = true;
+        status = pr_event_wait(&engine->house_has_room, pr_in(1000));
+        session->waits_for_room = false;
         if (status != PR_OK && status != PR_TIMEOUT) {
             return status;
         }
     }
+    session->in_house += messages;
     engine->house_messages += messages;
     engine->house_octets += octets;
     return PR_OK;
@@ -232,8 +240,10 @@ static pr_status letter_new(struct session *session, struct entry *entry,
     return PR_OK;
 }
 
-static void leave_house(struct engine *engine, size_t octets)
+static void leave_house(struct session *session, size_t octets)
 {
+    struct engine *engine = session->engine;
+    session->in_house--;
     engine->house_messages--;
     engine->house_octets -= octets;
     pr_event_wake_all(&engine->house_has_room);
@@ -248,7 +258,7 @@ void letter_free(struct letter *letter)
     spool_free(letter->edited);
     spool_free(letter->whole);
     message_free(letter->message);
-    leave_house(letter->session->engine, letter->room);
+    leave_house(letter->session, letter->room);
     memory_free(letter);
 }
 
@@ -268,6 +278,7 @@ static pr_status begin_whole(struct letter *letter, size_t room,
     status = spool_new(session->engine->config->state_dir, 0, &letter->whole);
     if (status == PR_OK) {
         spool_expect(letter->whole, room);
+        session->incoming = letter->whole;
         *ret = letter->whole;
     }
     return status;
@@ -293,7 +304,7 @@ static pr_status feed_begin(struct pr_feed *feed, struct pr_item *item,
     }
     status = letter_new(session, entry, room, &entry->letter);
     if (status != PR_OK) {
-        leave_house(session->engine, room);
+        leave_house(session, room);
         return status;
     }
     if (want == PR_WANT_HEADER) {
@@ -303,6 +314,7 @@ static pr_status feed_begin(struct pr_feed *feed, struct pr_item *item,
         letter->message->owner = letter;
     }
     entry->fate = FATE_HERE;
+    session->incoming = entry->letter->message->spool;
     *ret = entry->letter->message->spool;
     return PR_OK;
 }
@@ -398,6 +410,8 @@ static void feed_end(struct pr_feed *feed, struct pr_item *item,
     struct session *session = session_of(feed);
     struct entry *entry = item->user;
     struct letter *letter = entry->letter;
+    session->incoming = NULL;
+    session_step(session);
     if (entry->awaiting != NULL) {
         end_whole(session, entry, result);
         return;

@@ -79,7 +79,7 @@ static void defer_cut(struct session *session)
 static bool has_more_to_ask(const struct session *session)
 {
     return session->ledger.next < session->ledger.count &&
-           !session->engine->is_stopping && session->failure == PR_OK;
+           !account_is_stopping(session->run) && session->failure == PR_OK;
 }
 
 /* Sends off what waits in a batch that no longer fills. */

@@ -36,6 +36,7 @@ struct identification {
 static pr_status note_listed(void *user, const struct pr_item *item)
 {
     struct session *session = user;
+    session_step(session);
     struct listed *all =
         pr_arena_grow(session->arena, session->listed, session->listed_count,
                       &session->listed_allocated, sizeof(*all));

@@ -123,6 +123,7 @@ static pr_status next_header(struct pr_feed *feed, bool wait,
 {
     (void)wait;
     struct lineup *lineup = (struct lineup *)feed;
+    session_step(lineup->session);
     *ret = (struct pr_request){0};
     while (lineup->next < lineup->count) {
         struct suspect *suspect = lineup->suspects[lineup->next++];

@@ -26,7 +26,7 @@ bool session_tries_again(const struct session *session,
                          const struct state_row *row)
 {
     bool is_due = row->due <= time(NULL) ||
-                  (session->engine->retries_now && row->due < INT64_MAX);
+                  (session->run->retries_now && row->due < INT64_MAX);
     return is_due &&
            (row->stage == STAGE_INTENT || row->stage == STAGE_DEFERRED);
 }
@@ -34,6 +34,7 @@ bool session_tries_again(const struct session *session,
 pr_status session_note_item(void *user, const struct pr_item *item)
 {
     struct session *session = user;
+    session_step(session);
     const struct state_row *row = find_row(session, item->uid);
     if (row != NULL && !session_tries_again(session, row)) {
         return PR_OK;

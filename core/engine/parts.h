@@ -1,15 +1,22 @@
 /*
  * The parts the engine is made of, and what they share.
  *
- * An account's run has one or more workers, each a fiber with a source (one
- * connection). A worker takes folders from the account's queue and runs a
- * session on each: select, reconcile, list, fetch, settle. While a session's
- * source reads, its children run: a fiber for the rules of each message, and a
- * fiber for each batch on its way to the sinks.
+ * An account's run has one or more workers, each a fiber with a line (one
+ * connection with a source). A worker takes folders from the account's queue
+ * and runs a session on each: select, reconcile, list, fetch, settle. While a
+ * session's source reads, its children run: a fiber for the rules of each
+ * message, and a fiber for each batch on its way to the sinks.
  *
  *   engine.c   the accounts of a run; connections per host; room in the house
  *   check.c    sinks tried for `postrider check`
- *   account.c  an account's lock, sources, folders and workers
+ *   daemon.c   accounts looked after for as long as the daemon lives
+ *   keeper.c   an account of the daemon: its turns, what it waits for
+ *   spots.c    what a keeper knows of each folder
+ *   schedule.c when something is due
+ *   backoff.c  how long to leave a server alone
+ *   places.c   how many connections there may be, and who is next
+ *   account.c  an account's lock, folders and workers
+ *   line.c     one connection, and whether it gets on
  *   session.c  one folder, from select to settle
  *   listing.c  what is listed, against what the state knows
  *   fetch.c    what is listed, fetched
@@ -28,6 +35,7 @@
 #define ENGINE_PARTS_H
 
 #include "engine/engine.h"
+#include "engine/places.h"
 
 /* ---- The house ----------------------------------------------------------- */
 
@@ -52,10 +60,13 @@ struct engine {
     bool dry_run;
     bool delivers;    /* standard input */
     bool retries_now; /* what is put aside does not wait for its time */
+    size_t uses;      /* engine_hold; the last engine_release frees it */
+    bool owns_config;
     bool is_stopping;
     struct engine_observer observer;
     struct engine_progress progress;
-    struct host_limit *hosts;            /* owned list */
+    struct places *places;
+    bool owns_places;
     size_t house_octets, house_messages; /* now in the house */
     struct pr_event house_has_room;
     struct pr_sink *
@@ -63,32 +74,130 @@ struct engine {
     size_t open_count;
 };
 
-/* Takes one of the places for connections to `host`; waits for one. */
-PR_CHECKED pr_status engine_take_host(struct engine *engine, const char *name);
-void engine_give_host(struct engine *engine, const char *name);
+/* As engine_new, for an engine that a daemon uses until it has another one: it
+ * owns its configuration unless this fails, and shares its places. Held once.
+ */
+PR_CHECKED pr_status engine_new_for_daemon(
+    struct config *config, struct state *state, struct places *places,
+    const struct engine_observer *observer, struct engine **ret);
+void engine_hold(struct engine *engine);
+/* NULL is fine. The last one closes the sinks, so it may wait. */
+void engine_release(struct engine *engine);
+/* Does the account of `engine` read standard input? No daemon does. */
+bool is_standard_input(const struct account *account);
+/* PR_CONFIG with words. */
+PR_CHECKED pr_status no_such_account(const struct config *config,
+                                     const char *name);
+/* Forgets history that is too old to be asked for; never fails. */
+void engine_forget_history(struct state *state);
+
+/* ---- A connection -------------------------------------------------------- */
+
+struct account_run;
+struct line;
+
+/* What a line does while it is open. Anything but PR_OK: it is of no more use.
+ */
+typedef pr_status line_task(struct account_run *run, struct line *line);
+
+/* A connection of an account. What it does runs in a fiber of its own, so that
+ * it can be cut off alone. */
+struct line {
+    struct engine *engine; /* held while it is open: whose options it uses */
+    const struct account *account; /* of that engine */
+    struct pr_source source;
+    struct place place;
+    struct pr_scope scope;   /* its fiber */
+    struct account_run *run; /* it took part in; NULL: none */
+    line_task *task;
+    struct session *session; /* NULL: none runs */
+    bool is_open;
+    bool is_running;   /* its fiber */
+    bool is_watching;  /* that fiber watches, or did until now */
+    void *owner;       /* the keeper's, while it watches */
+    bool is_helper;    /* not needed when no folder is left */
+    bool is_hurried;   /* the network changed: it may be dead */
+    bool is_cut_off;   /* made no step forward, or has no network any more */
+    uint64_t messages; /* dealt with on it, ever */
+    uint64_t steps;    /* forward, so far; any of them counts */
+    uint64_t seen;     /* when the watchdog looked */
+    pr_time seen_time; /* since when it has been so */
+};
+
+/* How long a connection has to prove itself after the network changed, ms. */
+#define HURRY_MS ((uint64_t)10 * 1000)
+
+/* Opens the line if it is not, and runs `task` on it, in its fiber, until
+ * account_join. */
+PR_CHECKED pr_status line_start(struct account_run *run, struct line *line,
+                                line_task *task);
+/* Logs out if it can, and gives back what it holds. Fine if it is not open. */
+void line_close(struct line *line);
+/* Ends what it does, now. */
+void line_cut_off(struct line *line);
+/* What came of it, with words of its own if it was cut off. */
+pr_status line_verdict(const struct line *line, pr_status status);
+/* Cuts off the run's lines that got nowhere for too long. */
+void lines_watch(struct account_run *run);
 
 /* ---- An account ---------------------------------------------------------- */
 
 struct account_run {
     struct engine *engine;
     const struct account *account;
-    struct pr_log log;
+    const char *name;           /* of the account; lent for the lines' life */
+    const struct pr_log *log;   /* likewise */
     struct pr_journal *journal; /* owned; NULL in a dry run */
     struct pr_arena *arena;     /* of the run: folder names */
     const char **folders;       /* the queue */
     size_t folder_count, folder_next;
-    struct pr_scope workers;
-    size_t worker_count; /* started, with the first */
+    struct claimant *claimant; /* lent */
+    struct line **lines;       /* lent array of line_count; NULL: not made */
+    size_t line_count;
+    size_t running;        /* lines */
+    struct pr_event moves; /* one has ended */
+    pr_status status;      /* of the first line */
+    bool is_told;          /* what went wrong is logged */
+    bool keeps_lines;      /* those that are fit stay open, parked */
+    bool is_stopping;      /* this account only */
+    bool retries_now;
+    /* For a keeper; NULL slots: all folders that the source lists. */
+    void *owner;
+    pr_status (*choose)(struct account_run *run, struct line *line);
+    const char *(*next_folder)(struct account_run *run, struct line *line);
+    void (*folder_done)(struct account_run *run, struct line *line,
+                        const char *folder, pr_status status,
+                        uint64_t messages);
     struct account_report report;
     char error[PR_FAILURE_MAX];
 };
 
-/* Runs the account to its end and fills run->report; never fails itself. */
+/* Takes the account's lock. Waits. PR_BUSY. */
+PR_CHECKED pr_status account_lock(struct account_run *run,
+                                  struct state_lock **ret);
+/* The journal and the arena; account_end undoes both, also after a failure. */
+PR_CHECKED pr_status account_begin(struct account_run *run);
+void account_end(struct account_run *run);
+/* One pass with the first line: the folders that run->choose queues, by as many
+ * lines as it takes. What went wrong is in the report. Waits. */
+PR_CHECKED pr_status account_pass(struct account_run *run);
+/* Waits until no line works any more, with an eye on whether they get on. */
+PR_CHECKED pr_status account_join(struct account_run *run);
+/* Lists the folders on the server into the queue. */
+PR_CHECKED pr_status account_list(struct account_run *run, struct line *line);
+PR_CHECKED pr_status account_queue(struct account_run *run, const char *folder);
+/* Works off what run->next_folder, or the queue, has for the line. */
+PR_CHECKED pr_status account_work(struct account_run *run, struct line *line);
+
+/* Runs the account to its end and fills run->report; never fails itself.
+ * Engine, account, name and log must be set. */
 void account_run(struct account_run *run);
 /* Notes a failure in the report: the gravest stays. */
 void account_note_failure(struct account_run *run, pr_status status);
 /* A session found much to do while folders wait: may start another worker. */
 void account_wants_help(struct account_run *run);
+/* Is nothing more to be asked of the server? */
+bool account_is_stopping(const struct account_run *run);
 
 /* ---- One folder ---------------------------------------------------------- */
 
@@ -143,6 +252,7 @@ struct listed {
 
 struct session {
     struct account_run *run;
+    struct line *line;
     struct engine *engine;
     const struct account *account;
     struct pr_source *source;
@@ -176,6 +286,9 @@ struct session {
     size_t whole_waits;    /* rules that wait for one */
     bool is_feed_over;     /* nothing more comes in */
     struct pr_event feed_moves;
+    size_t in_house; /* messages of this session */
+    bool waits_for_room;
+    const struct pr_spool *incoming; /* what comes in just now; or NULL */
     struct entry *cut; /* what was coming in when the line broke; NULL: none */
     uint64_t asked;    /* messages asked for in this run */
     pr_status failure; /* the first that ended the session's work */
@@ -184,8 +297,10 @@ struct session {
 
 /* Runs one folder. PR_GONE: it is not there. Other failures: the source is of
  * no more use. */
-PR_CHECKED pr_status session_run(struct account_run *run,
-                                 struct pr_source *source, const char *folder);
+PR_CHECKED pr_status session_run(struct account_run *run, struct line *line,
+                                 const char *folder);
+/* The source got on. */
+void session_step(struct session *session);
 /* Notes a failure that ends this session's work, for when its fibers join. */
 void session_fail(struct session *session, pr_status status);
 

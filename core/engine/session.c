@@ -314,7 +314,7 @@ static pr_status work_folder(struct session *session)
             last = first - 1;
         }
         status = work_slice(session, retries, count, first, last);
-        if (session->engine->is_stopping || is_at_limit(session) ||
+        if (account_is_stopping(session->run) || is_at_limit(session) ||
             last >= end) {
             break;
         }
@@ -332,6 +332,7 @@ static pr_status visit(struct session *session)
 {
     pr_status status = session->account->source->source->select(
         session->source, session->folder, &session->mailbox);
+    session_step(session);
     if (status == PR_OK) {
         session->engine->progress.account = session->account->name;
         session->engine->progress.folder = session->folder;
@@ -346,16 +347,22 @@ static pr_status visit(struct session *session)
     return status == PR_OK ? work_folder(session) : status;
 }
 
-pr_status session_run(struct account_run *run, struct pr_source *source,
+void session_step(struct session *session)
+{
+    session->line->steps++;
+}
+
+pr_status session_run(struct account_run *run, struct line *line,
                       const char *folder)
 {
     struct session session = {
         .run = run,
+        .line = line,
         .engine = run->engine,
         .account = run->account,
-        .source = source,
+        .source = &line->source,
         .folder = folder,
-        .log = {&run->log, folder},
+        .log = {run->log, folder},
         .arena = pr_arena_new(),
         .batch_places = {.free = BATCHES_IN_FLIGHT},
     };
@@ -363,7 +370,9 @@ pr_status session_run(struct account_run *run, struct pr_source *source,
         return PR_NOMEM;
     }
     feed_init(&session);
+    line->session = &session;
     pr_status status = visit(&session);
+    line->session = NULL;
     pr_arena_free(session.arena);
     return status;
 }

@@ -129,6 +129,7 @@ static pr_status ask_server(struct payment *payment)
     pr_status status = session->account->source->source->settle(
         session->source, payment->deeds, payment->count);
     crash_point("settle: before it is noted");
+    session_step(session);
     return status;
 }
 

@@ -17,7 +17,7 @@
 /* What the tables of options store; what is not here is taken by hand. */
 struct account_options {
     bool watch, read_only;
-    uint64_t every;
+    uint64_t renew, probe;
     int64_t connections;
     uint64_t limit_size;
     int64_t limit_messages;
@@ -32,7 +32,10 @@ struct account_options {
 static const struct pr_option account_table[] = {
     OPTION(watch, BOOLEAN, .fallback = "false",
            .help = "stay online and hear of new mail at once"),
-    OPTION(every, DURATION, .fallback = "10m", .help = "time between polls"),
+    OPTION(renew, DURATION, .fallback = "29m",
+           .help = "say something on a connection that watches so often"),
+    OPTION(probe, DURATION, .fallback = "5m",
+           .help = "prove a silent line to be alive so often; 0: never"),
     OPTION(connections, NUMBER, .fallback = "3", .least = 1, .most = 100,
            .help = "connections at the same time"),
     OPTION(read_only, BOOLEAN, .fallback = "false",
@@ -69,7 +72,8 @@ static const struct pr_class limit_class = {
 };
 
 static const char *const by_hand[] = {
-    "source", "folders", "after", "deliver", "start", "limit", "on_error", NULL,
+    "source", "folders", "every",    "after", "deliver",
+    "start",  "limit",   "on_error", NULL,
 };
 
 static void wrong_type(lua_State *L, const struct reader *reader,
@@ -238,10 +242,10 @@ static void take(lua_State *L, struct reader *reader, const char *name,
         void (*take)(lua_State *L, struct reader *reader, const char *name,
                      struct place place);
     } takers[] = {
-        {"source", take_source},  {"folders", take_folders},
-        {"after", take_after},    {"deliver", take_deliver},
-        {"start", take_start},    {"limit", take_limit},
-        {"on_error", take_later},
+        {"source", take_source}, {"folders", take_folders},
+        {"every", take_every},   {"after", take_after},
+        {"deliver", take_deliver}, {"start", take_start},
+        {"limit", take_limit},   {"on_error", take_later},
     };
 
     for (size_t i = 0; i < sizeof takers / sizeof *takers; i++)
@@ -281,6 +285,7 @@ static struct account *add_account(lua_State *L, const char *name)
         .name = script_copy(L, script->arena, name),
         .line = script_place(L, 1).line,
         .folders = inbox,
+        .every = EVERY_DEFAULT,
         .after = AFTER_KEEP,
         .start = START_ALL,
     };
@@ -290,7 +295,8 @@ static struct account *add_account(lua_State *L, const char *name)
 static void fill(struct account *account, const struct account_options *options)
 {
     account->watch = options->watch;
-    account->every = options->every;
+    account->renew = options->renew;
+    account->probe = options->probe;
     account->connections = (unsigned)options->connections;
     account->read_only = options->read_only;
     account->limit_size = options->limit_size;

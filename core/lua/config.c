@@ -13,6 +13,8 @@
 #include "lua/script.h"
 
 #define CONNECTIONS_PER_HOST 8
+#define CONNECTIONS 4096
+#define STALL (5u * 60 * 1000) /* ms */
 
 static const struct pr_log no_log = {.name = "configuration"};
 
@@ -204,6 +206,8 @@ static pr_status fill(struct config *config, const char *file)
         return status;
     config->file = absolute;
     config->connections_per_host = CONNECTIONS_PER_HOST;
+    config->connections = CONNECTIONS;
+    config->stall = STALL;
     status = under(config->arena, "XDG_STATE_HOME", "~/.local/state",
                    "postrider", &config->state_dir);
     if (status != PR_OK)

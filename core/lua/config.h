@@ -18,6 +18,12 @@ enum after {
 
 enum start { START_ALL, START_NOW, START_RECENT /* start_age ms */ };
 
+/* How often to look at the folders that match a glob. */
+struct folder_every {
+    const char *folder;
+    uint64_t every; /* ms */
+};
+
 struct account {
     const char *name;
     int line; /* where it stands in the configuration */
@@ -25,7 +31,11 @@ struct account {
     const void *source_options;
     const char *const *folders; /* patterns, ended by NULL; at least one */
     bool watch;
-    uint64_t every; /* ms */
+    uint64_t every; /* ms: folders that folder_every says nothing of */
+    const struct folder_every *folder_every; /* the first that matches counts */
+    size_t folder_every_count;
+    uint64_t renew; /* ms: a connection that watches says something so often */
+    uint64_t probe; /* ms: a silent line is proved to be alive so often; 0: no */
     enum after after;
     uint64_t after_delay;
     const char *after_folder;
@@ -43,7 +53,9 @@ struct config {
     struct pr_arena *arena;
     const char *file;      /* absolute */
     const char *state_dir; /* absolute */
-    unsigned connections_per_host;
+    unsigned connections_per_host; /* that are at work */
+    unsigned connections;          /* in all; 0: no limit */
+    uint64_t stall; /* ms without a step forward, after which a session ends */
     const char *metrics; /* address and port to show them at; NULL: none */
     bool metrics_remote; /* also at one that other machines reach */
     struct account *accounts;

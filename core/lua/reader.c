@@ -71,8 +71,7 @@ const char *path_beside(lua_State *L, const char *path)
 }
 
 /* The value on top of the stack as an option's. */
-static struct option_value value_of(lua_State *L,
-                                    const struct pr_option *option)
+struct option_value reader_value(lua_State *L, const struct pr_option *option)
 {
     struct option_value value = {.type = OPTION_VALUE_OTHER};
     const struct pr_secret **secret = luaL_testudata(L, -1, TYPE_SECRET);
@@ -155,7 +154,7 @@ static const char *exposed_in(lua_State *L, const struct pr_option *option,
 static bool store(lua_State *L, struct reader *reader,
                   const struct pr_option *option, struct place place)
 {
-    struct option_value value = value_of(L, option);
+    struct option_value value = reader_value(L, option);
     const char *exposed = exposed_in(L, option, &value, place);
     pr_status status;
 

@@ -19,6 +19,7 @@
 #include <lua.h>
 
 #include "lua/config.h"
+#include "plugin/registry.h"
 
 /* Why a run was ended from outside. Nothing a script does can hold it up. */
 enum run_stop {
@@ -228,6 +229,13 @@ bool reader_read(lua_State *L, struct reader *reader, int index);
 /* A relative path lies beside the configuration: in the arena, "~" as it is. */
 const char *path_beside(lua_State *L, const char *path);
 const char *const *read_texts(lua_State *L, int index, struct pr_arena *arena);
+/* The value on top of the stack, as one for this option. */
+struct option_value reader_value(lua_State *L, const struct pr_option *option);
+/* The account's field `every`, a time or a table of times by folder, which is
+ * on top of the stack. */
+void take_every(lua_State *L, struct reader *reader, const char *name,
+                struct place place);
+#define EVERY_DEFAULT ((uint64_t)10 * 60 * 1000) /* ms */
 
 /* ---- Types that the configuration is written with ------------------------ */
 

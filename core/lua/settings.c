@@ -10,7 +10,8 @@
 
 struct settings {
     const char *state;
-    int64_t connections_per_host;
+    int64_t connections_per_host, connections;
+    uint64_t stall;
     const char *const *trust_auth;
     const char *metrics;
     bool metrics_remote;
@@ -27,7 +28,11 @@ struct settings {
 static const struct pr_option settings_table[] = {
     OPTION(state, PATH, .help = "folder of what is remembered"),
     OPTION(connections_per_host, NUMBER, .least = 1, .most = 1000,
-           .help = "connections to one server at the same time"),
+           .help = "connections at work with one server at the same time"),
+    OPTION(connections, NUMBER, .least = 1, .most = 100000,
+           .help = "connections in all, those that watch among them"),
+    OPTION(stall, DURATION,
+           .help = "end a session that has made no step forward for so long"),
     OPTION(trust_auth, LIST,
            .help = "authserv-ids whose Authentication-Results are believed"),
     OPTION(metrics, TEXT,
@@ -136,6 +141,10 @@ static int options(lua_State *L)
     if (settings->connections_per_host != 0)
         script->config->connections_per_host =
             (unsigned)settings->connections_per_host;
+    if (settings->connections != 0)
+        script->config->connections = (unsigned)settings->connections;
+    if (settings->stall != 0)
+        script->config->stall = settings->stall;
     script->trusted_authserv_ids = settings->trust_auth;
     script->config->metrics = settings->metrics;
     script->config->metrics_remote = settings->metrics_remote;

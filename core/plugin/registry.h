@@ -69,6 +69,10 @@ PR_CHECKED pr_status options_new(const struct pr_class *class,
 PR_CHECKED pr_status option_store(const struct pr_option *option, void *options,
                                   const struct option_value *value,
                                   struct pr_arena *arena);
+/* Do both structs of the class say the same? Texts, lists and secrets by what
+ * is in them. */
+bool options_equal(const struct pr_class *class, const void *a, const void *b);
+bool text_lists_equal(const char *const *a, const char *const *b);
 /* Required ones are there, and the class finds the whole right. `given` has a
  * true for each option (by index) that the user wrote. */
 PR_CHECKED pr_status options_check(const struct pr_class *class,

@@ -41,6 +41,7 @@ enum statement_id {
     SQL_OPEN_ROWS,
     SQL_DELIVERIES,
     SQL_INTENTS,
+    SQL_STANDINGS,
     SQL_WHY,
     SQL_WHY_PLACE,
     SQL_ASIDES,

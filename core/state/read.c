@@ -237,3 +237,51 @@ pr_status state_intents(struct state *state, const char *account, uint64_t *ret)
     *ret = job.count;
     return status;
 }
+
+/* ---- Standings ----------------------------------------------------------- */
+
+struct standings_job {
+    struct list list;
+    const char *account;
+    int64_t now;
+};
+
+static pr_status read_standing(const struct statement *statement,
+                               struct pr_arena *arena, void *item)
+{
+    struct state_standing *standing = item;
+
+    standing->uidvalidity = (uint32_t)column_int(statement, 1);
+    standing->watermark = (uint32_t)column_int(statement, 2);
+    standing->modseq = (uint64_t)column_int(statement, 3);
+    standing->due_later = column_int(statement, 4);
+    standing->due_now = (uint64_t)column_int(statement, 5);
+    return column_text(statement, 0, arena, &standing->folder);
+}
+
+static pr_status standings_job(void *argument)
+{
+    struct standings_job *job = argument;
+    struct statement statement = statement_for(job->list.state, SQL_STANDINGS);
+
+    bind_int(&statement, job->now);
+    bind_text(&statement, job->account);
+    return list_read(&job->list, &statement, sizeof(struct state_standing),
+                     read_standing);
+}
+
+pr_status state_standings(struct state *state, const char *account, int64_t now,
+                          struct pr_arena *arena, struct state_standing **ret,
+                          size_t *ret_count)
+{
+    struct standings_job job = {
+        {.state = state, .arena = arena}, account, now};
+    void *standings;
+    pr_status status =
+        list_end(&job.list, state_run(state, standings_job, &job), &standings,
+                 ret_count);
+
+    if (status == PR_OK)
+        *ret = standings;
+    return status;
+}

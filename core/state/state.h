@@ -96,6 +96,21 @@ PR_CHECKED pr_status state_rows(struct state *state, int64_t folder,
 PR_CHECKED pr_status state_all_rows(struct state *state, int64_t folder,
                                     struct pr_arena *arena,
                                     struct state_row **ret, size_t *ret_count);
+/* Where a folder stands, in short. */
+struct state_standing {
+    const char *folder;
+    uint32_t uidvalidity, watermark;
+    uint64_t modseq;
+    uint64_t due_now;  /* messages put aside or owed whose time has come */
+    int64_t due_later; /* when that of the next one comes; 0: there is none */
+};
+
+/* Every folder of the account that has a record, into the arena. `now`: seconds
+ * since 1970. */
+PR_CHECKED pr_status state_standings(struct state *state, const char *account,
+                                     int64_t now, struct pr_arena *arena,
+                                     struct state_standing **ret,
+                                     size_t *ret_count);
 /* The deliveries of one message, done or not. */
 PR_CHECKED pr_status state_deliveries(struct state *state, int64_t folder,
                                       uint32_t uid, struct pr_arena *arena,

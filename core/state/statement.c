@@ -86,6 +86,15 @@ static const char *const texts[SQL_COUNT] = {
                        "FROM delivery WHERE folder = ? AND uid = ?",
     [SQL_INTENTS] = "SELECT count(*) FROM message WHERE stage = 1 AND folder "
                     "IN (SELECT id FROM folder WHERE account = ?)",
+    /* What is due later counts by its time, what is due already (an intent is)
+     * by number. */
+    [SQL_STANDINGS] =
+        "SELECT f.name, f.uidvalidity, f.watermark, f.modseq,"
+        "  min(CASE WHEN m.at > ?1 THEN m.at END), ifnull(sum(m.at <= ?1), 0) "
+        "FROM folder f LEFT JOIN (SELECT folder, CASE stage WHEN 1 THEN 0 "
+        "  WHEN 4 THEN ifnull(due, 0) ELSE ifnull(debt_due, 0) END AS at "
+        "  FROM message INDEXED BY message_open WHERE stage <> 3) m "
+        "ON m.folder = f.id WHERE f.account = ?2 GROUP BY f.id",
 
     [SQL_WHY] = "SELECT " HISTORY_COLUMNS " FROM history "
                 "WHERE message_hash = ? AND message_id = ? ORDER BY id",

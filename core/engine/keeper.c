@@ -1,0 +1,567 @@
+/*
+ * An account of the daemon: its turns, and what it waits for between them.
+ *
+ * A turn is a pass over the folders that are due, or takes up the news of those
+ * that are watched. It always runs with the newest configuration; connections
+ * live on when what they were made with did not change.
+ */
+#include "engine/keeper.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "auth/cache.h"
+#include "base/memory.h"
+#include "engine/schedule.h"
+#include "engine/watching.h"
+#include "plugin/registry.h"
+
+/* So long after the network came back, what breaks is of the time before. */
+#define NETWORK_NEW_MS 5000u
+
+/* ---- Its life ------------------------------------------------------------ */
+
+pr_status keeper_new(struct daemon *daemon, const char *name,
+                     struct keeper **ret)
+{
+    struct keeper *keeper = memory_zeroed(1, sizeof(*keeper));
+    char *copy = memory_text(name);
+    if (keeper == NULL || copy == NULL) {
+        memory_free(keeper);
+        memory_free(copy);
+        return pr_fail(PR_NOMEM, "out of memory");
+    }
+    keeper->daemon = daemon;
+    keeper->name = copy;
+    keeper->log = (struct pr_log){NULL, copy};
+    keeper->since = time(NULL);
+    keeper->wanted_news = PR_NEWS_MESSAGES | PR_NEWS_FOLDER;
+    *ret = keeper;
+    return PR_OK;
+}
+
+void keeper_free(struct keeper *keeper)
+{
+    if (keeper == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < keeper->line_count; i++) {
+        memory_free(keeper->lines[i]);
+    }
+    memory_free(keeper->lines);
+    spots_free(keeper);
+    engine_release(keeper->engine);
+    state_unlock_account(keeper->lock);
+    memory_free(keeper->trouble_text);
+    memory_free(keeper->name);
+    memory_free(keeper);
+}
+
+void keeper_set_state(struct keeper *keeper, enum account_state state)
+{
+    if (keeper->state != state) {
+        keeper->state = state;
+        keeper->since = time(NULL);
+    }
+    pr_event_wake_all(&keeper->daemon->changes);
+}
+
+static bool is_ending(const struct keeper *keeper)
+{
+    return keeper->is_removed || keeper->daemon->is_stopping;
+}
+
+bool keeper_wants_turn(const struct keeper *keeper, pr_time now)
+{
+    if (keeper->is_turning || keeper->is_gone) {
+        return false;
+    }
+    if (is_ending(keeper)) {
+        return keeper->buried == 0;
+    }
+    return keeper->is_asked || keeper->wants_turn || keeper->drops ||
+           keeper->has_changed || (!keeper->is_paused && keeper->due <= now);
+}
+
+/* ---- Trouble ------------------------------------------------------------- */
+
+void keeper_note_words(struct keeper *keeper, pr_status status)
+{
+    memory_free(keeper->trouble_text);
+    keeper->trouble_text = memory_text(pr_last_failure()->text);
+    keeper->trouble_status = status;
+}
+
+static void note_health(struct keeper *keeper)
+{
+    if (keeper->trouble != TROUBLE_NONE) {
+        pr_log(&keeper->log, PR_LOG_INFO, "is well again after %lld s",
+               (long long)(time(NULL) - keeper->trouble_since));
+    }
+    keeper->trouble = TROUBLE_NONE;
+    keeper->trouble_status = PR_OK;
+    keeper->failures = 0;
+    keeper->trouble_since = 0;
+    memory_free(keeper->trouble_text);
+    keeper->trouble_text = NULL;
+}
+
+/* The server refuses a secret that was kept: it may have another by now. */
+static bool drop_secrets(const struct account *account)
+{
+    const struct pr_option *option = account->source->options;
+    bool any = false;
+    for (; option != NULL && option->name != NULL; option++) {
+        if (option->kind == PR_OPTION_SECRET) {
+            const char *slot =
+                (const char *)account->source_options + option->offset;
+            any |= secret_drop(*(const struct pr_secret *const *)slot);
+        }
+    }
+    return any;
+}
+
+static void tell_of_trouble(const struct keeper *keeper, uint64_t wait)
+{
+    bool is_first = keeper->failures == 1;
+    bool is_for_person = keeper->trouble == TROUBLE_PERSON;
+    pr_log(&keeper->log,
+           !is_first       ? PR_LOG_DEBUG
+           : is_for_person ? PR_LOG_ERROR
+                           : PR_LOG_WARNING,
+           "%s; next try in %llu s%s%s%s",
+           keeper->trouble_text != NULL
+               ? keeper->trouble_text
+               : pr_status_name(keeper->trouble_status),
+           (unsigned long long)((wait + 999) / 1000),
+           is_for_person ? ", or with postrider poll \"" : "",
+           is_for_person ? keeper->name : "", is_for_person ? "\"" : "");
+}
+
+/* The words are in the keeper. */
+static void note_trouble(struct keeper *keeper, pr_status status)
+{
+    enum trouble trouble = backoff_kind(status);
+    if (trouble == TROUBLE_NONE) {
+        return;
+    }
+    if (trouble != keeper->trouble) {
+        keeper->trouble = trouble;
+        keeper->failures = 0;
+    }
+    if (keeper->trouble_since == 0) {
+        keeper->trouble_since = time(NULL);
+    }
+    keeper->failures++;
+    uint64_t told = trouble == TROUBLE_BUSY && keeper->trouble_text != NULL
+                        ? backoff_told(keeper->trouble_text)
+                        : 0;
+    uint64_t wait = backoff_wait(trouble, keeper->failures, told,
+                                 schedule_random(&keeper->daemon->random));
+    if (trouble == TROUBLE_NETWORK && keeper->failures == 1 &&
+        keeper->daemon->network_up > 0 &&
+        pr_now() - keeper->daemon->network_up < NETWORK_NEW_MS) {
+        wait /= 10; /* that line is of the network that was */
+    }
+    bool has_other_secret = status == PR_AUTH && drop_secrets(keeper->account);
+    if (has_other_secret && keeper->failures == 1) {
+        wait = 0;
+    }
+    keeper->due = pr_in(wait);
+    tell_of_trouble(keeper, wait);
+    keeper_set_state(keeper, ACCOUNT_TROUBLED);
+}
+
+/* ---- The configuration --------------------------------------------------- */
+
+static bool has_same_source(const struct account *a, const struct account *b)
+{
+    return a->source == b->source && a->read_only == b->read_only &&
+           options_equal(a->source, a->source_options, b->source_options);
+}
+
+static bool has_same_times(const struct account *a, const struct account *b)
+{
+    if (a->every != b->every ||
+        a->folder_every_count != b->folder_every_count) {
+        return false;
+    }
+    for (size_t i = 0; i < a->folder_every_count; i++) {
+        if (strcmp(a->folder_every[i].folder, b->folder_every[i].folder) != 0 ||
+            a->folder_every[i].every != b->folder_every[i].every) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_same_folders(const struct account *a, const struct account *b)
+{
+    return text_lists_equal(a->folders, b->folders) && has_same_times(a, b) &&
+           a->watch == b->watch && a->renew == b->renew &&
+           a->probe == b->probe && a->connections == b->connections;
+}
+
+void keeper_look_at(struct keeper *keeper, const struct account *account)
+{
+    if (keeper->account == NULL) {
+        return;
+    }
+    if (!has_same_source(keeper->account, account) ||
+        !has_same_folders(keeper->account, account)) {
+        keeper->has_changed = true;
+        daemon_wake(keeper->daemon);
+    }
+}
+
+static void close_lines(struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->line_count; i++) {
+        watching_close(keeper, keeper->lines[i]);
+    }
+    keeper->cannot_watch = false;
+}
+
+/* Lines past the number that is wanted now are closed already. */
+static pr_status make_lines(struct keeper *keeper, size_t count)
+{
+    struct line **lines = memory_zeroed(count, sizeof(*lines));
+    if (lines == NULL) {
+        return pr_fail(PR_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < keeper->line_count; i++) {
+        if (i < count) {
+            lines[i] = keeper->lines[i];
+        } else {
+            watching_close(keeper, keeper->lines[i]);
+            memory_free(keeper->lines[i]);
+        }
+    }
+    memory_free(keeper->lines);
+    keeper->lines = lines;
+    keeper->line_count = count;
+    return PR_OK;
+}
+
+/* Takes over the newest configuration; all lines were called back. */
+static pr_status adopt(struct keeper *keeper)
+{
+    struct engine *engine = keeper->daemon->engine;
+    const struct account *account =
+        config_account(engine->config, keeper->name);
+    keeper->has_changed = false;
+    if (keeper->engine == engine || account == NULL) {
+        return PR_OK;
+    }
+    if (keeper->account != NULL && !has_same_source(keeper->account, account)) {
+        close_lines(keeper);
+        (void)drop_secrets(keeper->account);
+        note_health(keeper);
+    }
+    if (keeper->account != NULL &&
+        !has_same_folders(keeper->account, account)) {
+        keeper->list_due = 0;
+        for (size_t i = 0; i < keeper->spot_count; i++) {
+            keeper->spots[i].next = 0;
+        }
+    }
+    struct engine *before = keeper->engine;
+    engine_hold(engine);
+    keeper->engine = engine;
+    keeper->account = account;
+    engine_release(before);
+    return keeper->line_count == account->connections
+               ? PR_OK
+               : make_lines(keeper, account->connections);
+}
+
+/* ---- Polls that somebody waits for --------------------------------------- */
+
+static void serve_tickets(struct keeper *keeper,
+                          const struct account_report *report)
+{
+    while (keeper->served != NULL) {
+        struct ticket *ticket = keeper->served;
+        struct poll *poll = ticket->poll;
+        keeper->served = ticket->next;
+        memory_free(ticket);
+        if (poll == NULL) {
+            continue;
+        }
+        if (poll->observer != NULL && poll->observer->account != NULL) {
+            poll->observer->account(poll->observer->user, report);
+        }
+        poll->left--;
+        pr_event_wake_all(&poll->done);
+    }
+}
+
+static void tell_report(struct keeper *keeper,
+                        const struct account_report *report)
+{
+    const struct engine_observer *observer = &keeper->daemon->observer;
+    if (observer->account != NULL) {
+        observer->account(observer->user, report);
+    }
+    serve_tickets(keeper, report);
+}
+
+/* ---- A turn -------------------------------------------------------------- */
+
+static void folder_done(struct account_run *run, struct line *line,
+                        const char *folder, pr_status status, uint64_t messages)
+{
+    struct keeper *keeper = run->owner;
+    struct spot *spot = keeper_spot(keeper, folder);
+    bool is_cut =
+        status == PR_CANCELLED || backoff_kind(status) == TROUBLE_NETWORK;
+    if (spot == NULL) {
+        return;
+    }
+    spot->news = is_cut ? PR_NEWS_MESSAGES : 0;
+    if (!is_cut) {
+        spots_note(keeper, spot, line, messages);
+    }
+}
+
+static void end(struct keeper *keeper)
+{
+    pr_status ignored = watching_recall(keeper, true);
+    (void)ignored;
+    close_lines(keeper);
+    if (keeper->is_removed && keeper->account != NULL) {
+        (void)drop_secrets(keeper->account);
+    }
+    state_unlock_account(keeper->lock);
+    keeper->lock = NULL;
+    struct account_report report = {
+        .account = keeper->name,
+        .status = PR_CANCELLED,
+        .error = keeper->is_removed ? "the account is no longer configured"
+                                    : "the daemon stops"};
+    while (keeper->tickets != NULL || keeper->served != NULL) {
+        keeper->served =
+            keeper->served != NULL ? keeper->served : keeper->tickets;
+        keeper->tickets = NULL;
+        serve_tickets(keeper, &report);
+    }
+    keeper->is_gone = true;
+}
+
+/* A connection that was left open may be dead without our knowing: that is no
+ * trouble yet. */
+static pr_status pass(struct keeper *keeper, struct account_run *run)
+{
+    bool was_open = watching_first_open(keeper) != NULL;
+    pr_status status = account_pass(run);
+    watching_forget_closed(keeper);
+    run->folder_count = run->folder_next = 0;
+    if (was_open && backoff_kind(status) == TROUBLE_NETWORK &&
+        !account_is_stopping(run) && !keeper->drops) {
+        pr_log(&keeper->log, PR_LOG_DEBUG, "connecting anew: %s",
+               pr_last_failure()->text);
+        run->status = run->report.status = PR_OK;
+        run->report.error = NULL;
+        status = account_pass(run);
+        watching_forget_closed(keeper);
+        run->folder_count = run->folder_next = 0;
+    }
+    return status;
+}
+
+static pr_status work(struct keeper *keeper, struct account_run *run,
+                      bool is_pass)
+{
+    pr_status status = PR_OK;
+    if (keeper->lock == NULL) {
+        status = account_lock(run, &keeper->lock);
+    }
+    if (status == PR_OK) {
+        status = account_begin(run);
+    }
+    if (status == PR_OK && is_pass) {
+        status = pass(keeper, run);
+    }
+    if (status == PR_OK && is_pass) {
+        watching_assign(keeper);
+    }
+    return status == PR_OK ? watching_work(keeper, run) : status;
+}
+
+static bool is_watching(const struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->line_count; i++) {
+        if (keeper->lines[i] != NULL && keeper->lines[i]->is_watching) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the account waits for from now on. */
+static void settle_down(struct keeper *keeper, struct account_run *run,
+                        pr_status status, bool is_pass)
+{
+    bool is_fine = backoff_kind(status) == TROUBLE_NONE;
+    if (is_fine && is_pass) {
+        note_health(keeper);
+    }
+    if (!is_fine) {
+        note_trouble(keeper, status);
+    } else if (run->arena != NULL && keeper->trouble == TROUBLE_NONE) {
+        keeper->due = spots_due(keeper, run->arena);
+    }
+    if (is_ending(keeper) || keeper->is_paused || keeper->drops) {
+        return;
+    }
+    watching_start(keeper);
+    if (keeper->trouble == TROUBLE_NONE) {
+        keeper_set_state(keeper, is_watching(keeper) ? ACCOUNT_WATCHING
+                                                     : ACCOUNT_WAITING);
+    }
+}
+
+/* `lost`: why a line that watched is no more; PR_OK: none is lost. */
+static void run_turn(struct keeper *keeper, bool is_pass, pr_status lost)
+{
+    pr_time start = pr_now();
+    struct account_run run = {
+        .engine = keeper->engine,
+        .account = keeper->account,
+        .name = keeper->name,
+        .log = &keeper->log,
+        .claimant = &keeper->claimant,
+        .lines = keeper->lines,
+        .line_count = keeper->line_count,
+        .keeps_lines = true,
+        .retries_now = keeper->asks_retry,
+        .owner = keeper,
+        .choose = spots_choose,
+        .next_folder = watching_next,
+        .folder_done = folder_done,
+        .report = {.account = keeper->name},
+    };
+    keeper->run = &run;
+    keeper->claimant.is_urgent = keeper->served != NULL;
+    keeper->asks_retry = false;
+    keeper_set_state(keeper, ACCOUNT_FETCHING);
+    pr_status status = work(keeper, &run, is_pass);
+    if (status != PR_OK) {
+        keeper_note_words(keeper, status);
+        account_note_failure(&run, status);
+    }
+    run.report.ms = pr_now() - start;
+    if (is_pass) {
+        keeper->last_poll = time(NULL);
+    }
+    settle_down(keeper, &run, status != PR_OK ? status : lost, is_pass);
+    account_end(&run);
+    keeper->run = NULL;
+    if (is_pass || run.report.messages > 0 || run.report.status != PR_OK) {
+        tell_report(keeper, &run.report);
+    }
+    if (!is_pass) {
+        watching_calm(keeper, run.report.messages);
+    }
+}
+
+static void pause_all(struct keeper *keeper)
+{
+    close_lines(keeper);
+    keeper->due = PR_NEVER;
+    keeper_set_state(keeper, ACCOUNT_PAUSED);
+}
+
+static void turn(struct keeper *keeper)
+{
+    bool is_asked = keeper->is_asked;
+    bool is_due = keeper->due <= pr_now() && !keeper->is_paused;
+    bool is_pass = is_asked || is_due || keeper->drops || keeper->has_changed;
+    keeper->wants_turn = keeper->is_asked = false;
+    if (keeper->drops) {
+        keeper->drops = false;
+        watching_give_up(keeper);
+    }
+    if (is_ending(keeper)) {
+        end(keeper);
+        return;
+    }
+    bool could_watch = !keeper->cannot_watch;
+    pr_status lost = watching_recall(keeper, is_pass || keeper->is_paused);
+    if (could_watch && keeper->cannot_watch && !is_pass) {
+        lost = watching_recall(keeper, true);
+        is_pass = true;
+    }
+    if (keeper->is_paused && !is_asked) {
+        pause_all(keeper);
+        return;
+    }
+    if (is_ending(keeper)) {
+        end(keeper);
+        return;
+    }
+    if (is_pass) {
+        keeper->served = keeper->tickets;
+        keeper->tickets = NULL;
+    }
+    pr_status status = is_pass ? adopt(keeper) : PR_OK;
+    if (status != PR_OK) {
+        keeper_note_words(keeper, status);
+        note_trouble(keeper, status);
+        return;
+    }
+    run_turn(keeper, is_pass, is_pass ? PR_OK : lost);
+    if (keeper->is_paused) {
+        (void)!watching_recall(keeper, true);
+        pause_all(keeper);
+    }
+}
+
+pr_status keeper_turn(void *argument)
+{
+    struct keeper *keeper = argument;
+    turn(keeper);
+    keeper->is_turning = false;
+    daemon_wake(keeper->daemon);
+    return PR_OK;
+}
+
+/* ---- From outside -------------------------------------------------------- */
+
+void keeper_stop(struct keeper *keeper)
+{
+    if (keeper->run != NULL) {
+        keeper->run->is_stopping = true;
+        pr_event_wake_all(&keeper->run->engine->house_has_room);
+    }
+    daemon_wake(keeper->daemon);
+}
+
+static void cut_off_all(struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->line_count; i++) {
+        struct line *line = keeper->lines[i];
+        if (line != NULL && line->is_running && !line->is_watching) {
+            line->is_hurried = true; /* it says why */
+            line_cut_off(line);
+        }
+    }
+}
+
+void keeper_tell(struct keeper *keeper, enum daemon_news news)
+{
+    bool waits_for_network =
+        keeper->trouble == TROUBLE_NETWORK && !keeper->is_paused;
+    if (news == DAEMON_RESUMED && !keeper->is_paused) {
+        cut_off_all(keeper);
+        keeper->drops = true;
+        keeper->failures = 0;
+    } else if (news == DAEMON_NETWORK_CHANGED) {
+        watching_probe(keeper);
+    }
+    if (waits_for_network) {
+        keeper->failures = 0;
+        keeper->due = 0;
+    }
+    daemon_wake(keeper->daemon);
+}

@@ -1,0 +1,399 @@
+/*
+ * A keeper's lines between its turns: which watch what, and how they are called
+ * back.
+ *
+ * What nobody watches from now on must have been listed by the line that does,
+ * or mail that came in between would go unnoticed: so a folder that another
+ * line has seen last is first worked on once more.
+ */
+#include "engine/watching.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "fiber/loop.h"
+#include "plugin/registry.h"
+
+/* So long a probe may take to be answered, in ms. */
+#define PROBE_MS ((uint64_t)4 * 1000)
+/* News of which nothing comes, in a row, before we take our time. */
+#define EMPTY_TURNS_MOST 4u
+
+/* ---- Watching ------------------------------------------------------------ */
+
+/* The line's fiber runs: no turn does, or it leaves this line alone. */
+static void note_news(void *user, const char *folder, unsigned what)
+{
+    struct line *line = user;
+    struct spot *spot = keeper_spot(line->owner, folder);
+    if (spot != NULL) {
+        spot->news |= what;
+    }
+}
+
+static pr_status watch(struct line *line)
+{
+    struct keeper *keeper = line->owner;
+    const struct account *account = keeper->account;
+    const char **names = spots_names(keeper, line);
+    if (names == NULL) {
+        return pr_fail(PR_NOMEM, "out of memory");
+    }
+    const struct pr_watch wanted = {
+        .folders = names,
+        .wanted = keeper->wanted_news,
+        .deadline = keeper->due,
+        .renew_ms = account->renew,
+        .probe_ms = account->probe,
+        .news = note_news,
+        .user = line,
+    };
+    fiber_trim_stack();
+    pr_status status =
+        line->source.class->source->watch(&line->source, &wanted);
+    memory_free(names);
+    return status;
+}
+
+static pr_status run_watch(void *argument)
+{
+    struct line *line = argument;
+    struct keeper *keeper = line->owner;
+    pr_status status = line_verdict(line, watch(line));
+    line->is_running = false;
+    keeper->wants_turn = true;
+    daemon_wake(keeper->daemon);
+    return status;
+}
+
+static bool may_watch(const struct keeper *keeper, const struct line *line)
+{
+    if (line == NULL || !line->is_open || line->is_running) {
+        return false;
+    }
+    for (size_t i = 0; i < keeper->spot_count; i++) {
+        if (keeper->spots[i].line == line) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void watching_start(struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->line_count; i++) {
+        struct line *line = keeper->lines[i];
+        if (!may_watch(keeper, line)) {
+            continue;
+        }
+        pr_scope_init(&line->scope);
+        line->owner = keeper;
+        line->is_running = line->is_watching = true;
+        line->is_cut_off = line->is_hurried = false;
+        if (pr_spawn(&line->scope, keeper->name, PR_STACK_SESSION, run_watch,
+                     line) != PR_OK) {
+            line->is_running = line->is_watching = false;
+        }
+    }
+}
+
+/* ---- Called back --------------------------------------------------------- */
+
+static void leave_folders(struct keeper *keeper, const struct line *line)
+{
+    for (size_t i = 0; i < keeper->spot_count; i++) {
+        struct spot *spot = &keeper->spots[i];
+        if (spot->line == line) {
+            spot->line = NULL;
+            spot->is_watched = false;
+            spot_schedule(keeper, spot);
+        }
+        if (spot->seen_by == line) {
+            spot->seen_by = NULL;
+        }
+    }
+}
+
+void watching_close(struct keeper *keeper, struct line *line)
+{
+    if (line != NULL && line->is_open) {
+        leave_folders(keeper, line);
+        line_close(line);
+    }
+}
+
+void watching_forget_closed(struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->line_count; i++) {
+        if (keeper->lines[i] != NULL && !keeper->lines[i]->is_open) {
+            leave_folders(keeper, keeper->lines[i]);
+        }
+    }
+}
+
+/* The first failure of several is kept in *ret. */
+static void join(struct keeper *keeper, struct line *line, pr_status *ret)
+{
+    pr_status status = pr_scope_join(&line->scope);
+    line->is_watching = false;
+    if (status == PR_OK || (status == PR_CANCELLED && !line->is_cut_off)) {
+        return;
+    }
+    if (status == PR_UNSUPPORTED) {
+        pr_log(&keeper->log, keeper->cannot_watch ? PR_LOG_DEBUG : PR_LOG_INFO,
+               "the server does not tell of new mail, polling instead: %s",
+               pr_last_failure()->text);
+        keeper->cannot_watch = true;
+        return;
+    }
+    if (*ret == PR_OK) {
+        keeper_note_words(keeper, status);
+        *ret = status;
+    }
+    for (size_t i = 0; i < keeper->spot_count; i++) {
+        keeper->spots[i].is_lost = keeper->spots[i].line == line;
+    }
+    watching_close(keeper, line);
+    for (size_t i = 0; i < keeper->spot_count; i++) {
+        if (keeper->spots[i].is_lost) {
+            keeper->spots[i].next = 0; /* what came meanwhile, nobody told */
+        }
+    }
+}
+
+pr_status watching_recall(struct keeper *keeper, bool all)
+{
+    pr_status status = PR_OK;
+    for (size_t i = 0; all && i < keeper->line_count; i++) {
+        struct line *line = keeper->lines[i];
+        if (line != NULL && line->is_watching) {
+            pr_scope_cancel(&line->scope);
+        }
+    }
+    for (size_t i = 0; i < keeper->line_count; i++) {
+        struct line *line = keeper->lines[i];
+        if (line != NULL && line->is_watching && (all || !line->is_running)) {
+            join(keeper, line, &status);
+        }
+    }
+    return status;
+}
+
+/* ---- Given up ------------------------------------------------------------ */
+
+struct burial {
+    struct keeper *keeper;
+    struct line *line;
+};
+
+/* Cancelled from its beginning, so that nothing is said on a dead line. */
+static pr_status bury(void *argument)
+{
+    struct burial *burial = argument;
+    struct keeper *keeper = burial->keeper;
+    struct line *line = burial->line;
+    if (line->is_watching) {
+        pr_scope_cancel(&line->scope);
+        (void)pr_scope_join(&line->scope);
+    }
+    line_close(line);
+    memory_free(line);
+    memory_free(burial);
+    keeper->buried--;
+    daemon_wake(keeper->daemon);
+    return PR_OK;
+}
+
+void watching_give_up(struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->line_count; i++) {
+        struct line *line = keeper->lines[i];
+        struct burial *burial = memory_alloc(sizeof(*burial));
+        if (line == NULL || burial == NULL) {
+            memory_free(burial);
+            continue;
+        }
+        *burial = (struct burial){keeper, line};
+        leave_folders(keeper, line);
+        keeper->buried++;
+        keeper->lines[i] = NULL;
+        if (pr_spawn(&keeper->daemon->burials, keeper->name, PR_STACK_SESSION,
+                     bury, burial) != PR_OK) {
+            keeper->buried--;
+            keeper->lines[i] = line;
+            memory_free(burial);
+        }
+    }
+}
+
+void watching_probe(struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->line_count; i++) {
+        struct line *line = keeper->lines[i];
+        if (line == NULL || !line->is_running) {
+            continue;
+        }
+        const struct pr_source_ops *ops = line->source.class->source;
+        if (!line->is_watching) {
+            line->is_hurried = true;
+            line->seen_time = pr_now();
+        } else if (REGISTRY_COVERS(ops, probe) && ops->probe != NULL) {
+            ops->probe(&line->source, PROBE_MS);
+        }
+    }
+}
+
+/* ---- Who watches what ---------------------------------------------------- */
+
+struct line *watching_first_open(const struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->line_count; i++) {
+        if (keeper->lines[i] != NULL && keeper->lines[i]->is_open) {
+            return keeper->lines[i];
+        }
+    }
+    return NULL;
+}
+
+/* How many folders the line can watch at a time. */
+static size_t reach_of(const struct keeper *keeper, const struct line *line)
+{
+    const struct pr_source_ops *ops = line->source.class->source;
+    if (!keeper->account->watch || keeper->cannot_watch ||
+        !REGISTRY_COVERS(ops, watch) || ops->watches == NULL ||
+        ops->watch == NULL) {
+        return 0;
+    }
+    const char **names = spots_names(keeper, NULL);
+    size_t reach = names != NULL ? ops->watches(&line->source, names) : 0;
+    memory_free(names);
+    return reach;
+}
+
+/* Is a connection that cannot watch worth keeping? */
+static bool is_kept_to_glance(const struct keeper *keeper,
+                              const struct line *line)
+{
+    const struct pr_source_ops *ops = line->source.class->source;
+    return keeper->account->watch && REGISTRY_COVERS(ops, glance) &&
+           ops->glance != NULL && REGISTRY_COVERS(ops, watch) &&
+           ops->watch != NULL;
+}
+
+static struct line *line_at(struct keeper *keeper, size_t index)
+{
+    if (keeper->lines[index] == NULL) {
+        keeper->lines[index] = memory_zeroed(1, sizeof(struct line));
+    }
+    return keeper->lines[index];
+}
+
+/* Folders are dealt out in the order of their importance. */
+static void deal_out(struct keeper *keeper, struct line *first, size_t reach)
+{
+    size_t next = 0;
+    for (size_t i = 0; i < keeper->spot_count; i++) {
+        keeper->spots[i].line = NULL;
+    }
+    for (size_t i = 0; i <= keeper->line_count && next < keeper->spot_count;
+         i++) {
+        struct line *line = i == 0 ? first : line_at(keeper, i - 1);
+        if (line == NULL || (i > 0 && line == first)) {
+            continue;
+        }
+        for (size_t n = 0; n < reach && next < keeper->spot_count; n++) {
+            struct spot *spot = &keeper->spots[next++];
+            spot->line = line;
+            if (spot->seen_by != line) {
+                spot->news |= PR_NEWS_MESSAGES;
+            }
+        }
+    }
+}
+
+static bool has_folders(const struct keeper *keeper, const struct line *line)
+{
+    for (size_t i = 0; i < keeper->spot_count; i++) {
+        if (keeper->spots[i].line == line) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void watching_assign(struct keeper *keeper)
+{
+    struct line *first = watching_first_open(keeper);
+    size_t reach = first != NULL ? reach_of(keeper, first) : 0;
+    if (first == NULL) {
+        return;
+    }
+    spots_sort(keeper);
+    deal_out(keeper, first, reach);
+    for (size_t i = 0; i < keeper->spot_count; i++) {
+        struct spot *spot = &keeper->spots[i];
+        if ((spot->line != NULL) != spot->is_watched) {
+            spot->is_watched = spot->line != NULL;
+            spot_schedule(keeper, spot);
+        }
+    }
+    for (size_t i = 0; i < keeper->line_count; i++) {
+        struct line *line = keeper->lines[i];
+        bool is_kept = line == first && is_kept_to_glance(keeper, line);
+        if (line != NULL && !is_kept && !has_folders(keeper, line)) {
+            watching_close(keeper, line);
+        }
+    }
+}
+
+/* ---- News ---------------------------------------------------------------- */
+
+static bool has_news(const struct keeper *keeper, const struct line *line)
+{
+    for (size_t i = 0; i < keeper->spot_count; i++) {
+        if (keeper->spots[i].line == line && keeper->spots[i].news != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *watching_next(struct account_run *run, struct line *line)
+{
+    const struct keeper *keeper = run->owner;
+    for (size_t i = 0; i < keeper->spot_count; i++) {
+        struct spot *spot = &keeper->spots[i];
+        if (spot->line == line && spot->news != 0) {
+            spot->news = 0;
+            return spot->name;
+        }
+    }
+    return NULL;
+}
+
+pr_status watching_work(struct keeper *keeper, struct account_run *run)
+{
+    for (size_t i = 0; i < keeper->line_count; i++) {
+        struct line *line = keeper->lines[i];
+        if (line == NULL || line->is_running || !has_news(keeper, line)) {
+            continue;
+        }
+        line->is_helper = !line->is_open;
+        pr_status status = line_start(run, line, account_work);
+        if (status != PR_OK) {
+            return status;
+        }
+    }
+    pr_status status = account_join(run);
+    watching_forget_closed(keeper);
+    return status;
+}
+
+void watching_calm(struct keeper *keeper, uint64_t messages)
+{
+    keeper->empty_turns = messages > 0 ? 0 : keeper->empty_turns + 1;
+    if (keeper->empty_turns > EMPTY_TURNS_MOST) {
+        unsigned shift = keeper->empty_turns - EMPTY_TURNS_MOST;
+        (void)!pr_sleep((uint64_t)50 << (shift < 6 ? shift : 6));
+    }
+}

@@ -1,0 +1,629 @@
+/*
+ * The daemon between accounts in memory and a mailbox in memory.
+ */
+#include "config.h"
+
+#include "engine/daemon.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fake.h"
+#include "farm.h"
+#include "fiber/loop.h"
+
+/* A test runs in a fiber, which cmocka cannot leave by longjmp: what is wrong
+ * ends the program. */
+#define CHECK(condition, what)                                               \
+    do {                                                                     \
+        if (!(condition)) {                                                  \
+            fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, __func__, \
+                    what);                                                   \
+            abort();                                                         \
+        }                                                                    \
+    } while (0)
+#undef assert_int_equal
+#undef assert_true
+#undef assert_string_equal
+#define assert_int_equal(a, b) \
+    CHECK((long long)(a) == (long long)(b), #a " == " #b)
+#define assert_true(a) CHECK(a, #a)
+#define assert_string_equal(a, b) CHECK(strcmp(a, b) == 0, #a " == " #b)
+
+/* ---- The bench ----------------------------------------------------------- */
+
+#define LONG_MS 20000u /* nothing is expected to take as long */
+#define HOUR ((uint64_t)3600 * 1000)
+
+static char directory[60];
+static struct daemon *daemon_;
+static struct state *store;
+static struct pr_scope running;
+static size_t passes;
+static size_t ended; /* daemon_run has */
+
+static void on_account(void *user, const struct account_report *report)
+{
+    (void)user;
+    (void)report;
+    passes++;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    fake_reset();
+    passes = ended = 0;
+    strcpy(directory, "/tmp/postrider-daemon-XXXXXX");
+    assert_non_null(mkdtemp(directory));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    char command[100];
+    (void)state;
+    snprintf(command, sizeof(command), "rm -rf '%s'", directory);
+    return system(command) == 0 ? 0 : -1;
+}
+
+/* The accounts a<first> to a<first+count-1>. */
+static struct config *configuration(size_t first, size_t count)
+{
+    static const char *const all[] = {"*", NULL};
+    struct pr_arena *arena = pr_arena_new();
+    struct config *config = pr_arena_alloc(arena, sizeof(*config));
+    struct pr_sink *sink = pr_arena_alloc(arena, sizeof(*sink));
+    struct target *target = pr_arena_alloc(arena, sizeof(*target));
+    *sink = (struct pr_sink){.class = &fake_sink_class,
+                             .name = "memory:one",
+                             .state = &fake_mailbox};
+    *target = (struct target){sink, "in"};
+    *config = (struct config){.arena = arena,
+                              .file = "config.lua",
+                              .state_dir = directory,
+                              .connections_per_host = 4,
+                              .connections = 100,
+                              .stall = HOUR,
+                              .account_count = count,
+                              .sink_count = 1};
+    config->sinks = pr_arena_array(arena, 1, sizeof(*config->sinks));
+    config->sinks[0] = sink;
+    config->accounts = pr_arena_array(arena, count, sizeof(struct account));
+    for (size_t i = 0; i < count; i++) {
+        struct farm_options *options = pr_arena_alloc(arena, sizeof(*options));
+        config->accounts[i] =
+            (struct account){.name = pr_arena_text(arena, farm[first + i].name),
+                             .source = &farm_class,
+                             .source_options = options,
+                             .folders = all,
+                             .watch = true,
+                             .every = HOUR,
+                             .renew = HOUR,
+                             .deliver = target,
+                             .deliver_count = 1,
+                             .connections = 2};
+    }
+    return config;
+}
+
+static pr_status run(void *argument)
+{
+    (void)argument;
+    pr_status status = daemon_run(daemon_);
+    ended++;
+    return status;
+}
+
+static void start(struct config *config)
+{
+    struct engine_observer observer = {NULL, NULL, on_account};
+    assert_int_equal(state_open(directory, &store), PR_OK);
+    assert_int_equal(daemon_new(store, &observer, &daemon_), PR_OK);
+    assert_int_equal(daemon_configure(daemon_, config), PR_OK);
+    pr_scope_init(&running);
+    assert_int_equal(pr_spawn(&running, "daemon", PR_STACK_SESSION, run, NULL),
+                     PR_OK);
+}
+
+static void stop(uint64_t grace)
+{
+    daemon_stop(daemon_, grace);
+    assert_int_equal(pr_scope_join(&running), PR_OK);
+    daemon_free(daemon_);
+    state_close(store);
+    for (size_t i = 0; i < FARM_ACCOUNTS; i++) {
+        assert_int_equal(farm[i].open_now, 0);
+    }
+}
+
+/* Waits until the condition holds. */
+#define UNTIL(condition)                               \
+    do {                                               \
+        pr_time until_end = pr_in(LONG_MS);            \
+        while (!(condition) && pr_now() < until_end) { \
+            assert_int_equal(pr_sleep(2), PR_OK);      \
+        }                                              \
+        assert_true(condition);                        \
+    } while (0)
+
+static size_t in_state(enum account_state state)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < daemon_account_count(daemon_); i++) {
+        count += daemon_account(daemon_, i).state == state;
+    }
+    return count;
+}
+
+static void in_loop(pr_fiber_fn *test)
+{
+    assert_int_equal(loop_run(2, test, NULL), PR_OK);
+}
+
+#define TEST(name)                    \
+    static pr_status name##_(void *); \
+    static void name(void **state)    \
+    {                                 \
+        (void)state;                  \
+        in_loop(name##_);             \
+    }                                 \
+    static pr_status name##_(void *nothing_)
+
+/* ---- Watching ------------------------------------------------------------ */
+
+TEST(new_mail_comes_over_the_connection_that_is_there)
+{
+    (void)nothing_;
+    farm_reset(3);
+    farm_add(&farm[0], 0);
+    start(configuration(0, 3));
+    UNTIL(in_state(ACCOUNT_WATCHING) == 3);
+    assert_int_equal(fake_mailbox.count, 1);
+    for (size_t i = 0; i < 50; i++) {
+        farm_add(&farm[i % 3], 0);
+        UNTIL(fake_mailbox.count == i + 2);
+    }
+    UNTIL(in_state(ACCOUNT_WATCHING) == 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(farm[i].opens, 1);
+        assert_int_equal(farm[i].lists, 1);
+    }
+    stop(1000);
+    return PR_OK;
+}
+
+TEST(folders_share_the_connections_by_importance)
+{
+    (void)nothing_;
+    farm_reset(1);
+    farm[0].folder_count = 4;
+    farm_add(&farm[0], 2);
+    farm_add(&farm[0], 2);
+    farm_add(&farm[0], 3);
+    start(configuration(0, 1));
+    UNTIL(in_state(ACCOUNT_WATCHING) == 1);
+    assert_int_equal(fake_mailbox.count, 3);
+    struct account_status status = daemon_account(daemon_, 0);
+    assert_int_equal(status.folders, 4);
+    assert_int_equal(status.watched, 2);
+    assert_int_equal(status.connections, 2);
+    farm_add(&farm[0], 0);
+    UNTIL(fake_mailbox.count == 4);
+    farm_add(&farm[0], 2); /* the busiest but INBOX */
+    UNTIL(fake_mailbox.count == 5);
+    assert_int_equal(farm[0].opens, 2);
+    stop(1000);
+    return PR_OK;
+}
+
+TEST(one_connection_watches_all_if_it_can)
+{
+    (void)nothing_;
+    farm_reset(1);
+    farm[0].folder_count = 4;
+    farm[0].reach = 4;
+    start(configuration(0, 1));
+    UNTIL(in_state(ACCOUNT_WATCHING) == 1);
+    for (size_t i = 0; i < 20; i++) {
+        farm_add(&farm[0], i % 4);
+        UNTIL(fake_mailbox.count == i + 1);
+    }
+    assert_int_equal(farm[0].opens, 1);
+    assert_int_equal(daemon_account(daemon_, 0).watched, 4);
+    stop(1000);
+    return PR_OK;
+}
+
+TEST(a_poll_selects_only_folders_with_news)
+{
+    (void)nothing_;
+    farm_reset(1);
+    farm[0].folder_count = 4;
+    farm[0].knows_no_idle = true;
+    start(configuration(0, 1));
+    UNTIL(in_state(ACCOUNT_WAITING) == 1 && passes >= 1);
+    size_t before = farm[0].folders[1].selects, opens = farm[0].opens;
+    farm_add(&farm[0], 3);
+    assert_int_equal(daemon_poll(daemon_, NULL, 0, NULL), PR_OK);
+    assert_int_equal(fake_mailbox.count, 1);
+    assert_int_equal(farm[0].folders[1].selects, before);
+    assert_int_equal(farm[0].opens, opens);
+    stop(1000);
+    return PR_OK;
+}
+
+TEST(mail_that_came_while_the_line_was_down_is_found)
+{
+    (void)nothing_;
+    farm_reset(1);
+    start(configuration(0, 1));
+    UNTIL(in_state(ACCOUNT_WATCHING) == 1);
+    farm[0].refusal = PR_NETWORK;
+    farm[0].words = "connection refused";
+    farm_break(&farm[0]);
+    UNTIL(in_state(ACCOUNT_TROUBLED) == 1);
+    farm_add(&farm[0], 0);
+    farm[0].refusal = PR_OK;
+    daemon_tell(daemon_, DAEMON_NETWORK_UP);
+    UNTIL(fake_mailbox.count == 1);
+    UNTIL(in_state(ACCOUNT_WATCHING) == 1);
+    assert_int_equal(daemon_account(daemon_, 0).trouble, PR_OK);
+    stop(1000);
+    return PR_OK;
+}
+
+TEST(what_is_watched_is_looked_at_all_the_same)
+{
+    (void)nothing_;
+    farm_reset(1);
+    struct config *config = configuration(0, 1);
+    config->accounts[0].every = 100;
+    start(config);
+    UNTIL(farm[0].glances > 3);
+    assert_int_equal(farm[0].opens, 1);
+    stop(1000);
+    return PR_OK;
+}
+
+TEST(folders_can_have_times_of_their_own)
+{
+    (void)nothing_;
+    static const struct folder_every times[] = {{"Lists/a", 50}};
+    farm_reset(1);
+    farm[0].folder_count = 3;
+    struct config *config = configuration(0, 1);
+    config->accounts[0].watch = false;
+    config->accounts[0].folder_every = times;
+    config->accounts[0].folder_every_count = 1;
+    start(config);
+    UNTIL(farm[0].opens > 3);
+    farm_add(&farm[0], 0);
+    farm_add(&farm[0], 1);
+    UNTIL(fake_mailbox.count == 1);
+    assert_int_equal(farm[0].folders[0].selects, 1);
+    stop(1000);
+    return PR_OK;
+}
+
+/* ---- Trouble ------------------------------------------------------------- */
+
+TEST(a_server_that_hangs_delays_no_other)
+{
+    (void)nothing_;
+    farm_reset(3);
+    farm[0].hangs = true;
+    farm[1].hangs_fetch = true;
+    farm_add(&farm[1], 0);
+    start(configuration(0, 3));
+    UNTIL(daemon_account(daemon_, 2).state == ACCOUNT_WATCHING);
+    farm_add(&farm[2], 0);
+    UNTIL(fake_mailbox.count == 1);
+    stop(20);
+    return PR_OK;
+}
+
+TEST(a_refused_login_is_not_hammered)
+{
+    (void)nothing_;
+    farm_reset(1);
+    farm[0].refusal = PR_AUTH;
+    farm[0].words = "login refused";
+    start(configuration(0, 1));
+    UNTIL(in_state(ACCOUNT_TROUBLED) == 1);
+    struct account_status status = daemon_account(daemon_, 0);
+    assert_int_equal(status.trouble, PR_AUTH);
+    assert_string_equal(status.trouble_text, "login refused");
+    daemon_tell(daemon_, DAEMON_NETWORK_UP);
+    daemon_tell(daemon_, DAEMON_NETWORK_CHANGED);
+    assert_int_equal(pr_sleep(50), PR_OK);
+    assert_int_equal(farm[0].opens, 1);
+    assert_true(status.next_poll > status.since + 40 * 60);
+    const char *const names[] = {"a0", NULL};
+    assert_int_equal(daemon_poll(daemon_, names, 0, NULL), PR_OK);
+    assert_int_equal(farm[0].opens, 2);
+    assert_int_equal(daemon_account(daemon_, 0).failures, 2);
+    stop(1000);
+    return PR_OK;
+}
+
+TEST(a_server_that_chats_for_ever_is_left)
+{
+    (void)nothing_;
+    farm_reset(1);
+    farm_add(&farm[0], 0);
+    farm[0].hangs_fetch = farm[0].is_chatty = true;
+    struct config *config = configuration(0, 1);
+    config->stall = 100;
+    start(config);
+    UNTIL(in_state(ACCOUNT_TROUBLED) == 1);
+    assert_int_equal(daemon_account(daemon_, 0).trouble, PR_TIMEOUT);
+    farm[0].hangs_fetch = false;
+    assert_int_equal(daemon_poll(daemon_, NULL, 0, NULL), PR_OK);
+    assert_int_equal(fake_mailbox.count, 1);
+    stop(1000);
+    return PR_OK;
+}
+
+TEST(after_sleep_every_connection_is_made_anew)
+{
+    (void)nothing_;
+    farm_reset(2);
+    start(configuration(0, 2));
+    UNTIL(in_state(ACCOUNT_WATCHING) == 2);
+    farm_add(&farm[1], 0);
+    UNTIL(fake_mailbox.count == 1);
+    daemon_tell(daemon_, DAEMON_RESUMED);
+    UNTIL(farm[0].opens == 2 && farm[1].opens == 2);
+    UNTIL(farm[0].open_now == 1 && farm[1].open_now == 1);
+    assert_int_equal(farm[0].quiet_closes, 1);
+    UNTIL(in_state(ACCOUNT_WATCHING) == 2);
+    farm_add(&farm[0], 0);
+    UNTIL(fake_mailbox.count == 2);
+    stop(1000);
+    return PR_OK;
+}
+
+TEST(when_the_network_changes_connections_are_proved)
+{
+    (void)nothing_;
+    farm_reset(2);
+    start(configuration(0, 2));
+    UNTIL(in_state(ACCOUNT_WATCHING) == 2);
+    farm[1].is_dead = true;
+    daemon_tell(daemon_, DAEMON_NETWORK_CHANGED);
+    UNTIL(in_state(ACCOUNT_TROUBLED) == 1);
+    farm[1].is_dead = false;
+    daemon_tell(daemon_, DAEMON_NETWORK_UP);
+    UNTIL(in_state(ACCOUNT_WATCHING) == 2);
+    assert_int_equal(farm[0].probes, 1);
+    assert_int_equal(farm[0].opens, 1);
+    assert_int_equal(farm[1].opens, 2);
+    stop(1000);
+    return PR_OK;
+}
+
+/* ---- Limits -------------------------------------------------------------- */
+
+TEST(few_connections_work_with_a_host_and_all_watch_it)
+{
+    (void)nothing_;
+    farm_reset(30);
+    for (size_t i = 0; i < 30; i++) {
+        farm[i].host = "one.example";
+        farm_add(&farm[i], 0);
+    }
+    struct config *config = configuration(0, 30);
+    config->connections_per_host = 3;
+    start(config);
+    UNTIL(in_state(ACCOUNT_WATCHING) == 30);
+    assert_int_equal(fake_mailbox.count, 30);
+    assert_true(farm_at_work_most <= 3);
+    for (size_t i = 0; i < 30; i++) {
+        farm_add(&farm[i], 0);
+    }
+    UNTIL(fake_mailbox.count == 60);
+    stop(1000);
+    return PR_OK;
+}
+
+static pr_status poll_one(void *argument)
+{
+    const char *const names[] = {argument, NULL};
+    return daemon_poll(daemon_, names, 0, NULL);
+}
+
+TEST(who_is_asked_for_jumps_the_queue)
+{
+    (void)nothing_;
+    farm_reset(20);
+    for (size_t i = 0; i < 20; i++) {
+        farm[i].host = "one.example";
+        farm[i].hangs = true;
+    }
+    struct config *config = configuration(0, 20);
+    config->connections_per_host = 1;
+    start(config);
+    UNTIL(farm_opens == 1 && in_state(ACCOUNT_QUEUED) == 19);
+    const char *last = farm[19].opens == 0 ? "a19" : "a18";
+    struct pr_scope scope;
+    pr_scope_init(&scope);
+    assert_int_equal(
+        pr_spawn(&scope, "poll", PR_STACK_SESSION, poll_one, (void *)last),
+        PR_OK);
+    assert_int_equal(pr_sleep(10), PR_OK);
+    for (size_t i = 0; i < 20; i++) {
+        farm[i].hangs = false;
+        pr_event_wake_all(&farm[i].moves);
+    }
+    assert_int_equal(pr_scope_join(&scope), PR_OK);
+    assert_int_equal(farm_account(last)->order, 2);
+    UNTIL(in_state(ACCOUNT_WATCHING) == 20);
+    stop(1000);
+    return PR_OK;
+}
+
+TEST(with_few_places_in_all_nobody_starves)
+{
+    (void)nothing_;
+    farm_reset(20);
+    struct config *config = configuration(0, 20);
+    config->connections = 4;
+    start(config);
+    UNTIL(passes >= 20);
+    for (size_t i = 0; i < 20; i++) {
+        farm_add(&farm[i], 0);
+    }
+    assert_int_equal(daemon_poll(daemon_, NULL, 0, NULL), PR_OK);
+    assert_int_equal(fake_mailbox.count, 20);
+    stop(1000);
+    return PR_OK;
+}
+
+/* ---- Life ---------------------------------------------------------------- */
+
+TEST(a_new_configuration_leaves_alone_what_did_not_change)
+{
+    (void)nothing_;
+    farm_reset(4);
+    start(configuration(0, 3));
+    UNTIL(in_state(ACCOUNT_WATCHING) == 3);
+    struct config *next = configuration(1, 3); /* a0 goes, a3 is new */
+    ((struct farm_options *)next->accounts[1].source_options)->number = 5;
+    assert_int_equal(daemon_configure(daemon_, next), PR_OK);
+    assert_int_equal(daemon_account_count(daemon_), 3);
+    UNTIL(farm[0].open_now == 0 && farm[2].opens == 2 && farm[3].opens == 1);
+    UNTIL(in_state(ACCOUNT_WATCHING) == 3);
+    for (size_t i = 1; i < 4; i++) {
+        farm_add(&farm[i], 0);
+    }
+    UNTIL(fake_mailbox.count == 3);
+    assert_int_equal(farm[0].opens, 1);
+    assert_int_equal(farm[1].opens, 1);
+    assert_int_equal(farm[2].opens, 2);
+    stop(1000);
+    return PR_OK;
+}
+
+TEST(configurations_follow_one_another_while_mail_flows)
+{
+    (void)nothing_;
+    farm_reset(5);
+    start(configuration(0, 5));
+    for (size_t i = 0; i < 40; i++) {
+        farm_add(&farm[i % 5], 0);
+        assert_int_equal(daemon_configure(daemon_, configuration(0, 5)), PR_OK);
+        if (i % 7 == 0) {
+            assert_int_equal(pr_sleep(3), PR_OK);
+        }
+    }
+    UNTIL(fake_mailbox.count == 40);
+    UNTIL(in_state(ACCOUNT_WATCHING) == 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(farm[i].opens, 1);
+    }
+    stop(1000);
+    assert_int_equal(fake_mailbox.count, 40);
+    return PR_OK;
+}
+
+TEST(an_account_that_comes_back_is_looked_after_again)
+{
+    (void)nothing_;
+    farm_reset(2);
+    start(configuration(0, 2));
+    UNTIL(in_state(ACCOUNT_WATCHING) == 2);
+    assert_int_equal(daemon_configure(daemon_, configuration(1, 1)), PR_OK);
+    assert_int_equal(daemon_configure(daemon_, configuration(0, 2)), PR_OK);
+    UNTIL(in_state(ACCOUNT_WATCHING) == 2);
+    UNTIL(farm[0].opens == 2 && farm[0].open_now == 1);
+    farm_add(&farm[0], 0);
+    UNTIL(fake_mailbox.count == 1);
+    stop(1000);
+    return PR_OK;
+}
+
+TEST(a_paused_account_is_left_alone_until_it_is_named)
+{
+    (void)nothing_;
+    const char *const name[] = {"a0", NULL};
+    farm_reset(2);
+    start(configuration(0, 2));
+    UNTIL(in_state(ACCOUNT_WATCHING) == 2);
+    assert_int_equal(daemon_pause(daemon_, name), PR_OK);
+    UNTIL(in_state(ACCOUNT_PAUSED) == 1 && farm[0].open_now == 0);
+    farm_add(&farm[0], 0);
+    assert_int_equal(daemon_poll(daemon_, NULL, 0, NULL), PR_OK);
+    assert_int_equal(fake_mailbox.count, 0);
+    assert_int_equal(daemon_poll(daemon_, name, 0, NULL), PR_OK);
+    assert_int_equal(fake_mailbox.count, 1);
+    UNTIL(in_state(ACCOUNT_PAUSED) == 1 && farm[0].open_now == 0);
+    assert_int_equal(daemon_resume(daemon_, NULL), PR_OK);
+    UNTIL(in_state(ACCOUNT_WATCHING) == 2);
+    const char *const wrong[] = {"a9", NULL};
+    assert_int_equal(daemon_pause(daemon_, wrong), PR_CONFIG);
+    assert_int_equal(daemon_poll(daemon_, wrong, 0, NULL), PR_CONFIG);
+    stop(1000);
+    return PR_OK;
+}
+
+TEST(what_is_in_hand_is_finished_before_the_end)
+{
+    (void)nothing_;
+    farm_reset(2);
+    for (size_t i = 0; i < 300; i++) {
+        farm_add(&farm[0], 0);
+    }
+    farm[1].hangs = true;
+    start(configuration(0, 2));
+    UNTIL(fake_mailbox.count > 0);
+    pr_time begin = pr_now();
+    stop(300);
+    assert_true(pr_now() - begin < LONG_MS / 2);
+    size_t count = fake_mailbox.count;
+    start(configuration(0, 1));
+    UNTIL(in_state(ACCOUNT_WATCHING) == 1);
+    stop(1000);
+    assert_int_equal(fake_mailbox.count, 300);
+    assert_true(count > 0);
+    return PR_OK;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1) {
+        cmocka_set_test_filter(argv[1]);
+    }
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        CASE(new_mail_comes_over_the_connection_that_is_there),
+        CASE(folders_share_the_connections_by_importance),
+        CASE(one_connection_watches_all_if_it_can),
+        CASE(a_poll_selects_only_folders_with_news),
+        CASE(mail_that_came_while_the_line_was_down_is_found),
+        CASE(what_is_watched_is_looked_at_all_the_same),
+        CASE(folders_can_have_times_of_their_own),
+        CASE(a_server_that_hangs_delays_no_other),
+        CASE(a_refused_login_is_not_hammered),
+        CASE(a_server_that_chats_for_ever_is_left),
+        CASE(after_sleep_every_connection_is_made_anew),
+        CASE(when_the_network_changes_connections_are_proved),
+        CASE(few_connections_work_with_a_host_and_all_watch_it),
+        CASE(who_is_asked_for_jumps_the_queue),
+        CASE(with_few_places_in_all_nobody_starves),
+        CASE(a_new_configuration_leaves_alone_what_did_not_change),
+        CASE(configurations_follow_one_another_while_mail_flows),
+        CASE(an_account_that_comes_back_is_looked_after_again),
+        CASE(a_paused_account_is_left_alone_until_it_is_named),
+        CASE(what_is_in_hand_is_finished_before_the_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
