@@ -226,6 +226,17 @@ static bool is_later(const char *name)
     return false;
 }
 
+/* What options { grant = { ... } } may open. */
+static const char *const grants[] = {"io", "os", "load", NULL};
+
+static bool is_grant(const char *name)
+{
+    for (size_t i = 0; grants[i] != NULL; i++)
+        if (strcmp(grants[i], name) == 0)
+            return true;
+    return false;
+}
+
 /* The names of the table on top of the stack, as an array ended by NULL: a
  * userdata, pushed. */
 static const char *const *push_names(lua_State *L)
@@ -255,6 +266,11 @@ static int no_such_global(lua_State *L)
                           type_words(L, 2));
     if (is_later(name))
         return luaL_error(L, "\"%s\" is not in this version yet", name);
+    if (is_grant(name))
+        return luaL_error(L,
+                          "\"%s\" is not open to rules: options { grant = { "
+                          "\"%s\" } } opens it",
+                          name, name);
     lua_settop(L, 1);
     return raise_unknown(L, "no such name", name, push_names(L));
 }
@@ -302,8 +318,6 @@ void new_type(lua_State *L, const char *name, const luaL_Reg *functions)
     lua_pop(L, 1);
 }
 
-/* ---- Opening ------------------------------------------------------------- */
-
 static void drop(lua_State *L, const char *const *names)
 {
     for (; *names != NULL; names++) {
@@ -311,6 +325,76 @@ static void drop(lua_State *L, const char *const *names)
         lua_setfield(L, -2, *names);
     }
 }
+
+/* ---- Grants -------------------------------------------------------------- */
+
+/* load(text, name, mode, env): as in Lua, of text alone: bytecode can do what
+ * no limit holds. */
+static int text_load(lua_State *L)
+{
+    size_t size;
+    const char *text = luaL_checklstring(L, 1, &size);
+    const char *name = luaL_optstring(L, 2, "=(load)");
+    bool has_env = !lua_isnone(L, 4);
+
+    script_nudge(L);
+    if (luaL_loadbufferx(L, text, size, name, "t") != LUA_OK) {
+        lua_pushnil(L);
+        lua_insert(L, -2);
+        return 2;
+    }
+    if (has_env) {
+        lua_pushvalue(L, 4);
+        if (lua_setupvalue(L, -2, 1) == NULL)
+            lua_pop(L, 1);
+    }
+    return 1;
+}
+
+/* What would end the process, change it for all, or hold everybody up. */
+static void open_os(lua_State *L)
+{
+    static const char *const dropped[] = {"exit", "setlocale", "execute", NULL};
+
+    luaL_requiref(L, LUA_OSLIBNAME, luaopen_os, 1);
+    drop(L, dropped);
+    make_strict(L, LUA_OSLIBNAME);
+    lua_pop(L, 1);
+}
+
+static void open_io(lua_State *L)
+{
+    static const char *const dropped[] = {"popen", NULL};
+
+    luaL_requiref(L, LUA_IOLIBNAME, luaopen_io, 1);
+    drop(L, dropped);
+    make_strict(L, LUA_IOLIBNAME);
+    luaL_getmetatable(L, LUA_FILEHANDLE);
+    lock_metatable(L, -1);
+    lua_pop(L, 2);
+}
+
+bool sandbox_grant(lua_State *L, const char *name)
+{
+    if (!is_grant(name))
+        return false;
+    if (strcmp(name, "os") == 0) {
+        open_os(L);
+    } else if (strcmp(name, "io") == 0) {
+        open_io(L);
+    } else {
+        lua_pushcfunction(L, text_load);
+        lua_setglobal(L, "load");
+    }
+    return true;
+}
+
+const char *const *sandbox_grants(void)
+{
+    return grants;
+}
+
+/* ---- Opening ------------------------------------------------------------- */
 
 static void open_base(lua_State *L)
 {

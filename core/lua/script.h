@@ -197,6 +197,10 @@ void open_require(lua_State *L);
 /* ---- sandbox.c ----------------------------------------------------------- */
 
 void open_sandbox(lua_State *L);
+/* Opens a part of Lua's library that scripts do not have; false: there is none
+ * of that name to be opened. */
+bool sandbox_grant(lua_State *L, const char *name);
+const char *const *sandbox_grants(void); /* their names, ended by NULL */
 /* Hides the metatable at `index` from scripts. */
 void lock_metatable(lua_State *L, int index);
 /* Makes a name that the table on top of the stack does not have an error. */

@@ -16,7 +16,7 @@ struct settings {
     const char *metrics;
     bool metrics_remote;
     uint64_t time, memory, total;
-    const char *const *save;
+    const char *const *save, *const *grant;
 };
 
 #define OPTION(field, option_kind, ...)                         \
@@ -40,6 +40,8 @@ static const struct pr_option settings_table[] = {
                    "(\"127.0.0.1:9417\")"),
     OPTION(metrics_remote, BOOLEAN,
            .help = "let metrics be at an address that other machines reach"),
+    OPTION(grant, LIST,
+           .help = "parts of Lua's library that rules may use: io, os, load"),
     OPTION(save, LIST, .help = "folders that part:save may write to"),
     {.name = NULL},
 };
@@ -119,6 +121,7 @@ static int options(lua_State *L)
     struct script *script = script_of(L);
     struct settings *settings =
         script_alloc(L, script->arena, sizeof *settings);
+    char near[100];
     struct reader reader = {
         .what = "options",
         .opener = "options",
@@ -148,6 +151,13 @@ static int options(lua_State *L)
     script->trusted_authserv_ids = settings->trust_auth;
     script->config->metrics = settings->metrics;
     script->config->metrics_remote = settings->metrics_remote;
+    for (const char *const *name = settings->grant;
+         name != NULL && *name != NULL; name++)
+        if (!sandbox_grant(L, *name))
+            problem_add(L, reader.place,
+                        "options: grant: there is no \"%s\" to be opened%s",
+                        *name,
+                        near_text(*name, sandbox_grants(), near, sizeof near));
     script->save_below = absolute_paths(L, settings->save);
     return 0;
 }

@@ -12,6 +12,8 @@
 #include "io/file.h"
 #include "lua/script.h"
 
+#define DATE_MOST 1000 /* octets of what date() writes */
+
 /* ---- Arguments ----------------------------------------------------------- */
 
 const char *check_text(lua_State *L, int arg)
@@ -167,7 +169,59 @@ static int call_after(lua_State *L)
 
 /* ---- Times --------------------------------------------------------------- */
 
-/* days(n), hours(n): seconds */
+/* The format is the user's own text. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+
+static size_t format_time(char *text, const char *format,
+                          const struct tm *broken)
+{
+    return strftime(text, DATE_MOST, format, broken);
+}
+
+#pragma GCC diagnostic pop
+
+/* weeks(n), days(n), hours(n), minutes(n): seconds */
+static int weeks(lua_State *L)
+{
+    lua_pushnumber(L, luaL_checknumber(L, 1) * 7 * 86400);
+    return 1;
+}
+
+static int minutes(lua_State *L)
+{
+    lua_pushnumber(L, luaL_checknumber(L, 1) * 60);
+    return 1;
+}
+
+/* now(): seconds since 1970 */
+static int now(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)time(NULL));
+    return 1;
+}
+
+/* date(format, time): text, the time (seconds since 1970; now, if not given) as
+ * strftime(3) writes it, in local time: date("%Y-%m", m.received) */
+static int date(lua_State *L)
+{
+    const char *format = check_text(L, 1);
+    lua_Number seconds = luaL_optnumber(L, 2, (lua_Number)time(NULL));
+    struct tm broken;
+    char text[DATE_MOST] = "";
+    time_t when;
+
+    luaL_argcheck(L, strlen(format) < DATE_MOST / 10, 1,
+                  "the format is too long");
+    luaL_argcheck(L, seconds > -1e12 && seconds < 1e12, 2,
+                  "the time is out of range");
+    when = (time_t)floor(seconds);
+    if (localtime_r(&when, &broken) == NULL)
+        return luaL_argerror(L, 2, "the time is out of range");
+    lua_pushlstring(L, text, format_time(text, format, &broken));
+    return 1;
+}
+
 static int days(lua_State *L)
 {
     lua_pushnumber(L, luaL_checknumber(L, 1) * 86400);
@@ -188,7 +242,9 @@ void open_values(lua_State *L)
         {"exec", exec},       {"file", file},
         {"env", env},         {"delete_after", delete_after},
         {"move_to", move_to}, {"days", days},
-        {"hours", hours},     {NULL, NULL},
+        {"hours", hours},     {"weeks", weeks},
+        {"minutes", minutes}, {"now", now},
+        {"date", date},       {NULL, NULL},
     };
 
     new_type(L, TYPE_SECRET, secret);

@@ -65,6 +65,40 @@ static void there_is_no_way_out(void **state)
     assert_non_null(strstr(fixture_log(), "work: hello 1 nil\n"));
 }
 
+static void parts_of_the_library_are_granted_by_name(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(rule("os.time()"),
+                           "\"os\" is not open to rules: options { grant = { "
+                           "\"os\" } } opens it"));
+    assert_string_equal(
+        fixture_plan(
+            "options { grant = { \"os\", \"load\" } } rule(\"r\", "
+            "function(m)\n"
+            "assert(os.time() > 0 and load 'return 7'() == 7)\n"
+            "assert(load('return x', 'n', 't', { x = 3 })() == 3)\n"
+            "assert(load('x y') == nil and select(2, load('x y', '=n')):find "
+            "'^n:1')\n"
+            "assert(load('\\27Lua', 'n', 'b') == nil)\n"
+            "assert(not pcall(function() return os.exit end))\n"
+            "assert(not pcall(function() return os.execute end))\n"
+            "assert(rawget(_G, 'io') == nil)\nend)",
+            "INBOX", plain),
+        "");
+    assert_string_equal(
+        fixture_plan("options { grant = { \"io\" } } rule(\"r\", function(m)\n"
+                     "local f = io.open('/dev/null')\n"
+                     "assert(f:read 'a' == '' and f:close())\n"
+                     "assert(getmetatable(f) == false)\n"
+                     "assert(not pcall(function() return io.popen end))\nend)",
+                     "INBOX", plain),
+        "");
+    assert_non_null(
+        strstr(fixture_plan("options { grant = { \"oss\" } }", "INBOX", plain),
+               "there is no \"oss\" to be opened; did you mean "
+               "\"os\"?"));
+}
+
 static void pcall_works_as_ever(void **state)
 {
     (void)state;
@@ -489,6 +523,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_is_no_way_out),
+        cmocka_unit_test(parts_of_the_library_are_granted_by_name),
         cmocka_unit_test(pcall_works_as_ever),
         cmocka_unit_test(a_rule_that_never_ends_is_ended),
         cmocka_unit_test(what_loops_in_c_is_bounded),

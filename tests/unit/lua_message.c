@@ -162,6 +162,76 @@ static void only_trusted_servers_are_believed(void **state)
                         "");
 }
 
+static void auth_holds(const char *lua, const char *value)
+{
+    char octets[1000];
+
+    snprintf(octets, sizeof octets,
+             "Authentication-Results: %s\r\n"
+             "Authentication-Results: mx.example.net; dmarc=pass\r\n\r\nx\r\n",
+             value);
+    holds(lua, octets);
+}
+
+static void results_of_servers_have_properties(void **state)
+{
+    (void)state;
+    auth_holds("local a = m.auth\n"
+               "assert(a.spf == 'pass' and a.dkim == 'pass')\n"
+               "assert(a.dmarc == nil and #a.results == 3)\n"
+               "assert(a.results[1]['smtp.mailfrom'] == 'a@example.org')\n"
+               "assert(a.results[1].method == 'spf')\n"
+               "assert(a.results[2].result == 'fail')\n"
+               "assert(a.results[2].reason == 'bad (really); key')\n"
+               "assert(a.results[3]['header.d'] == 'example.org')\n"
+               "assert(a.results[3]['header.b'] == 'aB=/+c=')",
+               "mx.example.net 1; SPF/1 = Pass (all\r\n (nested) well; x=y)\r\n"
+               " smtp.mailfrom=a@example.org;\r\n"
+               " dkim=fail reason=\"bad (really); key\" header.d=x.example;\r\n"
+               " dkim=pass header.d = example.org header.b=aB=/+c=");
+    auth_holds("assert(next(m.auth) == 'results' and #m.auth.results == 0)",
+               "mx.example.net; none");
+    auth_holds("assert(#m.auth.results == 0)", "mx.example.net");
+    auth_holds("assert(#m.auth.results == 0)", "\"mx.example.net\" ; ;; ; = ");
+}
+
+/* What a sender can choose must not become a result. */
+static void senders_cannot_write_results(void **state)
+{
+    static const char *const values[] = {
+        "mx.example.net; spf=fail smtp.mailfrom=\"x; dmarc=pass\"@a.example",
+        "mx.example.net; spf=fail (x; dmarc=pass)",
+        "mx.example.net; spf=fail (x \\) ; dmarc=pass)",
+        "mx.example.net; spf=fail reason=\"x\\\"; dmarc=pass\"",
+        "mx.example.net; spf=fail smtp.helo==?utf-8?q?;_dmarc=3Dpass?=",
+        "mx.example.net; spf=fail smtp.mailfrom=\"; dmarc=pass",
+        "mx.example.net; spf=fail (; dmarc=pass",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        auth_holds("assert(m.auth.dmarc == nil and m.auth.spf == 'fail')",
+                   values[i]);
+    /* An id in an encoded word is not that id. */
+    auth_holds("assert(m.auth.dmarc == 'pass')",
+               "=?utf-8?q?mx.example.net?=; spf=pass");
+    auth_holds("assert(m.auth.spf == 'x\\u{fffd}')",
+               "mx.example.net; spf=x\xff");
+}
+
+static void times_are_seconds(void **state)
+{
+    (void)state;
+    holds("assert(minutes(2) == 120 and hours(1) == 3600 and days(1) == 86400 "
+          "and weeks(2) == 14 * 86400)\n"
+          "assert(math.abs(now() - m.received - m.age) <= 2)\n"
+          "assert(date('%Y', 1700000000) == '2023' and #date '%H:%M' == 5)\n"
+          "assert(date('', 0) == '' and date('%%x') == '%x')\n"
+          "assert(not pcall(date, '%Y', 1e300) and not pcall(date, "
+          "('x'):rep(200)))",
+          plain);
+}
+
 static void parts_and_texts(void **state)
 {
     (void)state;
@@ -418,6 +488,9 @@ int main(void)
         cmocka_unit_test(what_is_missing_is_an_empty_text),
         cmocka_unit_test(addresses_are_a_list_and_its_first),
         cmocka_unit_test(only_trusted_servers_are_believed),
+        cmocka_unit_test(results_of_servers_have_properties),
+        cmocka_unit_test(senders_cannot_write_results),
+        cmocka_unit_test(times_are_seconds),
         cmocka_unit_test(parts_and_texts),
         cmocka_unit_test(texts_compare_in_all_languages),
         cmocka_unit_test(every_action_is_noted_with_rule_and_line),
