@@ -122,6 +122,7 @@ static pr_status take_entry(struct letter *letter,
     switch (entry->action) {
     case PLAN_DELIVER:
     case PLAN_COPY:
+    case PLAN_REDIRECT:
         return add_target(letter, &entry->target);
     case PLAN_COPY_TO:
         return add_copy_to(letter, entry->text);

@@ -155,6 +155,9 @@ static bool add_target(lua_State *L, struct account *account, size_t *allocated)
     if (!to_target(L, -1, &target))
         return false;
     target.folder = script_copy(L, script->arena, target.folder);
+    if (target_check(&target) != PR_OK)
+        problem_add(L, script_place(L, 1), "account \"%s\": deliver: %s",
+                    account->name, pr_last_failure()->text);
     account->deliver = script_grow(L, account->deliver, account->deliver_count,
                                    allocated, sizeof *account->deliver);
     account->deliver[account->deliver_count++] = target;

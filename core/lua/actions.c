@@ -68,6 +68,9 @@ static void note_target(lua_State *L, enum plan_action action, int index)
     if (!to_target(L, index, &entry.target) || entry.target.sink == NULL)
         luaL_error(L, "m:%s expects sinks such as mail / \"folder\", got %s",
                    plan_action_name(action), type_words(L, index));
+    if (target_check(&entry.target) != PR_OK)
+        luaL_error(L, "m:%s: %s", plan_action_name(action),
+                   pr_last_failure()->text);
     note(L, entry);
 }
 
@@ -293,12 +296,27 @@ static int note_text(lua_State *L)
         L, (struct plan_entry){.action = PLAN_NOTE, .text = check_line(L, 2)});
 }
 
-/* m:redirect(address, ...) needs a sink for SMTP. */
+/* m:redirect(address, ...): a copy to these, by options.redirect */
 static int redirect(lua_State *L)
 {
+    struct target target = {script_of(L)->redirect, NULL};
+    int count = lua_gettop(L);
+
     check_message(L, 1);
-    return luaL_error(L, "m:redirect needs smtp, which is not in this version "
-                         "yet");
+    if (target.sink == NULL)
+        return luaL_error(L, "m:redirect needs to know by whom mail is sent: "
+                             "options { redirect = smtp { host = "
+                             "\"localhost\", port = 25 } }");
+    if (count < 2)
+        return luaL_error(L, "m:redirect expects an address");
+    for (int i = 2; i <= count; i++) {
+        target.folder = check_line(L, i);
+        luaL_argcheck(L, target.folder[0] != '\0', i, "the address is empty");
+        if (target_check(&target) != PR_OK)
+            return luaL_error(L, "m:redirect: %s", pr_last_failure()->text);
+        note(L, (struct plan_entry){.action = PLAN_REDIRECT, .target = target});
+    }
+    return 0;
 }
 
 const luaL_Reg message_actions[] = {

@@ -275,6 +275,18 @@ bool to_target(lua_State *L, int index, struct target *ret)
     return true;
 }
 
+pr_status target_check(const struct target *target)
+{
+    const struct pr_sink_ops *ops;
+
+    if (target->sink == NULL)
+        return PR_OK; /* what is wrong with it has been said */
+    ops = target->sink->class->sink;
+    return REGISTRY_COVERS(ops, check_folder) && ops->check_folder != NULL
+               ? ops->check_folder(target->sink->options, target->folder)
+               : PR_OK;
+}
+
 /* ---- Opening ------------------------------------------------------------- */
 
 static void add_class(void *user, const struct pr_plugin *plugin,

@@ -455,12 +455,8 @@ static const struct field {
 #define FIELDS (sizeof fields / sizeof *fields)
 
 static const luaL_Reg readers[] = {
-    {"header", header},
-    {"raw_header", raw_header},
-    {"headers", headers},
-    {"raw", message_raw},
-    {"sha256", message_sha256},
-    {NULL, NULL},
+    {"header", header},   {"raw_header", raw_header}, {"headers", headers},
+    {"raw", message_raw}, {"sha256", message_sha256}, {NULL, NULL},
 };
 
 static int unknown_field(lua_State *L, const char *name)

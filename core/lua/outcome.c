@@ -17,10 +17,10 @@
 
 /* Every key there can be. */
 static const char *const keys[] = {
-    "delivered", "copied",    "moved",    "copied_to", "deleted",
-    "left",      "discarded", "deferred", "stopped",   "default",
-    "flags",     "unflags",   "headers",  "tags",      "points",
-    "notes",     "rule",      "error",    "others",    NULL};
+    "delivered", "copied",    "redirected", "moved",   "copied_to", "deleted",
+    "left",      "discarded", "deferred",   "stopped", "default",   "flags",
+    "unflags",   "headers",   "tags",       "points",  "notes",     "rule",
+    "error",     "others",    NULL};
 
 /* ---- The outcome --------------------------------------------------------- */
 
@@ -135,6 +135,9 @@ static void add_entry(lua_State *L, int table, const struct plan_entry *entry)
     case PLAN_COPY:
         push_target(L, &entry->target);
         append(L, table, "copied");
+        break;
+    case PLAN_REDIRECT:
+        append_text(L, table, "redirected", entry->target.folder);
         break;
     case PLAN_COPY_TO:
         append_text(L, table, "copied_to", entry->text);

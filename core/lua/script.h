@@ -94,7 +94,8 @@ struct script {
     struct limits limits;
     struct keep *keep; /* what rules keep */
     const char *const
-        *save_below; /* absolute folders, ended by NULL; or NULL */
+        *save_below;          /* absolute folders, ended by NULL; or NULL */
+    struct pr_sink *redirect; /* what m:redirect sends by; NULL: none */
     const char *const *trusted_authserv_ids; /* ended by NULL, or NULL */
     bool has_settings;
     struct rule *rules;
@@ -272,6 +273,8 @@ struct source_value {
 /* The place that the value at `index` names; false if it is no sink. A sink
  * with a problem gives one without `sink`. */
 bool to_target(lua_State *L, int index, struct target *ret);
+/* Can its sink deliver there at all? PR_CONFIG with words. */
+PR_CHECKED pr_status target_check(const struct target *target);
 
 /* functions.c: tables of functions, such as a sink's */
 #define FUNCTIONS_MOST 8

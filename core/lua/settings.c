@@ -90,6 +90,28 @@ static void take_limits(lua_State *L, struct reader *reader, const char *name,
         limits->total = settings->total;
 }
 
+static void take_redirect(lua_State *L, struct place place)
+{
+    struct target target;
+
+    if (!to_target(L, -1, &target))
+        problem_add(L, place,
+                    "options: redirect: expects a sink such as smtp { host = "
+                    "\"localhost\", port = 25 }, got %s",
+                    type_words(L, -1));
+    else
+        script_of(L)->redirect = target.sink;
+}
+
+static void take_other(lua_State *L, struct reader *reader, const char *name,
+                       struct place place)
+{
+    if (strcmp(name, "redirect") == 0)
+        take_redirect(L, place);
+    else
+        take_limits(L, reader, name, place);
+}
+
 /* Each of the paths made absolute: those that are not lie beside the
  * configuration. */
 static const char *const *absolute_paths(lua_State *L, const char *const *paths)
@@ -117,7 +139,7 @@ static const char *const *absolute_paths(lua_State *L, const char *const *paths)
  * limits = { time = "50ms", memory = "32M", total = "60s" } } */
 static int options(lua_State *L)
 {
-    static const char *const others[] = {"limits", NULL};
+    static const char *const others[] = {"limits", "redirect", NULL};
     struct script *script = script_of(L);
     struct settings *settings =
         script_alloc(L, script->arena, sizeof *settings);
@@ -127,7 +149,7 @@ static int options(lua_State *L)
         .opener = "options",
         .class = &settings_class,
         .others = others,
-        .take = take_limits,
+        .take = take_other,
         .options = settings,
         .place = script_place(L, 1),
     };

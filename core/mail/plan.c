@@ -23,6 +23,7 @@ static const char *const names[] = {
     [PLAN_DEFER] = "defer",
     [PLAN_STOP] = "stop",
     [PLAN_COPY] = "copy",
+    [PLAN_REDIRECT] = "redirect",
     [PLAN_COPY_TO] = "copy_to",
     [PLAN_FLAG] = "flag",
     [PLAN_UNFLAG] = "unflag",
@@ -178,6 +179,8 @@ static pr_status describe_object(const struct plan_entry *entry,
         status = pr_buffer_add_text(buffer, " to ");
         return status != PR_OK ? status
                                : describe_target(&entry->target, buffer);
+    case PLAN_REDIRECT:
+        return pr_buffer_printf(buffer, " to %s", entry->target.folder);
     case PLAN_MOVE:
         return pr_buffer_printf(buffer, " to %s", text);
     case PLAN_DEFER:

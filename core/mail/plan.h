@@ -23,8 +23,9 @@ enum plan_action {
     PLAN_STOP,    /* default delivery */
     /* not final */
     PLAN_COPY,
-    PLAN_COPY_TO, /* text: folder on the server */
-    PLAN_FLAG,    /* text: a system flag or keyword */
+    PLAN_REDIRECT, /* target: its folder is the address */
+    PLAN_COPY_TO,  /* text: folder on the server */
+    PLAN_FLAG,     /* text: a system flag or keyword */
     PLAN_UNFLAG,
     PLAN_SET_HEADER, /* text: name, value: content */
     PLAN_ADD_HEADER,
@@ -46,7 +47,7 @@ struct plan_entry {
     const char *rule; /* its name; "default" for the account's own delivery */
     const char *file;
     int line;
-    struct target target; /* PLAN_DELIVER, PLAN_COPY */
+    struct target target; /* PLAN_DELIVER, PLAN_COPY, PLAN_REDIRECT */
     const char *text;
     const char *value;
     const char *folder; /* PLAN_SAVE: a folder that the user opened to rules */

@@ -107,7 +107,7 @@ static pr_status add_from_header(const struct smtp_options *set,
 }
 
 static pr_status find_recipients(const struct smtp_options *set,
-                                 struct pr_bytes header,
+                                 struct pr_bytes header, const char *only,
                                  struct smtp_letter *letter)
 {
     pr_status status = PR_OK;
@@ -116,6 +116,8 @@ static pr_status find_recipients(const struct smtp_options *set,
                                         sizeof(*letter->recipients));
     if (letter->recipients == NULL)
         return PR_NOMEM;
+    if (only != NULL && *only != '\0')
+        return add_recipient(letter, pr_bytes_of(only));
     if (!smtp_list_is_empty(set->to_header))
         status = add_from_header(set, header, letter);
     if (letter->count == 0)
@@ -126,7 +128,7 @@ static pr_status find_recipients(const struct smtp_options *set,
         return pr_fail(PR_REFUSED,
                        "no recipient: the message has no %s field with an "
                        "address in one of the domains, and there is no to",
-                       set->to_header[0]);
+                       set->to_header != NULL ? set->to_header[0] : "");
     return status;
 }
 
@@ -190,12 +192,13 @@ static pr_status find_original(struct pr_bytes header,
 }
 
 pr_status smtp_envelope_find(const struct smtp_options *set,
-                             struct pr_bytes header, struct smtp_letter *letter)
+                             struct pr_bytes header, const char *only,
+                             struct smtp_letter *letter)
 {
     pr_status status = find_sender(set, header, letter);
 
     if (status == PR_OK)
-        status = find_recipients(set, header, letter);
+        status = find_recipients(set, header, only, letter);
     return status == PR_OK ? find_original(header, letter) : status;
 }
 

@@ -98,7 +98,8 @@ static pr_status read_header(const struct pr_sink *sink, const char *name,
     if (status == PR_OK)
         status = smtp_envelope_check_loop(set, header, mark);
     if (status == PR_OK)
-        status = smtp_envelope_find(set, header, letter);
+        status =
+            smtp_envelope_find(set, header, letter->delivery->folder, letter);
     letter->has_utf8_header = smtp_text_is_utf8(header);
     pr_buffer_done(&octets);
     if (status != PR_OK)
@@ -128,11 +129,6 @@ pr_status smtp_letter_new(const struct pr_sink *sink, const char *name,
                           struct pr_delivery *delivery,
                           struct smtp_letter **ret)
 {
-    if (delivery->folder != NULL && *delivery->folder != '\0')
-        return pr_fail(PR_CONFIG,
-                       "%s has no folders: the server decides where below the "
-                       "recipient a message goes, so no / \"%.60s\" here",
-                       sink->class->name, delivery->folder);
     struct pr_arena *arena = pr_arena_new();
     if (arena == NULL)
         return PR_NOMEM;

@@ -168,8 +168,6 @@ static pr_status check_recipients(const struct smtp_options *set,
     if (count > SMTP_RECIPIENTS_MOST)
         return pr_fail(PR_CONFIG, "to: more than %u recipients",
                        SMTP_RECIPIENTS_MOST);
-    if (count == 0 && smtp_list_is_empty(set->to_header))
-        return pr_fail(PR_CONFIG, "to whom? Set to, or to_header");
     if (!smtp_list_is_empty(set->to_header) && smtp_list_is_empty(set->domains))
         return pr_fail(PR_CONFIG,
                        "to_header needs domains: whoever wrote the header "
@@ -208,6 +206,21 @@ pr_status smtp_options_check(const void *options)
 pr_status lmtp_options_check(const void *options)
 {
     return check(options, SMTP_LMTP);
+}
+
+/* What stands behind "/" is the recipient. */
+pr_status smtp_check_folder(const void *options, const char *folder)
+{
+    const struct smtp_options *set = options;
+
+    if (*folder != '\0')
+        return smtp_address_kind(pr_bytes_of(folder), true) != SMTP_ADDRESS_NONE
+                   ? PR_OK
+                   : pr_fail(PR_CONFIG, "\"%.100s\" is no address", folder);
+    if (smtp_list_is_empty(set->to) && smtp_list_is_empty(set->to_header))
+        return pr_fail(PR_CONFIG, "to whom? Set to, or to_header, or write the "
+                                  "address behind it: / \"a@example.org\"");
+    return PR_OK;
 }
 
 /* ---- Naming -------------------------------------------------------------- */

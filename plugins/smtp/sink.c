@@ -142,6 +142,7 @@ const struct pr_sink_ops smtp_sink_ops = {
     .close = sink_close,
     .describe = smtp_describe,
     .journaled = true,
+    .check_folder = smtp_check_folder,
 };
 
 const struct pr_sink_ops lmtp_sink_ops = {
@@ -154,4 +155,5 @@ const struct pr_sink_ops lmtp_sink_ops = {
     .close = sink_close,
     .describe = lmtp_describe,
     .journaled = true,
+    .check_folder = smtp_check_folder,
 };

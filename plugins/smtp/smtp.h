@@ -36,6 +36,7 @@ enum smtp_dsn_return { SMTP_RETURN_ANY, SMTP_RETURN_FULL, SMTP_RETURN_HEADERS };
 extern const struct pr_option smtp_option_table[], lmtp_option_table[];
 /* pr_class.check_options */
 pr_status smtp_options_check(const void *options);
+pr_status smtp_check_folder(const void *options, const char *folder);
 pr_status lmtp_options_check(const void *options);
 /* pr_sink_ops.describe */
 void smtp_describe(const void *options, char *name, size_t size);

@@ -128,12 +128,24 @@ def test_a_socket_that_is_not_there(store, home):
     assert {one["status"] for one in run.messages} == {"later"}
 
 
-def test_a_folder_below_is_refused_with_words(store, home):
+def test_what_stands_behind_is_the_recipient(store, home, make_lmtpd):
+    far = make_lmtpd()
     home.configure(store, deliver=sink(
-        "lmtp", socket=store.lmtp_socket, to=["bob"]) + ' / "lists"')
+        "lmtp", socket=far.path) + ' / "carol@example.org"')
+    home.fetched()
+    assert [one.recipients for one in far.messages] == \
+        [["carol@example.org"]] * COUNT
+
+
+@pytest.mark.parametrize("behind, words", [
+    (' / "not one"', '"not one" is no address'),
+    ("", "to whom? Set to, or to_header")])
+def test_without_a_recipient_nothing_is_begun(store, home, behind, words):
+    home.configure(store, deliver=sink("lmtp", socket=store.lmtp_socket)
+                   + behind)
     run = home.fetch()
-    assert run.code != 0
-    assert "lmtp has no folders" in run.err
+    assert run.code == 78, run
+    assert words in run.err
 
 
 def test_mail_is_killed_in_the_middle_and_arrives(store, home):

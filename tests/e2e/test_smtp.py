@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+import maildir
 import messages
 from server import wait_for
 from sinks import Code, as_sent, sink
@@ -547,3 +548,35 @@ def test_trace_field(home, server, make_smtpd):
     assert re.match(rb"Received: by \S+ \(postrider; mark [0-9a-f]{16}\) id "
                     rb"\S+;\r\n\t\w{3}, \d+ \w{3} \d{4} [0-9:]{8} \+0000\r\n",
                     far.messages[0].data)
+
+
+def test_a_rule_redirects_a_copy(server, home, make_smtpd):
+    server.fill(messages.mailbox(3, 88))
+    far = make_smtpd()
+    home.configure(server, rules=f"""
+options {{ redirect = {smtp(far, **{"from": "me@example.org"})} }}
+rule("away", function(m)
+  m:redirect("pager@example.org", "home@example.org")
+end)
+""")
+    run = home.fetched()
+    assert {one["action"] for one in run.messages} == {"deliver"}
+    assert len(maildir.entries(home.inbox)) == 3
+    assert sorted(one.recipients[0] for one in far.messages) == \
+        ["home@example.org"] * 3 + ["pager@example.org"] * 3
+    assert {one.sender for one in far.messages} == {"me@example.org"}
+
+
+def test_a_rule_that_cannot_redirect_says_why(server, home, make_smtpd):
+    server.fill(messages.mailbox(1, 89))
+    home.configure(server, rules="""
+rule("away", function(m) m:redirect "pager@example.org" end)
+""")
+    assert "options { redirect = smtp" in home.fetch().err
+    far = make_smtpd()
+    home.configure(server, rules=f"""
+options {{ redirect = {smtp(far)} }}
+rule("away", function(m) m:redirect "not one" end)
+""")
+    assert "m:redirect: \"not one\" is no address" in home.fetch().err
+    assert far.messages == []

@@ -391,7 +391,8 @@ static void a_wrong_call_says_what_is_right(void **state)
         {"m:set_header('A', 'x\\ny')", "more than one line"},
         {"m:set_header('A', '\\xff')", "must be UTF-8"},
         {"m:redirect 'x@y'",
-         "m:redirect needs smtp, which is not in this version yet"},
+         "m:redirect needs to know by whom mail is sent: options { redirect = "
+         "smtp { host = \"localhost\", port = 25 } }"},
         {"m:deliver(mail / '../x')", "the folder \"../x\" leads out of the "
                                      "sink"},
         {"m:deliver(mail / m.list_id)", "got a sink / nil"},

@@ -136,18 +136,19 @@ static void any_domain_has_to_be_said(void **state)
     EXPECT_RECIPIENTS("Delivered-To: a@example.net\n\n", "a@example.net");
 }
 
-static void folders_are_refused(void **state)
+static void what_stands_behind_is_the_recipient(void **state)
 {
     struct smtp_letter *letter;
 
     (void)state;
     assert_int_equal(make("x: y\n\n", &letter), PR_OK);
     smtp_letter_free(letter);
-    delivery.folder = "lists";
+    delivery.folder = "bob@example.org";
     assert_int_equal(
-        smtp_letter_new(&sink, "here.example.org", &delivery, &letter),
-        PR_CONFIG);
-    spool_free(spool);
+        smtp_letter_new(&sink, "here.example.org", &delivery, &letter), PR_OK);
+    assert_int_equal(letter->count, 1);
+    assert_string_equal(letter->recipients[0].address, "bob@example.org");
+    done(letter);
 }
 
 static void a_message_that_comes_back_is_refused(void **state)
@@ -290,7 +291,9 @@ static void options_are_checked(void **state)
     set.to = bad;
     assert_int_equal(check(), PR_CONFIG);
     set.to = NULL;
-    assert_int_equal(check(), PR_CONFIG);
+    assert_int_equal(smtp_check_folder(&set, ""), PR_CONFIG);
+    assert_int_equal(smtp_check_folder(&set, "a b"), PR_CONFIG);
+    assert_int_equal(smtp_check_folder(&set, "bob@example.org"), PR_OK);
     set.to_header = headers;
     assert_int_equal(check(), PR_CONFIG);
     set.domains = domains;
@@ -353,7 +356,7 @@ int main(void)
         cmocka_unit_test_setup(the_topmost_field_names_the_recipients, set_up),
         cmocka_unit_test_setup(a_message_for_nobody_is_refused, set_up),
         cmocka_unit_test_setup(any_domain_has_to_be_said, set_up),
-        cmocka_unit_test_setup(folders_are_refused, set_up),
+        cmocka_unit_test_setup(what_stands_behind_is_the_recipient, set_up),
         cmocka_unit_test_setup(a_message_that_comes_back_is_refused, set_up),
         cmocka_unit_test_setup(another_sink_has_another_mark, set_up),
         cmocka_unit_test_setup(too_many_hops_are_refused, set_up),

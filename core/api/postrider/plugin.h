@@ -271,6 +271,10 @@ struct pr_sink_ops {
     void (*describe)(const void *options, char *name, size_t size);
     /* It calls pr_delivery_begin and pr_delivery_end. */
     bool journaled;
+    /* Can anything ever be delivered to `folder` ("": the root)? PR_CONFIG with
+     * words if not: told when the configuration is read, or at the line of the
+     * rule. NULL slot: it can. Does not wait. */
+    pr_status (*check_folder)(const void *options, const char *folder);
 };
 
 /* ---- The descriptor ---------------------------------------------------- */
