@@ -19,6 +19,8 @@ static int note_for(lua_State *L, struct message *message,
     struct place place = script_outer_place(L);
     pr_status status;
 
+    if (script_of(L)->running->hook != 0)
+        check_in_hook(L, entry.action);
     entry.rule = script_of(L)->running->rule->name;
     entry.file = place.file;
     entry.line = place.line;

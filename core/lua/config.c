@@ -100,6 +100,7 @@ static int open_all(lua_State *L)
     open_settings(L);
     open_rules(L);
     open_tests(L);
+    open_hooks(L);
     open_message(L);
     open_addresses(L);
     open_parts(L);
@@ -123,6 +124,7 @@ static int run_chunk(lua_State *L)
     lua_pushvalue(L, 1);
     lua_call(L, 0, 0);
     finish_accounts(L);
+    finish_hooks(L);
     if (script_of(L)->config->account_count == 0 &&
         script_of(L)->problem_count == 0)
         problem_add(L, (struct place){name, 1}, "there is no account");
@@ -240,6 +242,7 @@ pr_status config_load(const char *file, struct config **ret)
     status = fill(config, file);
     if (status == PR_OK) {
         config->rule_count = config->script->rule_count;
+        config->hook_count = config->script->hook_count;
         *ret = config;
     } else {
         config_free(config);

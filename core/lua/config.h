@@ -63,6 +63,7 @@ struct config {
     struct pr_sink **sinks; /* every sink that is written anywhere in it */
     size_t sink_count;
     size_t rule_count;
+    size_t hook_count;
     struct script *script; /* the Lua side */
 };
 
@@ -114,5 +115,55 @@ void rules_noted(struct message *message);
  * rule does. PR_SCRIPT: a rule failed or went over a limit; the plan is then of
  * no use, the words hold file, line and rule. PR_CANCELLED. */
 PR_CHECKED pr_status rules_run(struct config *config, struct message *message);
+
+/* ---- Hooks --------------------------------------------------------------- */
+
+/* What on(...) can hear of; bits of a set. */
+enum hook_kind {
+    HOOK_FLAGS = 1,    /* a known message's flags have changed */
+    HOOK_VANISHED = 2, /* a known message is gone */
+    HOOK_MOVED_IN = 4, /* one known from another folder has come */
+    HOOK_DEPARTURE = 8 /* what leaves the folder may be asked about elsewhere */
+};
+
+/* One event, for the hooks. All lent. */
+struct hook_event {
+    enum hook_kind kind;
+    struct pr_flags flags, old, added, removed;
+    const char *from;           /* HOOK_MOVED_IN: where it was known */
+    const unsigned char *print; /* FINGERPRINT_SIZE octets; NULL: not known */
+    bool is_fetched; /* the folder is one of the account's `folders` */
+};
+
+/* A hook that took an event. */
+struct hook_place {
+    const char *name, *file; /* NULL: none did */
+    int line;
+};
+
+/* The kinds of events that hooks want of a folder; 0: none. `is_fetched`: it is
+ * one of the account's `folders`, which is what a hook without `folder` means.
+ */
+unsigned hooks_of_folder(const struct config *config, const char *account,
+                         const char *folder, bool is_fetched);
+/* The patterns of folders, as pr_source_ops.folders has them, that hooks of the
+ * account want beside its `folders`, ended by NULL; *ret NULL: none. What the
+ * source finds is then to be asked of hooks_of_folder. PR_NOMEM. */
+PR_CHECKED pr_status hooks_patterns(const struct config *config,
+                                    const char *account, struct pr_arena *arena,
+                                    const char *const **ret);
+/* The kinds of events that hooks want of any folder of the account. */
+unsigned hooks_of_account(const struct config *config, const char *account);
+/* The first hook that takes the event. */
+struct hook_place hooks_find(const struct config *config,
+                             const struct message *message,
+                             const struct hook_event *event);
+/* Runs the hooks that take the event, in file order, until one has moved or
+ * deleted the message; what they ask for is in its plan. Called in a fiber with
+ * PR_STACK_RULE; waits when a hook does. *ret is the last that ran. PR_SCRIPT:
+ * one failed or went over a limit; PR_CANCELLED. */
+PR_CHECKED pr_status hooks_run(struct config *config, struct message *message,
+                               const struct hook_event *event,
+                               struct hook_place *ret);
 
 #endif

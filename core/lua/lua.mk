@@ -8,3 +8,4 @@ libcore_la_SOURCES += %D%/config.h %D%/script.h %D%/state.c %D%/errors.c \
 libcore_la_SOURCES += %D%/trace.h %D%/trace.c
 libcore_la_SOURCES += %D%/outcome.h %D%/outcome.c %D%/testing.h %D%/testing.c \
 	%D%/mocks.c
+libcore_la_SOURCES += %D%/hooks.c

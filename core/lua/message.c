@@ -493,6 +493,24 @@ static bool is_action(const char *name)
     return false;
 }
 
+/* Of a message that is gone only that is known which was noted of it. */
+static void check_gone(lua_State *L, const char *name)
+{
+    static const char *const known[] = {
+        "account", "folder", "uid",     "size",       "received", "age",
+        "flags",   "labels", "subject", "message_id", "from",     NULL};
+
+    for (size_t i = 0; known[i] != NULL; i++)
+        if (strcmp(known[i], name) == 0)
+            return;
+    if (!is_action(name))
+        luaL_error(L,
+                   "m.%s: the message is gone: known of it are account, "
+                   "folder, uid, size, received, age, flags, labels, subject, "
+                   "message_id and from",
+                   name);
+}
+
 static int message_index(lua_State *L)
 {
     const struct message *message = check_message(L, 1);
@@ -501,6 +519,8 @@ static int message_index(lua_State *L)
     lua_replace(L, 2);
     if (message->trace != NULL && !is_action(name))
         trace_read(message, name);
+    if (script_of(L)->running->hook == HOOK_VANISHED)
+        check_gone(L, name);
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
         return 1; /* a method */

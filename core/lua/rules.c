@@ -38,18 +38,15 @@ static const struct pr_class selector_class = {
     .options_size = sizeof(struct selector),
 };
 
-/* A bare text stands for a list of one. */
-static void wrap_texts(lua_State *L, int table)
+void push_selector(lua_State *L, int table, const char *const *names)
 {
-    static const char *const names[] = {"account", "folder"};
-
     lua_newtable(L);
     for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1)) {
         lua_pushvalue(L, -2);
         lua_pushvalue(L, -2);
         lua_rawset(L, -5);
     }
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; names[i] != NULL; i++) {
         if (lua_getfield(L, -1, names[i]) == LUA_TSTRING) {
             lua_createtable(L, 1, 0);
             lua_insert(L, -2);
@@ -63,6 +60,7 @@ static void wrap_texts(lua_State *L, int table)
 
 static void read_selector(lua_State *L, struct rule *rule, int table)
 {
+    static const char *const names[] = {"account", "folder", NULL};
     struct selector *selector =
         script_alloc(L, script_of(L)->arena, sizeof *selector);
     struct reader reader = {
@@ -73,7 +71,7 @@ static void read_selector(lua_State *L, struct rule *rule, int table)
         .place = {rule->file, rule->line},
     };
 
-    wrap_texts(L, table);
+    push_selector(L, table, names);
     reader_read(L, &reader, lua_gettop(L));
     rule->accounts = selector->account;
     rule->folders = selector->folder;
@@ -149,8 +147,7 @@ static bool name_matches(const char *pattern, const char *name)
     return text_matches(pattern, name) || (is_inbox(pattern) && is_inbox(name));
 }
 
-/* NULL takes all; a pattern with "!" before it leaves out. */
-static bool takes(const char *const *patterns, const char *name)
+bool patterns_take(const char *const *patterns, const char *name)
 {
     bool is_taken = false, only_leaves_out = true;
 
@@ -169,8 +166,8 @@ static bool takes(const char *const *patterns, const char *name)
 
 static bool rule_takes(const struct rule *rule, const struct message *message)
 {
-    return takes(rule->accounts, message->account) &&
-           takes(rule->folders, message->folder);
+    return patterns_take(rule->accounts, message->account) &&
+           patterns_take(rule->folders, message->folder);
 }
 
 /* ---- Running them -------------------------------------------------------- */
@@ -187,11 +184,12 @@ static int make_thread(lua_State *L)
     return 0;
 }
 
-/* What ended a rule, as a failure. */
-static pr_status rule_failure(struct run *run, int status)
+pr_status rule_failure(struct run *run, int status)
 {
     const struct rule *rule = run->rule;
     const char *words = lua_tostring(run->thread, -1);
+    const char *before = run->hook != 0 ? "" : "rule \"";
+    const char *after = run->hook != 0 ? "" : "\"";
     char text[200];
 
     if (status == LUA_ERRMEM)
@@ -200,9 +198,10 @@ static pr_status rule_failure(struct run *run, int status)
         return pr_fail(PR_CANCELLED, "asked to stop");
     if (run->stop != STOP_NONE)
         return pr_fail(run->stop == STOP_NOMEM ? PR_NOMEM : PR_SCRIPT,
-                       "%s:%d: rule \"%s\" %s", rule->file, rule->line,
-                       rule->name, script_stop_text(run, text, sizeof text));
-    return pr_fail(PR_SCRIPT, "rule \"%s\": %s", rule->name,
+                       "%s:%d: %s%s%s %s", rule->file, rule->line, before,
+                       rule->name, after,
+                       script_stop_text(run, text, sizeof text));
+    return pr_fail(PR_SCRIPT, "%s%s%s: %s", before, rule->name, after,
                    words != NULL ? words : "an error without words");
 }
 
@@ -243,7 +242,7 @@ static pr_status run_all(struct run *run)
 }
 
 /* Only what cannot raise: this is outside of any protected call. */
-static void end_thread(struct run *run)
+void run_end_thread(struct run *run)
 {
     lua_State *L = run->script->L;
 
@@ -271,7 +270,7 @@ pr_status rules_run(struct config *config, struct message *message)
     script_begin(&run, script, run.thread);
     status = run_all(&run);
     script_end(&run);
-    end_thread(&run);
+    run_end_thread(&run);
     if (status != PR_OK)
         keep_forget(message);
     return status;

@@ -41,12 +41,13 @@ struct run {
     struct message *message; /* NULL but in rules */
     struct cell *cell;       /* of the message */
     const struct rule *rule; /* the one that runs */
-    const char *stack_base;  /* where the C stack stood at the start */
-    uint64_t total;          /* ms in all; 0: as options say */
-    uint64_t time_limit;     /* ns of processor time between waits */
-    uint64_t time_start;     /* the clock when the last wait ended */
-    uint64_t time_used;      /* until the wait it is in */
-    uint64_t time_before;    /* ns of processor time before the last wait */
+    unsigned hook;          /* of enum hook_kind: it is a hook's; 0: a rule's */
+    const char *stack_base; /* where the C stack stood at the start */
+    uint64_t total;         /* ms in all; 0: as options say */
+    uint64_t time_limit;    /* ns of processor time between waits */
+    uint64_t time_start;    /* the clock when the last wait ended */
+    uint64_t time_used;     /* until the wait it is in */
+    uint64_t time_before;   /* ns of processor time before the last wait */
     pr_time deadline;
     int64_t memory;  /* octets it took more than it gave back */
     unsigned lines;  /* printed */
@@ -68,6 +69,13 @@ struct rule {
     const char *const *folders;
     int function; /* in the registry */
     struct rule_profile profile;
+};
+
+/* on(...): a function that events call. */
+struct hook {
+    struct rule rule; /* its name is `on("flags")` */
+    enum hook_kind kind;
+    const char *const *from; /* patterns of folders; NULL: any */
 };
 
 struct limits {
@@ -101,6 +109,8 @@ struct script {
     struct rule *rules;
     size_t rule_count;
     size_t rules_allocated;
+    struct hook *hooks;
+    size_t hook_count, hooks_allocated;
     size_t accounts_allocated, sinks_allocated;
     struct problem *problems;
     size_t problem_count, problems_allocated;
@@ -360,6 +370,24 @@ void finish_accounts(lua_State *L);
 
 /* rules.c */
 void open_rules(lua_State *L);
+/* Pushes a copy of the selector at `table` in which a bare text of one of
+ * `names` (ended by NULL) is a list of one. */
+void push_selector(lua_State *L, int table, const char *const *names);
+/* Do the patterns take the name? NULL takes all; one with "!" before it leaves
+ * out. */
+bool patterns_take(const char *const *patterns, const char *name);
+/* What ended the running rule, whose error is on top of its stack, as a
+ * failure. */
+pr_status rule_failure(struct run *run, int status);
+/* Gives up the thread of a run; raises nothing. */
+void run_end_thread(struct run *run);
+
+/* hooks.c */
+void open_hooks(lua_State *L);
+/* What is left to say when all is loaded. */
+void finish_hooks(lua_State *L);
+/* Raises unless a hook may ask for that. */
+void check_in_hook(lua_State *L, enum plan_action action);
 
 /* testing.c: tests of rules. mocks.c: what they replace */
 void open_tests(lua_State *L);

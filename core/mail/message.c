@@ -55,6 +55,11 @@ void message_take_whole(struct message *message, struct pr_spool *spool)
 
 pr_status message_view(struct message *message, struct view **ret)
 {
+    if (message->spool == NULL && message->fetch_header != NULL) {
+        pr_status status = message->fetch_header(message);
+        if (status != PR_OK)
+            return status;
+    }
     if (message->spool == NULL)
         return pr_fail(PR_BUG, "a message was looked at before it was fetched");
     if (message->view == NULL) {

@@ -16,6 +16,8 @@ struct message {
     struct view *view;      /* owned; made by message_view */
     struct plan plan;
     bool is_header_only;      /* so far the spool has the header alone */
+    /* While `spool` is NULL: has the header fetched into it; waits. */
+    pr_status (*fetch_header)(struct message *message);
     struct pr_spool *header;  /* owned: what the spool was then, */
     struct view *header_view; /* and the view, which rules may still hold */
     /* Has the rest fetched, and message_take_whole called; waits. */
