@@ -20,3 +20,22 @@ lint: config.h
 
 clean-local:
 	rm -rf lint
+
+# Units of systemd, with the place of the program in them: the user's goes where
+# configure was told, the system's is an example to copy.
+EXTRA_DIST += %D%/systemd/postrider.service.in \
+	%D%/systemd/postrider-system.service.in
+units = contrib/systemd/postrider.service \
+	contrib/systemd/postrider-system.service
+CLEANFILES += $(units)
+$(units): Makefile
+	$(AM_V_GEN)$(MKDIR_P) contrib/systemd && \
+	sed 's|@bindir[@]|$(bindir)|' '$(srcdir)/$@.in' >$@.tmp && mv $@.tmp $@
+contrib/systemd/postrider.service: %D%/systemd/postrider.service.in
+contrib/systemd/postrider-system.service: \
+	%D%/systemd/postrider-system.service.in
+unitexampledir = $(docdir)/systemd
+unitexample_DATA = contrib/systemd/postrider-system.service
+if HAVE_SYSTEMD_UNITS
+systemduserunit_DATA = contrib/systemd/postrider.service
+endif

@@ -12,6 +12,7 @@ include tests/unit/mail.mk
 include tests/unit/state.mk
 include tests/unit/lua.mk
 include tests/unit/engine.mk
+include tests/unit/control.mk
 include tests/unit/maildir.mk
 include tests/unit/pipe.mk
 include tests/unit/mbox.mk
@@ -53,3 +54,4 @@ EXTRA_DIST += %D%/e2e/test_several_sinks.py %D%/e2e/test_append.py \
 	%D%/e2e/test_lua_sinks.py %D%/e2e/test_pipe.py %D%/e2e/test_pop3.py
 EXTRA_DIST += %D%/lib/mboxes.py %D%/e2e/test_mbox.py \
 	%D%/e2e/test_local_sources.py
+EXTRA_DIST += %D%/e2e/test_control.py

@@ -17,8 +17,9 @@
 enum {
     WIDTH_LEAST = 60,
     NAME_LEAST = 8,
-    NAME_MOST = 24,
-    STATE_LEAST = 16,
+    NAME_SOME = 16, /* in 80 columns */
+    NAME_MOST = 48,
+    STATE_LEAST = 8,
     STATE_MOST = 40,
     INDENT = 4,
     CELL = 160, /* octets of a cell */
@@ -278,7 +279,9 @@ static void add_account(struct table *table, const json_t *account)
 static void measure(struct table *table, const json_t *accounts)
 {
     unsigned width = table->look->width;
-    unsigned most = width >= 110 ? 2 * NAME_MOST : NAME_MOST - 8;
+    unsigned most = width >= 110  ? NAME_MOST
+                    : width >= 80 ? NAME_SOME
+                                  : NAME_LEAST;
     table->name_width = NAME_LEAST;
     for (size_t i = 0; i < json_array_size(accounts); i++) {
         unsigned taken =

@@ -53,3 +53,11 @@ tests_fuzz_mbox_split_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DSEEDS='"tests/fuzz/seeds/mbox_split"'
 tests_fuzz_mbox_split_LDADD = libmbox.la libcore.la
 EXTRA_DIST += %D%/seeds
+
+# Requests of the control socket.
+check_PROGRAMS += tests/fuzz/control_request
+TESTS += tests/fuzz/control_request
+tests_fuzz_control_request_SOURCES = %D%/control_request.c $(fuzz_driver)
+tests_fuzz_control_request_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSEEDS='"tests/fuzz/seeds/control_request"'
+tests_fuzz_control_request_LDADD = libcore.la

@@ -421,6 +421,32 @@ static void a_signal_cancels_the_scope(void **state)
     }
 }
 
+static pr_status hear_signals(void *argument)
+{
+    int number = 0;
+
+    (void)argument;
+    assert_int_equal(loop_hear_signals(), PR_OK);
+    assert_int_equal(loop_await_signal(pr_in(10), &number), PR_TIMEOUT);
+    kill(getpid(), SIGHUP);
+    assert_int_equal(loop_await_signal(pr_in(20000), &number), PR_OK);
+    assert_int_equal(number, SIGHUP);
+    kill(getpid(), SIGTERM);
+    assert_int_equal(loop_await_signal(pr_in(20000), &number), PR_OK);
+    assert_int_equal(number, SIGTERM);
+    assert_int_equal(loop_await_signal(pr_in(10), &number), PR_TIMEOUT);
+    return PR_OK;
+}
+
+static void a_daemon_hears_signals(void **state)
+{
+    (void)state;
+    assert_int_equal(loop_run(4, hear_signals, NULL), PR_OK);
+    assert_int_equal(loop_caught_signal(), SIGTERM);
+    /* Those of the next run are heard anew. */
+    assert_int_equal(loop_run(4, hear_signals, NULL), PR_OK);
+}
+
 static pr_status ignore_signals(void *argument)
 {
     struct pr_scope scope;
@@ -481,6 +507,7 @@ int main(void)
         cmocka_unit_test(a_trimmed_stack_takes_no_memory_below),
         cmocka_unit_test(a_fiber_that_runs_over_its_stack_says_so),
         cmocka_unit_test(a_signal_cancels_the_scope),
+        cmocka_unit_test(a_daemon_hears_signals),
         cmocka_unit_test(the_third_signal_ends_the_process),
         cmocka_unit_test(a_closed_pipe_sends_no_signal),
     };

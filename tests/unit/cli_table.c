@@ -1,0 +1,190 @@
+/*
+ * The status as a table: what a person reads in it.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cli/table.h"
+
+#define NOW "\"time\":1000000"
+#define DAEMON                                                    \
+    "\"daemon\":{\"pid\":7,\"version\":\"1\",\"started\":999000," \
+    "\"reload_error\":null,\"stopping\":false}"
+#define WORK                                                                 \
+    "{\"account\":\"work\",\"state\":\"watching\",\"watched\":3,"            \
+    "\"folders\":4,\"next_poll\":1000300,\"last_delivery\":999995,"          \
+    "\"today\":{\"messages\":12},\"latency\":{\"last\":0.42,\"median\":90}," \
+    "\"trouble\":null}"
+#define TROUBLED                                                           \
+    "{\"account\":\"an-account-with-a-rather-long-name\","                 \
+    "\"state\":\"troubled\",\"next_poll\":1003600,\"last_delivery\":null," \
+    "\"today\":{\"messages\":0},\"trouble\":{\"kind\":\"auth\",\"text\":"  \
+    "\"the server refuses the password of alice: [AUTHENTICATIONFAILED] "  \
+    "Authentication failed.\",\"since\":996400,\"failures\":3,\"advice\":" \
+    "\"check `password` (config.lua:12), then: postrider poll work\"}}"
+
+static char *text_of(const char *json, unsigned width, bool is_colored)
+{
+    const struct table_look look = {width, is_colored};
+    struct pr_buffer out = {.cap = 1 << 20};
+    json_t *status = json_loads(json, 0, NULL);
+
+    assert_non_null(status);
+    assert_int_equal(table_add(status, &look, &out), PR_OK);
+    json_decref(status);
+    char *text = strdup(pr_buffer_text(&out));
+    pr_buffer_done(&out);
+    return text;
+}
+
+static void check_has(const char *text, const char *words)
+{
+    if (strstr(text, words) == NULL)
+        fail_msg("no \"%s\" in:\n%s", words, text);
+}
+
+static unsigned widest(const char *text)
+{
+    unsigned most = 0, width = 0;
+
+    for (; *text != '\0'; text++) {
+        if (*text == '\n')
+            width = 0;
+        else
+            width += ((unsigned char)*text & 0xC0) != 0x80;
+        most = width > most ? width : most;
+    }
+    return most;
+}
+
+static void an_account_is_a_row(void **unused)
+{
+    char *text =
+        text_of("{" NOW "," DAEMON ",\"accounts\":[" WORK "]}", 80, false);
+
+    (void)unused;
+    check_has(text, "up for 16 min, pid 7");
+    check_has(text, "watching 3 of 4");
+    check_has(text, "in 5 min");
+    check_has(text, "5 s ago");
+    check_has(text, " 12 ");
+    check_has(text, "1 min, 0.4 s");
+    assert_null(strchr(text, '\033'));
+    free(text);
+}
+
+static void trouble_says_what_to_do(void **unused)
+{
+    char *text = text_of(
+        "{" NOW "," DAEMON ",\"accounts\":[" WORK "," TROUBLED "]}", 80, false);
+
+    (void)unused;
+    check_has(text, "in trouble");
+    check_has(text, "the server refuses the password");
+    check_has(text, "3 times, first 1 h ago");
+    check_has(text, "-> check `password` (config.lua:12)");
+    free(text);
+}
+
+static void it_fits_every_width(void **unused)
+{
+    (void)unused;
+    for (unsigned width = 60; width <= 200; width++) {
+        char *text =
+            text_of("{" NOW "," DAEMON ",\"accounts\":[" WORK "," TROUBLED
+                    "],\"put_aside_total\":1,\"put_aside\":[{\"id\":"
+                    "\"work/INBOX/7\",\"size\":2000,\"reason\":\"the sink "
+                    "refuses it for a reason that takes many words to say, "
+                    "more than there is room for in one line\",\"tries\":2,"
+                    "\"due\":1000060,\"subject\":\"Gr\303\274\303\237e\","
+                    "\"from\":\"bob@example.org\"}]}",
+                    width, false);
+        if (widest(text) > width)
+            fail_msg("%u columns in %u:\n%s", widest(text), width, text);
+        free(text);
+    }
+}
+
+static void what_is_put_aside_has_its_reason(void **unused)
+{
+    char *text = text_of(
+        "{" NOW "," DAEMON ",\"accounts\":[" WORK "],\"put_aside_total\":3,"
+        "\"put_aside\":[{\"id\":\"work/INBOX/7\",\"size\":2000,\"reason\":"
+        "\"too odd\",\"tries\":2,\"due\":1000060,\"subject\":\"Hello\","
+        "\"from\":\"bob@example.org\"},{\"id\":\"work/INBOX/8\",\"size\":9,"
+        "\"reason\":\"larger than limit.size\",\"tries\":0,\"due\":null}]}",
+        80, false);
+
+    (void)unused;
+    check_has(text, "Put aside: 3 messages");
+    check_has(text, "work/INBOX/7");
+    check_has(text, "\"Hello\" from bob@example.org");
+    check_has(text, "too odd; tried 2 times, again in 1 min");
+    check_has(text, "larger than limit.size\n");
+    check_has(text, "and 1 more");
+    check_has(text, "postrider retry ID");
+    free(text);
+}
+
+static void a_refused_configuration_is_shown(void **unused)
+{
+    char *text = text_of("{" NOW ",\"daemon\":{\"pid\":7,\"version\":\"1\","
+                         "\"started\":999000,\"reload_error\":{\"text\":"
+                         "\"config.lua:3: no\",\"time\":999940}},\"accounts\":"
+                         "[]}",
+                         80, false);
+
+    (void)unused;
+    check_has(text, "refused 1 min ago: config.lua:3: no");
+    check_has(text, "the old one is in use");
+    free(text);
+}
+
+static void without_a_daemon_it_says_so(void **unused)
+{
+    char *text =
+        text_of("{" NOW ",\"daemon\":null,\"accounts\":[{\"account\":\"work\","
+                "\"state\":\"stopped\",\"last_delivery\":null,\"today\":"
+                "{\"messages\":0},\"trouble\":null}]}",
+                80, false);
+
+    (void)unused;
+    check_has(text, "No daemon runs");
+    check_has(text, "postrider\ndaemon");
+    check_has(text, "never");
+    free(text);
+}
+
+static void colours_are_asked_for(void **unused)
+{
+    char *text =
+        text_of("{" NOW "," DAEMON ",\"accounts\":[" TROUBLED "]}", 80, true);
+
+    (void)unused;
+    check_has(text, "\033[31m");
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_account_is_a_row),
+        cmocka_unit_test(trouble_says_what_to_do),
+        cmocka_unit_test(it_fits_every_width),
+        cmocka_unit_test(what_is_put_aside_has_its_reason),
+        cmocka_unit_test(a_refused_configuration_is_shown),
+        cmocka_unit_test(without_a_daemon_it_says_so),
+        cmocka_unit_test(colours_are_asked_for),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
