@@ -259,7 +259,7 @@ static void client_free(struct client *client)
     if (client->write_fd >= 0) {
         close(client->write_fd);
     }
-    close(client->fd);
+    control_hang_up(client->fd);
     pr_buffer_done(&client->in);
     pr_buffer_done(&client->out);
     memory_free(client);

@@ -20,7 +20,7 @@ static const struct pr_log control_log = {NULL, "control"};
 static void turn_away(int fd, const char *word)
 {
     (void)!send(fd, word, strlen(word), MSG_NOSIGNAL | MSG_DONTWAIT);
-    close(fd);
+    control_hang_up(fd);
 }
 
 static void let_in(struct control *control, struct pr_scope *clients, int fd)

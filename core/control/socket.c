@@ -21,7 +21,7 @@
 #include "base/memory.h"
 #include "io/file.h"
 
-#define BACKLOG 16
+#define BACKLOG 128
 
 static const struct pr_log daemon_log = {NULL, "daemon"};
 
@@ -252,6 +252,17 @@ bool control_peer_is_ours(int fd, uint32_t *ret_uid)
     }
     *ret_uid = peer.uid;
     return peer.uid == geteuid() || peer.uid == 0;
+}
+
+void control_hang_up(int fd)
+{
+    char unread[4096];
+    for (int i = 0; i < 256; i++) {
+        if (recv(fd, unread, sizeof(unread), MSG_DONTWAIT) <= 0) {
+            break;
+        }
+    }
+    close(fd);
 }
 
 /* ---- The client's side --------------------------------------------------- */

@@ -35,6 +35,9 @@ void control_close(struct control_socket *socket);
  * PR_IO, PR_REFUSED: it belongs to somebody else. */
 PR_CHECKED pr_status control_connect(const char *state_dir, const char *config,
                                      int *ret_fd);
+/* Closes a client's descriptor. What he sent and nobody read is read first: to
+ * him it would look like a cut line, and our last word might be lost. */
+void control_hang_up(int fd);
 /* May who is at the other end speak with us: the same user, or root? */
 bool control_peer_is_ours(int fd, uint32_t *ret_uid);
 
