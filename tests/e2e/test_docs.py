@@ -35,6 +35,16 @@ def names_in_manual():
     return names
 
 
+def words_of(section, until):
+    """The names that a section explains, without arguments."""
+    text = (MANUAL / "postrider-rules.5").read_text()
+    text = text[text.index(f".Ss {section}"):text.index(f".Ss {until}")]
+    found = set()
+    for line in re.findall(r"^\.It Ic (.*)$", text, re.MULTILINE):
+        found.update(re.findall(r"(?:^|Ic )([\w.:]+)", line))
+    return found
+
+
 def names_in_program():
     def table(file, name):
         text = (SOURCE / "core" / "lua" / file).read_text()
@@ -67,6 +77,22 @@ def test_the_manual_shows_configurations_that_hold(home):
 
 def test_the_manual_names_every_field_and_action():
     assert names_in_manual() == names_in_program()
+
+
+def test_the_manual_names_every_helper_and_method_there_is():
+    """What it explains can be reached, and what parts can do is explained."""
+    program = "".join(path.read_text() for path in
+                      sorted((SOURCE / "core" / "lua").glob("*.c")))
+    part = (SOURCE / "core" / "lua" / "part.c").read_text()
+    part = part[part.index("luaL_Reg methods[] = {"):]
+    methods = re.findall(r'\{"(\w+)",', part[:part.index("};")])
+    assert words_of("Parts", "Helpers") == {f"part:{one}" for one in methods}
+    helpers = {one for one in words_of("Helpers", "Limits")
+               if not one.startswith("text:")}
+    assert {"re", "map", "seen", "store.get", "ratelimit"} <= helpers
+    for name in helpers:
+        word = name.rpartition(".")[2]
+        assert re.search(rf'"{word}"[,)]', program), name
 
 
 def test_every_field_in_the_manual_can_be_read(server, home):
