@@ -13,7 +13,7 @@ _postrider() {
 	local word=$2 before=$3 command='' at words=''
 	for ((at = 1; at < COMP_CWORD; at++)); do
 		case ${COMP_WORDS[at]} in
-		fetch | deliver | check | why | plugins) command=${COMP_WORDS[at]} ;;
+		fetch | deliver | check | why | explain | test | replay | plugins) command=${COMP_WORDS[at]} ;;
 		esac
 	done
 	if [[ $before == -c || $before == --config ]]; then
@@ -22,10 +22,17 @@ _postrider() {
 	fi
 	case $command:$word in
 	:-*) words='--config --help --version' ;;
-	:*) words='fetch deliver check why plugins' ;;
+	:*) words='fetch deliver check why explain test replay plugins' ;;
 	fetch:-*) words='--dry-run --retry --json --verbose --config --help' ;;
 	deliver:-*) words='--dry-run --json --verbose --config --help' ;;
 	fetch:* | deliver:*) words=$(_postrider_accounts) ;;
+	explain:-*) words='--account --folder --json --verbose --config --help' ;;
+	replay:-*) words='--account --folder --since --rules --json --verbose --config --help' ;;
+	test:-*) words='--json --verbose --config --help' ;;
+	explain:* | test:*)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
 	why:-*) words='--json --verbose --config --help' ;;
 	check:-*) words='--offline --verbose --config --help' ;;
 	*:-*) words='--verbose --config --help' ;;

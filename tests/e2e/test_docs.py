@@ -73,6 +73,8 @@ def test_the_manual_shows_configurations_that_hold(home):
         home.config.write_text(one)
         run = home.run("check", "--offline")
         assert run.code == 0, run
+    run = home.run("test")
+    assert run.code == 0 and "2 passed, 0 failed" in run.out, run
 
 
 def test_the_manual_names_every_field_and_action():
