@@ -11,7 +11,15 @@
 
 static const char *role_name(enum pr_role role)
 {
-    return role == PR_ROLE_SOURCE ? "source" : "sink";
+    switch (role) {
+    case PR_ROLE_SOURCE:
+        return "source";
+    case PR_ROLE_SINK:
+        return "sink";
+    case PR_ROLE_SERVICE:
+        break;
+    }
+    return "service";
 }
 
 static void print_classes(const struct pr_plugin *plugin)
@@ -59,6 +67,23 @@ static void print_option(const struct pr_option *option)
     fputc('\n', stdout);
 }
 
+/* What a service can be asked. */
+static void print_verbs(const struct pr_class *class)
+{
+    for (const struct pr_verb *verb = class->service->verbs; verb->name != NULL;
+         verb++) {
+        printf("%s.%s(%s): %s\n", class->name, verb->name,
+               verb->takes_message     ? "m"
+               : verb->options != NULL ? "{ ... }"
+                                       : "",
+               verb->summary);
+        for (const struct pr_option *option = verb->options;
+             option != NULL && option->name != NULL; option++) {
+            print_option(option);
+        }
+    }
+}
+
 static void print_class(const struct pr_class *class)
 {
     printf("%s, a %s: %s\n", class->name, role_name(class->role),
@@ -66,6 +91,9 @@ static void print_class(const struct pr_class *class)
     for (const struct pr_option *option = class->options;
          option != NULL && option->name != NULL; option++) {
         print_option(option);
+    }
+    if (class->role == PR_ROLE_SERVICE) {
+        print_verbs(class);
     }
 }
 

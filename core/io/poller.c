@@ -11,6 +11,8 @@
 
 #include <uv.h>
 
+#include <postrider/service.h>
+
 #include "base/memory.h"
 #include "fiber/loop.h"
 #include "io/stream.h"
@@ -56,10 +58,8 @@ static void poller_ready(uv_poll_t *handle, int status, int events)
     }
 }
 
-pr_status poller_arm(struct poller *poller, bool to_write)
+static pr_status arm(struct poller *poller, int events)
 {
-    int events = to_write ? UV_WRITABLE : UV_READABLE;
-
     poller->fired = false;
     poller->waiter = fiber_self();
     if (poller->events == events)
@@ -72,6 +72,11 @@ pr_status poller_arm(struct poller *poller, bool to_write)
     }
     poller->events = events;
     return PR_OK;
+}
+
+pr_status poller_arm(struct poller *poller, bool to_write)
+{
+    return arm(poller, to_write ? UV_WRITABLE : UV_READABLE);
 }
 
 bool poller_fired(const struct poller *poller)
@@ -92,6 +97,56 @@ pr_status poller_wait(struct poller *poller, bool to_write, pr_time deadline)
         status = fiber_park(deadline);
     poller->waiter = NULL;
     return poller->fired ? PR_OK : status;
+}
+
+static pr_status arm_all(const struct polled *polled, size_t count,
+                         struct poller **pollers)
+{
+    for (size_t i = 0; i < count; i++) {
+        pr_status status = poller_new(polled[i].fd, &pollers[i]);
+        if (status == PR_OK) {
+            status =
+                arm(pollers[i], (polled[i].to_read ? UV_READABLE : 0) |
+                                    (polled[i].to_write ? UV_WRITABLE : 0));
+        }
+        if (status != PR_OK) {
+            return status;
+        }
+    }
+    return PR_OK;
+}
+
+/* The pollers are of this one wait: what a library does with its descriptors
+ * between two waits, closing them for one, thus never meets a poller. */
+pr_status poller_wait_any(const struct polled *polled, size_t count,
+                          pr_time deadline)
+{
+    struct poller *pollers[POLLED_MOST] = {0};
+    bool is_ready = false;
+
+    if (count > POLLED_MOST) {
+        return pr_fail(PR_LIMIT, "more than %d descriptors to wait for",
+                       POLLED_MOST);
+    }
+    pr_status status = arm_all(polled, count, pollers);
+    while (status == PR_OK && !is_ready) {
+        status = fiber_park(deadline);
+        for (size_t i = 0; i < count; i++) {
+            is_ready = is_ready || pollers[i]->fired;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        poller_free(pollers[i]);
+    }
+    return is_ready && status != PR_CANCELLED ? PR_OK : status;
+}
+
+pr_status pr_wait_descriptor(int descriptor, bool to_read, bool to_write,
+                             pr_time deadline)
+{
+    struct polled polled = {descriptor, to_read, to_write};
+
+    return poller_wait_any(&polled, 1, deadline);
 }
 
 static void poller_closed(uv_handle_t *handle)

@@ -93,4 +93,17 @@ bool poller_fired(const struct poller *poller);
 void poller_forget(struct poller *poller);
 void poller_free(struct poller *poller); /* before the descriptor is closed */
 
+/* A descriptor of a library that holds its connections itself. */
+struct polled {
+    int fd;
+    bool to_read, to_write; /* one of them at least */
+};
+
+#define POLLED_MOST 16
+
+/* Waits until one of them is ready; none may have a poller. With none, until
+ * the deadline. PR_TIMEOUT, PR_CANCELLED, PR_IO. */
+PR_CHECKED pr_status poller_wait_any(const struct polled *polled, size_t count,
+                                     pr_time deadline);
+
 #endif

@@ -1,6 +1,6 @@
 /*
  * Sources and sinks as the configuration writes them: one constructor for each
- * class that a plugin brings.
+ * class that a plugin brings. (Services are in service.c.)
  *
  * Two sinks written alike are one sink, so that a batch to one place is one
  * batch.
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lua/script.h"
+#include "lua/calls.h"
 #include "plugin/registry.h"
 
 #define SINKS "postrider.sinks" /* in the registry: how it is written -> it */
@@ -102,9 +102,8 @@ static void add_value(luaL_Buffer *key, const struct pr_option *option,
     luaL_addstring(key, text != NULL ? text : "");
 }
 
-/* Pushes a text that tells how the sink is written, in full. */
-static void push_key(lua_State *L, const struct pr_class *class,
-                     const void *options)
+void push_options_key(lua_State *L, const struct pr_class *class,
+                      const void *options)
 {
     const struct pr_option *option = class->options;
     luaL_Buffer key;
@@ -147,7 +146,7 @@ static struct pr_sink *find_sink(lua_State *L, const struct pr_class *class,
     struct pr_sink *sink;
 
     luaL_getsubtable(L, LUA_REGISTRYINDEX, SINKS);
-    push_key(L, class, options);
+    push_options_key(L, class, options);
     lua_pushvalue(L, -1);
     if (lua_rawget(L, -3) == LUA_TLIGHTUSERDATA) {
         sink = lua_touserdata(L, -1);
@@ -295,9 +294,13 @@ static void add_class(void *user, const struct pr_plugin *plugin,
     lua_State *L = user;
 
     (void)plugin;
-    lua_pushlightuserdata(L, (void *)class);
-    lua_pushcclosure(L, class->role == PR_ROLE_SOURCE ? new_source : new_sink,
-                     1);
+    if (class->role == PR_ROLE_SERVICE) {
+        push_service_class(L, class);
+    } else {
+        lua_pushlightuserdata(L, (void *)class);
+        lua_pushcclosure(
+            L, class->role == PR_ROLE_SOURCE ? new_source : new_sink, 1);
+    }
     lua_setglobal(L, class->name);
 }
 

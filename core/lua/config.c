@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "io/file.h"
-#include "lua/script.h"
+#include "lua/calls.h"
 
 #define CONNECTIONS_PER_HOST 8
 #define CONNECTIONS 4096
@@ -105,6 +105,7 @@ static int open_all(lua_State *L)
     open_addresses(L);
     open_parts(L);
     open_exec(L);
+    open_calls(L);
     open_expressions(L);
     open_store(L);
     open_maps(L);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "io/program.h"
-#include "lua/script.h"
+#include "lua/calls.h"
 
 #define TYPE_PROGRAM "postrider.program"
 #define TYPE_BUFFER "postrider.buffer"
@@ -135,15 +135,23 @@ static int push_outcome(lua_State *L, const struct program_run *run)
     return 1;
 }
 
-static pr_time check_deadline(lua_State *L)
+/* Waits for a place before the program, and for its end. */
+static pr_status run_at_gate(struct program *program, struct gate *gate,
+                             uint64_t timeout, pr_time total)
 {
-    pr_time deadline = pr_in(TIMEOUT);
-    pr_time total = script_of(L)->running->deadline;
+    bool is_trial;
+    pr_status status = gate_enter(gate, total, &is_trial);
+    pr_time deadline;
 
-    if (lua_getfield(L, 1, "timeout") != LUA_TNIL)
-        deadline = pr_in(check_duration(L, lua_gettop(L)));
-    lua_pop(L, 1);
-    return deadline < total ? deadline : total;
+    if (status != PR_OK)
+        return status;
+    deadline = pr_in(timeout);
+    program->run.deadline = deadline < total ? deadline : total;
+    status = program_run(&program->run);
+    gate_leave(gate, is_trial,
+               status == PR_TIMEOUT && pr_now() >= total ? PR_CANCELLED
+                                                         : status);
+    return status;
 }
 
 /* exec { program, argument, ..., input = m or text, timeout = "5s" }: a table
@@ -153,7 +161,9 @@ static pr_time check_deadline(lua_State *L)
 int rule_exec(lua_State *L)
 {
     struct program *program;
+    struct gate *gate;
     struct run *run;
+    uint64_t timeout;
     pr_status status;
 
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -165,16 +175,18 @@ int rule_exec(lua_State *L)
     program->run.input_file = -1;
     program->run.output_cap = OUTPUT_MOST;
     program->run.argv = push_argv(L);
-    program->run.deadline = check_deadline(L);
+    timeout = call_duration(L, 1, "timeout", TIMEOUT);
     lua_getfield(L, 1, "input");
     take_input(L, program);
+    gate = call_gate(L, lua_pushfstring(L, "exec %s", program->run.argv[0]));
     run = script_pause(L);
-    status = program_run(&program->run);
+    status = run_at_gate(program, gate, timeout, run->deadline);
     script_resume(run);
     if (status == PR_OK)
         return push_outcome(L, &program->run);
     if (status == PR_CANCELLED)
         return script_raise(L, status);
+    script_nudge(L); /* the time for all may be over */
     lua_pushnil(L);
     lua_pushstring(L, pr_last_failure()->text);
     return 2;
@@ -185,12 +197,14 @@ static int sleep_for(lua_State *L)
 {
     uint64_t ms = check_duration(L, 1);
     struct run *run = script_of(L)->running;
+    uint64_t left;
     pr_status status;
 
     if (run->who == NULL)
         return luaL_error(L, "sleep: only in a rule");
+    left = run->deadline > pr_now() ? run->deadline - pr_now() : 0;
     run = script_pause(L);
-    status = pr_sleep(ms < TIMEOUT * 2 ? ms : TIMEOUT * 2);
+    status = pr_sleep(ms < left ? ms : left);
     script_resume(run);
     script_nudge(L); /* the time for all may be over */
     return status == PR_OK ? 0 : script_raise(L, status);

@@ -18,7 +18,7 @@ struct message *check_cell(lua_State *L, const struct cell *cell)
     if (cell->message == NULL)
         luaL_error(L, "the message has left the house: it can be used only by "
                       "the rules that run over it");
-    if (cell->run != script_of(L)->running)
+    if (cell->run != script_of(L)->running->root)
         luaL_error(L, "the message belongs to another run of the rules");
     return cell->message;
 }

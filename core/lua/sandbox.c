@@ -214,8 +214,7 @@ static void guard(lua_State *L, const char *name, lua_CFunction by)
 static const char *const later[] = {
     "pop3",        "smtp",   "lmtp",   "mbox",  "append",  "maildir_source",
     "mbox_source", "oauth2", "secret", "netrc", "keyring", "systemd_credential",
-    "ask",         "sweep",  "all",    "http",  "dns",     "spamd",
-    "rspamd",      "clamd",  "ldap",   NULL,
+    "ask",         "sweep",  NULL,
 };
 
 static bool is_later(const char *name)
@@ -316,6 +315,14 @@ void new_type(lua_State *L, const char *name, const luaL_Reg *functions)
     luaL_setfuncs(L, functions, 0);
     lock_metatable(L, -1);
     lua_pop(L, 1);
+}
+
+void push_library(lua_State *L, const char *name, const luaL_Reg *functions)
+{
+    lua_newtable(L);
+    luaL_setfuncs(L, functions, 0);
+    make_strict(L, name);
+    lua_setglobal(L, name);
 }
 
 static void drop(lua_State *L, const char *const *names)

@@ -35,6 +35,8 @@ enum run_stop {
  * message. */
 struct run {
     struct script *script;
+    struct run *root; /* itself, or the run whose `all` started it: memory is
+                         charged to that, and the message is its */
     lua_State *thread;
     const char *who;         /* in the log: an account, a sink; NULL while the
                                 configuration is loaded */
@@ -118,6 +120,10 @@ struct script {
     struct rule_test *tests; /* testing.c */
     size_t test_count, tests_allocated;
     int nothing; /* a function that does nothing, in the registry */
+    struct calls *calls;      /* what calls that wait share */
+    const char *name_servers; /* NULL: the system's */
+    uint64_t call_timeout;    /* ms; 0: the default */
+    size_t call_concurrency;  /* 0: the default */
 };
 
 /* A place in a script. */
@@ -219,6 +225,9 @@ void make_strict(lua_State *L, const char *library);
 /* Makes a userdata type: methods by `index`. Leaves nothing. */
 void new_type(lua_State *L, const char *name, const luaL_Reg *functions);
 
+/* Makes a global table of functions; asking it for another name raises. */
+void push_library(lua_State *L, const char *name, const luaL_Reg *functions);
+
 /* ---- reader.c: tables of options ----------------------------------------- */
 
 /* A table (or one bare value) being read into a struct. */
@@ -274,6 +283,11 @@ void push_new_sink(lua_State *L, const struct pr_class *class,
                    const void *options);
 void push_new_source(lua_State *L, const struct pr_class *class,
                      const void *options);
+
+/* Pushes a text that tells how options are written, in full: the same for the
+ * same. */
+void push_options_key(lua_State *L, const struct pr_class *class,
+                      const void *options);
 
 struct source_value {
     const struct pr_class *class; /* NULL: it had a problem */

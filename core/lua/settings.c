@@ -17,6 +17,9 @@ struct settings {
     bool metrics_remote;
     uint64_t time, memory, total;
     const char *const *save, *const *grant;
+    const char *const *dns;
+    uint64_t timeout;
+    int64_t concurrency;
 };
 
 #define OPTION(field, option_kind, ...)                         \
@@ -43,6 +46,16 @@ static const struct pr_option settings_table[] = {
     OPTION(grant, LIST,
            .help = "parts of Lua's library that rules may use: io, os, load"),
     OPTION(save, LIST, .help = "folders that part:save may write to"),
+    OPTION(dns, LIST,
+           .help = "name servers that rules ask, as \"192.0.2.1:53\"; default: "
+                   "the system's"),
+    {.name = NULL},
+};
+
+static const struct pr_option calls_table[] = {
+    OPTION(timeout, DURATION, .help = "time for one answer"),
+    OPTION(concurrency, NUMBER, .least = 1, .most = 1000,
+           .help = "calls to one server or program at the same time"),
     {.name = NULL},
 };
 
@@ -67,8 +80,48 @@ static const struct pr_class limits_class = {
     .options_size = sizeof(struct settings),
 };
 
-static void take_limits(lua_State *L, struct reader *reader, const char *name,
-                        struct place place)
+static const struct pr_class calls_class = {
+    .size = sizeof(struct pr_class),
+    .name = "calls",
+    .options = calls_table,
+    .options_size = sizeof(struct settings),
+};
+
+static void take_calls(lua_State *L, struct reader *reader, struct place place)
+{
+    const struct settings *settings = reader->options;
+    struct script *script = script_of(L);
+    struct reader inner = {
+        .what = "options: calls",
+        .opener = "calls",
+        .class = &calls_class,
+        .options = reader->options,
+        .place = place,
+    };
+
+    reader_read(L, &inner, -1);
+    script->call_timeout = settings->timeout;
+    script->call_concurrency = (size_t)settings->concurrency;
+}
+
+/* One text for all name servers, as c-ares reads them. */
+static const char *join_servers(lua_State *L, const char *const *servers)
+{
+    struct script *script = script_of(L);
+    const char *joined = "";
+
+    if (servers == NULL || servers[0] == NULL)
+        return NULL;
+    for (size_t i = 0; servers[i] != NULL; i++) {
+        joined = pr_arena_printf(script->arena, "%s%s%s", joined,
+                                 i > 0 ? "," : "", servers[i]);
+        if (joined == NULL)
+            script_raise(L, PR_NOMEM);
+    }
+    return joined;
+}
+
+static void take_limits(lua_State *L, struct reader *reader, struct place place)
 {
     const struct settings *settings = reader->options;
     struct limits *limits = &script_of(L)->limits;
@@ -80,7 +133,6 @@ static void take_limits(lua_State *L, struct reader *reader, const char *name,
         .place = place,
     };
 
-    (void)name;
     reader_read(L, &inner, -1);
     if (settings->time != 0)
         limits->time = settings->time;
@@ -108,8 +160,10 @@ static void take_other(lua_State *L, struct reader *reader, const char *name,
 {
     if (strcmp(name, "redirect") == 0)
         take_redirect(L, place);
+    else if (strcmp(name, "calls") == 0)
+        take_calls(L, reader, place);
     else
-        take_limits(L, reader, name, place);
+        take_limits(L, reader, place);
 }
 
 /* Each of the paths made absolute: those that are not lie beside the
@@ -136,10 +190,11 @@ static const char *const *absolute_paths(lua_State *L, const char *const *paths)
 }
 
 /* options { state = "...", connections_per_host = n, trust_auth = { ... },
- * limits = { time = "50ms", memory = "32M", total = "60s" } } */
+ * limits = { time = "50ms", memory = "32M", total = "60s" },
+ * dns = { "192.0.2.1" }, calls = { timeout = "10s", concurrency = 8 } } */
 static int options(lua_State *L)
 {
-    static const char *const others[] = {"limits", "redirect", NULL};
+    static const char *const others[] = {"limits", "calls", "redirect", NULL};
     struct script *script = script_of(L);
     struct settings *settings =
         script_alloc(L, script->arena, sizeof *settings);
@@ -181,6 +236,7 @@ static int options(lua_State *L)
                         *name,
                         near_text(*name, sandbox_grants(), near, sizeof near));
     script->save_below = absolute_paths(L, settings->save);
+    script->name_servers = join_servers(L, settings->dns);
     return 0;
 }
 

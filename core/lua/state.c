@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "lua/calls.h"
 #include "lua/keep.h"
-#include "lua/script.h"
 
 #define HOOK_INSTRUCTIONS 4096
 #define LARGE_BLOCK (64 * 1024)          /* octets */
@@ -128,7 +128,7 @@ static bool has_room(const struct script *script, size_t more)
     if (total <= script->memory_base + share)
         return true;
     return total <= script->memory_base + all &&
-           run->memory + (int64_t)more <= (int64_t)share;
+           run->root->memory + (int64_t)more <= (int64_t)share;
 }
 
 static void *allocate(void *user, void *block, size_t old_size, size_t new_size)
@@ -153,7 +153,7 @@ static void *allocate(void *user, void *block, size_t old_size, size_t new_size)
     }
     script->memory = script->memory - held + new_size;
     if (script->running != NULL) {
-        script->running->memory += (int64_t)new_size - (int64_t)held;
+        script->running->root->memory += (int64_t)new_size - (int64_t)held;
         if (new_size > LARGE_BLOCK)
             script_nudge(script->running->thread);
     }
@@ -174,6 +174,7 @@ void script_begin(struct run *run, struct script *script, lua_State *thread)
     uint64_t ms = is_load ? LOAD_TIME : script->limits.time;
 
     run->script = script;
+    run->root = run;
     run->thread = thread;
     run->stack_base = __builtin_frame_address(0);
     run->time_limit = ms * 1000000u;
@@ -322,7 +323,7 @@ pr_status script_new(struct config *config, struct script **ret)
     }
     memcpy(lua_getextraspace(script->L), &script, sizeof(struct script *));
     *ret = script;
-    return PR_OK;
+    return calls_new(&script->calls);
 }
 
 void script_free(struct script *script)
@@ -332,4 +333,6 @@ void script_free(struct script *script)
     lua_close(script->L);
     keep_free(script->keep);
     script->L = NULL;
+    calls_free(script->calls);
+    script->calls = NULL;
 }

@@ -120,6 +120,27 @@ static pr_status check_sink(const struct pr_class *class)
     return PR_OK;
 }
 
+static pr_status check_service(const struct pr_class *class)
+{
+    const struct pr_service_ops *ops =
+        REGISTRY_COVERS(class, service) ? class->service : NULL;
+
+    if (ops == NULL || !REGISTRY_COVERS(ops, describe) || ops->verbs == NULL ||
+        ops->ask == NULL || ops->describe == NULL)
+        return pr_fail(PR_CONFIG, "class %s lacks an operation of a service",
+                       class->name);
+    if (class->options_size < sizeof(struct pr_service_settings) ||
+        ops->settings >
+            class->options_size - sizeof(struct pr_service_settings))
+        return pr_fail(PR_CONFIG, "class %s has no settings of a service",
+                       class->name);
+    for (const struct pr_verb *verb = ops->verbs; verb->name != NULL; verb++)
+        if (!is_identifier(verb->name))
+            return pr_fail(PR_CONFIG, "class %s has a verb without a name",
+                           class->name);
+    return PR_OK;
+}
+
 static pr_status check_class(const struct pr_class *class)
 {
     size_t count = 0;
@@ -145,7 +166,9 @@ static pr_status check_class(const struct pr_class *class)
         return check_source(class);
     if (class->role == PR_ROLE_SINK)
         return check_sink(class);
-    return pr_fail(PR_CONFIG, "class %s is neither source nor sink",
+    if (class->role == PR_ROLE_SERVICE)
+        return check_service(class);
+    return pr_fail(PR_CONFIG, "class %s is neither source, sink nor service",
                    class->name);
 }
 

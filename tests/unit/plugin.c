@@ -76,7 +76,7 @@ static const struct wrong wrongs[] = {
     {"ops", "-DNAME=ops -DCLASS='\"o\"' -DSTAGE=0",
      "ops.so: class o lacks an operation of a sink"},
     {"role", "-DNAME=role -DCLASS='\"r\"' -DROLE=9",
-     "role.so: class r is neither source nor sink"},
+     "role.so: class r is neither source, sink nor service"},
     {"small", "-DNAME=small -DSIZE=16",
      "small.so has a descriptor of 16 octets, at least 48 are needed: rebuild "
      "the plugin"},

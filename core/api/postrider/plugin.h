@@ -17,6 +17,7 @@
 #include <postrider/log.h>
 #include <postrider/message.h>
 #include <postrider/option.h>
+#include <postrider/service.h>
 #include <postrider/stream.h>
 
 #ifdef __cplusplus
@@ -279,7 +280,11 @@ struct pr_sink_ops {
 
 /* ---- The descriptor ---------------------------------------------------- */
 
-enum pr_role { PR_ROLE_SOURCE = 1, PR_ROLE_SINK = 2 };
+enum pr_role {
+    PR_ROLE_SOURCE = 1,
+    PR_ROLE_SINK = 2,
+    PR_ROLE_SERVICE = 3 /* asked by rules: see <postrider/service.h> */
+};
 
 /* What a user writes in the configuration: `imap {...}`, `maildir "..."`. */
 struct pr_class {
@@ -293,6 +298,7 @@ struct pr_class {
     const struct pr_sink_ops *sink;
     /* May look at the filled options as a whole. PR_CONFIG with words. */
     pr_status (*check_options)(const void *options);
+    const struct pr_service_ops *service;
 };
 
 struct pr_plugin {

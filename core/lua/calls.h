@@ -1,0 +1,76 @@
+/*
+ * Calls that wait: what a rule asks of a service, a name server, a web server.
+ *
+ * One way for all: the cache is looked at, then a place before the service is
+ * waited for (io/gate.h), then it is asked with a deadline; the answer becomes
+ * a table, a failure `nil, text`. No wait goes on beyond the time that the
+ * message has in all.
+ */
+#ifndef LUA_CALLS_H
+#define LUA_CALLS_H
+
+#include "base/reply.h"
+#include "io/gate.h"
+#include "lua/script.h"
+
+/* What the calls of a configuration share. */
+struct calls;
+PR_CHECKED pr_status calls_new(struct calls **ret);
+void calls_free(struct calls *calls); /* NULL is fine */
+
+/* A call, with what must be given back whatever happens. */
+struct call {
+    struct pr_arena *arena; /* what is needed until its end */
+    struct pr_reply reply;
+    void *resource; /* of whoever asks, or NULL */
+    void (*release)(void *resource);
+
+    struct gate *gate;
+    uint64_t timeout;    /* ms for the answer */
+    struct pr_bytes key; /* of the cache; .data NULL: it is not looked at */
+    uint64_t keep;       /* ms to keep the answer; `ask` may change it */
+    /* Asks, until `deadline`, and writes the answer. Waits. */
+    pr_status (*ask)(struct call *call, pr_time deadline);
+    void *user;
+};
+
+/* Pushes a new one, which Lua frees. Raises outside of rules and functions that
+ * the engine calls: `what` is the word that the user wrote. */
+struct call *call_new(lua_State *L, const char *what);
+/* Makes it: pushes the answer, or nil and a text; returns how many. Raises when
+ * cancelled or out of memory. Waits. */
+int call_make(lua_State *L, struct call *call);
+/* Adds to the key of the cache. */
+void call_key(lua_State *L, struct call *call, const char *part, size_t size);
+/* The same of what a spool holds. Waits. */
+void call_key_of_spool(lua_State *L, struct call *call,
+                       const struct pr_spool *spool);
+/* The gate before what has this name, such as "http example.org". Lent for the
+ * call. */
+struct gate *call_gate(lua_State *L, const char *name);
+/* Milliseconds that the field `timeout` (or another) of the table at `index`
+ * says, which is popped off nothing; `otherwise` if it is not there. */
+uint64_t call_duration(lua_State *L, int index, const char *field,
+                       uint64_t otherwise);
+/* ms that a call takes at most unless it says otherwise. */
+uint64_t call_timeout(lua_State *L);
+/* Raises for a field of the table at `index` that is not in `names`. */
+void call_check_fields(lua_State *L, const char *what, int index,
+                       const char *const *names);
+/* Pushes an answer's octets as a table. */
+void push_reply(lua_State *L, struct pr_bytes octets);
+
+struct dns;
+struct dns *calls_dns(lua_State *L);
+
+void open_calls(lua_State *L);
+void open_names(lua_State *L);  /* names.c: dns */
+void open_web(lua_State *L);    /* web.c: http */
+void open_json(lua_State *L);   /* json.c */
+void open_all_of(lua_State *L); /* all.c: all { ... } */
+
+/* service.c: the global of a service's class; pushed */
+void open_services(lua_State *L);
+void push_service_class(lua_State *L, const struct pr_class *class);
+
+#endif
