@@ -9,23 +9,36 @@ _postrider_classes() {
 	postrider plugins 2>/dev/null | awk '/^  / { print $1 }'
 }
 
+_postrider_put_aside() {
+	postrider status 2>/dev/null | sed -n 's,^  \([^ ]*/[^ ]*/[0-9]*\)$,\1,p'
+}
+
 _postrider() {
 	local word=$2 before=$3 command='' at words=''
 	for ((at = 1; at < COMP_CWORD; at++)); do
 		case ${COMP_WORDS[at]} in
-		fetch | deliver | check | why | explain | test | replay | plugins) command=${COMP_WORDS[at]} ;;
+		daemon | status | poll | pause | resume | reload | log | retry | drop | \
+			fetch | deliver | check | why | explain | test | replay | plugins) command=${COMP_WORDS[at]} ;;
 		esac
 	done
 	if [[ $before == -c || $before == --config ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 	fi
+	if [[ $before == --log-format ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'auto text json journal' -- "$word")
+		return
+	fi
 	case $command:$word in
 	:-*) words='--config --help --version' ;;
-	:*) words='fetch deliver check why explain test replay plugins' ;;
+	:*) words='daemon status poll pause resume reload log retry drop fetch deliver check why explain test replay plugins' ;;
 	fetch:-*) words='--dry-run --retry --json --verbose --config --help' ;;
+	daemon:-*) words='--log-format --verbose --config --help' ;;
+	status:-*) words='--follow --json --metrics --config --help' ;;
+	poll:-*) words='--retry --json --verbose --config --help' ;;
+	log:-*) words='--follow --lines --json --verbose --config --help' ;;
 	deliver:-*) words='--dry-run --json --verbose --config --help' ;;
-	fetch:* | deliver:*) words=$(_postrider_accounts) ;;
+	fetch:* | deliver:* | poll:* | pause:* | resume:*) words=$(_postrider_accounts) ;;
 	explain:-*) words='--account --folder --json --verbose --config --help' ;;
 	replay:-*) words='--account --folder --since --rules --json --verbose --config --help' ;;
 	test:-*) words='--json --verbose --config --help' ;;
@@ -36,6 +49,7 @@ _postrider() {
 	why:-*) words='--json --verbose --config --help' ;;
 	check:-*) words='--offline --verbose --config --help' ;;
 	*:-*) words='--verbose --config --help' ;;
+	retry:* | drop:*) words=$(_postrider_put_aside) ;;
 	plugins:*) words=$(_postrider_classes) ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
