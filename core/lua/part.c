@@ -211,8 +211,11 @@ static void add_safe_name(luaL_Buffer *path, const struct view_part *part)
     while (size > 0 && (name[size - 1] == '.' || name[size - 1] == ' '))
         size--;
     if (size == 0) {
-        luaL_addstring(path, "part-");
-        luaL_addstring(path, part->path);
+        luaL_addstring(path, "part");
+        if (strlen(part->path) < NAME_MOST / 2) {
+            luaL_addchar(path, '-');
+            luaL_addstring(path, part->path);
+        }
         return;
     }
     if (size > NAME_MOST) { /* the end tells more than the beginning */
