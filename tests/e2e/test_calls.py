@@ -1,8 +1,10 @@
 """What rules ask and wait for: scanners, web and name servers, programs."""
 
 import contextlib
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
 import time
 
@@ -586,3 +588,102 @@ def test_a_signal_ends_what_waits(home, start):
     process.wait(timeout=20)
     assert time.monotonic() - begin < 10
     assert len(list((source / "new").iterdir())) == 1
+
+
+# ---- ldap ---------------------------------------------------------------------
+
+SLAPD = """\
+include /etc/ldap/schema/core.schema
+include /etc/ldap/schema/cosine.schema
+include /etc/ldap/schema/inetorgperson.schema
+modulepath /usr/lib/ldap
+moduleload back_mdb
+pidfile {root}/pid
+database mdb
+suffix "dc=example,dc=org"
+rootdn "cn=admin,dc=example,dc=org"
+rootpw secret
+directory {root}/data
+"""
+
+PEOPLE = """\
+dn: dc=example,dc=org
+objectClass: dcObject
+objectClass: organization
+o: Example
+dc: example
+
+""" + "".join(f"""\
+dn: cn=Person {number},dc=example,dc=org
+objectClass: inetOrgPerson
+cn: Person {number}
+sn: P(*)\\{number}
+mail: a{number}@example.org
+mail: second{number}@example.org
+
+""" for number in range(20))
+
+
+@pytest.fixture
+def slapd(tmp_path):
+    """A directory on the loopback; gives its port."""
+    if shutil.which("slapd") is None:
+        pytest.skip("slapd is not installed")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "conf").write_text(SLAPD.format(root=tmp_path))
+    (tmp_path / "people").write_text(PEOPLE)
+    subprocess.run(["slapadd", "-f", tmp_path / "conf",
+                    "-l", tmp_path / "people"], check=True)
+    port = server.free_ports(1)[0]
+    process = subprocess.Popen(
+        ["slapd", "-d", "0", "-f", tmp_path / "conf",
+         "-h", f"ldap://127.0.0.1:{port}"])
+    server.wait_for(lambda: server.answers(port), 30, "slapd")
+    yield port
+    process.terminate()
+    process.wait(timeout=30)
+
+
+def test_a_directory_is_asked(home, slapd):
+    run = take(home, [b"hello %d\n" % one for one in range(20)], rule("""
+      local found = assert(people:lookup {
+        filter = "(&(objectClass=inetOrgPerson)(mail=%s))",
+        values = { m.from.address }, attributes = { "CN", "mail" } })
+      assert(#found == 1 and #found[1].mail == 2 and not found[1].sn)
+      assert(found[1].CN[1]:match "%d+" == m.from.address:match "%d+")
+      found = assert(people.lookup { filter = "(sn=%s)",
+                                     values = { "P(*)\\\\3" } })
+      assert(#found == 1 and found[1].cn[1] == "Person 3")
+      assert(#assert(people.lookup { filter = "(sn=%s)", values = { "*" } }) == 0)
+      assert(#assert(people.lookup { limit = 5, scope = "one" }) == 5)
+      assert(#assert(people.lookup { base = "dc=nowhere,dc=example,dc=org" }) == 0)
+      local no, why = people.lookup { filter = "(broken" }
+      assert(no == nil and why:has "filter", why)
+      no, why = people.lookup { filter = "(a=%s)" }
+      assert(no == nil and why:has "values", why)
+      no, why = stranger.lookup {}
+      assert(no == nil and why:has "credentials", why)
+    """), f"""
+local people = ldap {{ url = "ldap://127.0.0.1:{slapd}", insecure = true,
+  base = "dc=example,dc=org", bind_dn = "cn=admin,dc=example,dc=org",
+  password = exec {{ "echo", "secret" }} }}
+local stranger = ldap {{ url = "ldap://127.0.0.1:{slapd}", insecure = true,
+  bind_dn = "cn=admin,dc=example,dc=org",
+  password = exec {{ "echo", "wrong" }} }}
+""")
+    assert run.code == 0 and len(folder(home, "inbox")) == 20, run
+
+
+@pytest.mark.parametrize("kind", ["dead", "silent"])
+def test_a_directory_may_be_away(home, kind):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if kind == "silent":
+            listener.listen()
+        port = listener.getsockname()[1]
+        run = take(home, [b"hello\n"], rule("""
+          local found, why = people.lookup {}
+          assert(found == nil and #why > 0)
+        """), f'local people = ldap {{ url = "ldap://127.0.0.1:{port}", '
+              'timeout = 1 }\n')
+    assert run.code == 0 and len(folder(home, "inbox")) == 1, run
