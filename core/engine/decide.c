@@ -299,25 +299,20 @@ static pr_status run_rules(struct letter *letter)
 static pr_status save_parts(struct letter *letter)
 {
     const struct plan *plan = &letter->message->plan;
-    const struct view_part *parts;
-    struct view *view;
-    size_t count;
     for (size_t i = 0; i < plan->count; i++) {
         const struct plan_entry *entry = &plan->entries[i];
+        struct view *view = NULL;
+        size_t part = 0;
         if (entry->action != PLAN_SAVE) {
             continue;
         }
-        pr_status status = message_whole(letter->message);
-        if (status == PR_OK) {
-            status = message_view(letter->message, &view);
+        pr_status status =
+            message_part(letter->message, entry->value, 0, &view, &part);
+        if (status == PR_GONE && !letter->message->is_header_only) {
+            continue; /* the server told of a part that it has not */
         }
         if (status == PR_OK) {
-            status = view_parts(view, &parts, &count);
-        }
-        for (size_t n = 0; status == PR_OK && n < count; n++) {
-            if (strcmp(parts[n].path, entry->value) == 0) {
-                status = view_part_save(view, n, entry->folder, entry->text);
-            }
+            status = view_part_save(view, part, entry->folder, entry->text);
         }
         if (status != PR_OK) {
             return status;
@@ -344,8 +339,8 @@ pr_status decide(struct letter *letter)
     if (status == PR_CANCELLED) {
         return status;
     }
-    if (letter->whole_result != PR_OK) {
-        return letter->whole_result;
+    if (letter->fetch_result != PR_OK) {
+        return letter->fetch_result;
     }
     if (status == PR_OK) {
         status = take_plan(letter);
@@ -359,8 +354,8 @@ pr_status decide(struct letter *letter)
         !letter->session->engine->dry_run) {
         status = save_parts(letter);
     }
-    if (letter->whole_result != PR_OK) {
-        return letter->whole_result;
+    if (letter->fetch_result != PR_OK) {
+        return letter->fetch_result;
     }
     if (status != PR_OK) {
         put_aside(letter);

@@ -27,6 +27,7 @@ struct message_report {
     const char *status;      /* "done", "later", "failed", "planned" */
     const char *error;       /* NULL unless later or failed */
     const struct plan *plan; /* the whole of it; NULL if there is none */
+    const struct message_cost *cost; /* octets that were fetched of it */
 };
 
 /* How an account's run went. */

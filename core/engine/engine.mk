@@ -10,7 +10,7 @@ libcore_la_SOURCES += \
 	%D%/listing.c \
 	%D%/fetch.c \
 	%D%/ledger.c \
-	%D%/feed.c \
+	%D%/feed.c %D%/more.c \
 	%D%/decide.c \
 	%D%/batch.c \
 	%D%/settle.c \

@@ -22,12 +22,32 @@ static bool is_over(const struct session *session)
     return account_is_stopping(session->run) || session->failure != PR_OK;
 }
 
+static bool has_many_debts(const struct session *session)
+{
+    return session->has_uids && session->debt_count >= DEBTS_MOST;
+}
+
 static bool may_ask_for_more(const struct session *session)
 {
     uint64_t most = session->account->limit_messages;
-    bool has_many_debts =
-        session->has_uids && session->debt_count >= DEBTS_MOST;
-    return !has_many_debts && (most == 0 || session->asked < most);
+    return most == 0 || session->asked + session->large_count < most;
+}
+
+bool feed_has_more(const struct session *session)
+{
+    return session->ledger.next < session->ledger.count ||
+           session->large_count > 0;
+}
+
+/* What of it the source can fetch by itself. What failed before is fetched in
+ * the plainest way: it may be the cause. */
+static unsigned source_wants(const struct session *session,
+                             const struct entry *entry)
+{
+    const struct pr_source_ops *ops = session->account->source->source;
+    bool has_slot =
+        ops->size >= offsetof(struct pr_source_ops, wants) + sizeof(ops->wants);
+    return has_slot && entry->tries == 0 ? ops->wants : 0;
 }
 
 /* Rules may do without the body of a large message: it is left where it is
@@ -35,46 +55,108 @@ static bool may_ask_for_more(const struct session *session)
 static enum pr_want what_to_want(const struct session *session,
                                  const struct entry *entry)
 {
-    bool is_large = entry->item.size > SPOOL_MEMORY;
-    bool may_do = session->engine->config->rule_count > 0 && is_large &&
+    const struct account *account = session->account;
+    bool is_large = entry->item.size > account->whole_below;
+    bool may_do = session->has_rules && is_large &&
                   !session->mailbox.has_no_headers && entry->suspect == NULL;
-    return may_do ? PR_WANT_HEADER : PR_WANT_ALL;
+    if (!may_do) {
+        return PR_WANT_ALL;
+    }
+    return session->looks_at_parts &&
+                   (source_wants(session, entry) & PR_WANT_STRUCTURE) != 0
+               ? PR_WANT_OUTLINE
+               : PR_WANT_HEADER;
 }
 
-static struct entry *next_new(struct session *session)
+static void put_large(struct session *session, struct entry *entry)
 {
-    struct ledger *ledger = &session->ledger;
-    while (may_ask_for_more(session) && ledger->next < ledger->count) {
-        struct entry *entry = ledger->entries[ledger->next];
-        if (entry->fate == FATE_NEW && session->undecided >= UNDECIDED_MOST &&
-            what_to_want(session, entry) == PR_WANT_HEADER) {
+    entry->next_large = NULL;
+    *session->large_end = entry;
+    session->large_end = &entry->next_large;
+    session->large_count++;
+}
+
+/* Headers are asked for many at a time, each such burst in one command, and
+ * again when half of those before are decided. */
+static struct entry *take_large(struct session *session, bool is_last)
+{
+    if (session->header_burst == 0) {
+        size_t room = UNDECIDED_MOST - session->undecided;
+        if (room < HEADERS_MERGED ||
+            (!is_last && session->large_count < HEADERS_MERGED)) {
             return NULL;
         }
-        ledger->next++;
-        if (entry->fate == FATE_NEW) {
-            entry->fate = FATE_ASKED;
-            session->asked++;
+        session->header_burst = room;
+    }
+    struct entry *entry = session->large;
+    if (entry == NULL) {
+        session->header_burst = 0;
+        return NULL;
+    }
+    session->header_burst--;
+    session->large_count--;
+    session->large = entry->next_large;
+    if (session->large == NULL) {
+        session->large_end = &session->large;
+    }
+    return entry;
+}
+
+/* The next that comes whole; large ones on the way are put in a queue of their
+ * own, so that their headers are asked for together. */
+static struct entry *take_small(struct session *session)
+{
+    struct ledger *ledger = &session->ledger;
+    while (may_ask_for_more(session) && ledger->next < ledger->count &&
+           session->large_count < UNDECIDED_MOST) {
+        struct entry *entry = ledger->entries[ledger->next++];
+        if (entry->fate != FATE_NEW) {
+            continue;
+        }
+        if (what_to_want(session, entry) == PR_WANT_ALL) {
             return entry;
         }
+        put_large(session, entry);
     }
     return NULL;
 }
 
-static bool take_request(struct session *session, struct pr_request *ret)
+static struct entry *next_new(struct session *session)
 {
-    struct letter *letter = session->wholes;
-    if (letter != NULL) {
-        session->wholes = letter->next_whole;
-        *ret = (struct pr_request){&letter->entry->item, PR_WANT_ALL};
+    struct entry *entry = NULL;
+    if (has_many_debts(session)) {
+        return NULL;
+    }
+    if (session->large_count >= HEADERS_MERGED || session->header_burst > 0) {
+        entry = take_large(session, false);
+    }
+    if (entry == NULL) {
+        entry = take_small(session);
+    }
+    if (entry == NULL && session->large_count > 0) {
+        entry = take_large(session, true);
+    }
+    return entry;
+}
+
+static bool take_request(struct session *session, bool wait,
+                         struct pr_request *ret)
+{
+    if (more_take(session, wait, ret)) {
         return true;
     }
     struct entry *entry = next_new(session);
     if (entry == NULL) {
         return false;
     }
-    *ret = (struct pr_request){&entry->item, what_to_want(session, entry)};
-    entry->asks_header = ret->want == PR_WANT_HEADER;
-    session->undecided += entry->asks_header;
+    entry->fate = FATE_ASKED;
+    entry->want = what_to_want(session, entry);
+    session->asked++;
+    *ret = (struct pr_request){.item = &entry->item, .want = entry->want};
+    if (entry->want != PR_WANT_ALL) {
+        session->undecided++;
+        session->stages_coming++;
+    }
     return true;
 }
 
@@ -84,7 +166,7 @@ static pr_status feed_next(struct pr_feed *feed, bool wait,
     struct session *session = session_of(feed);
     *ret = (struct pr_request){0};
     while (!is_over(session)) {
-        if (take_request(session, ret)) {
+        if (take_request(session, wait, ret)) {
             session_step(session);
             return PR_OK;
         }
@@ -102,8 +184,6 @@ static pr_status feed_next(struct pr_feed *feed, bool wait,
     return PR_EOF;
 }
 
-/* ---- All of a message whose header is here ------------------------------- */
-
 static void decided(struct letter *letter)
 {
     struct session *session = letter->session;
@@ -114,52 +194,12 @@ static void decided(struct letter *letter)
     }
 }
 
-static void ask_for_whole(struct letter *letter)
+void feed_reset(struct session *session)
 {
-    struct session *session = letter->session;
-    struct letter **end = &session->wholes;
-    while (*end != NULL) {
-        end = &(*end)->next_whole;
-    }
-    *end = letter;
-    letter->entry->awaiting = letter;
-    pr_event_wake_all(&session->feed_moves);
-}
-
-static void ask_no_more(struct letter *letter)
-{
-    struct letter **at = &letter->session->wholes;
-    while (*at != NULL && *at != letter) {
-        at = &(*at)->next_whole;
-    }
-    if (*at == letter) {
-        *at = letter->next_whole;
-    }
-    letter->entry->awaiting = NULL;
-    letter->whole_result = PR_CANCELLED;
-}
-
-/* message->fetch_whole: in the fiber of the letter's rules. */
-static pr_status fetch_whole(struct message *message)
-{
-    struct letter *letter = message->owner;
-    struct session *session = letter->session;
-    pr_status status = PR_OK;
-    ask_for_whole(letter);
-    session->whole_waits++;
-    pr_event_wake_all(
-        &session->engine->house_has_room); /* if none will free any */
-    while (!letter->is_whole_here && !session->is_feed_over &&
-           (status == PR_OK || status == PR_TIMEOUT)) {
-        status = pr_event_wait(&session->feed_moves, pr_in(1000));
-    }
-    session->whole_waits--;
-    if (!letter->is_whole_here) {
-        ask_no_more(letter);
-    }
-    return letter->whole_result == PR_OK
-               ? PR_OK
-               : pr_fail(letter->whole_result, "the message did not come");
+    session->is_feed_over = false;
+    session->large = NULL;
+    session->large_end = &session->large;
+    session->large_count = session->header_burst = 0;
 }
 
 void feed_end_waits(struct session *session)
@@ -185,12 +225,11 @@ static bool has_room(const struct session *session, size_t octets)
 static bool is_stuck(const struct session *session)
 {
     return session->batches_running == 0 &&
-           session->rules_running == session->whole_waits;
+           session->rules_running == session->more_waits;
 }
 
-/* `messages`: 1 for one that comes in, 0 for more of one that is here. */
-static pr_status wait_for_room(struct session *session, size_t messages,
-                               size_t octets)
+pr_status feed_wait_for_room(struct session *session, size_t messages,
+                             size_t octets)
 {
     struct engine *engine = session->engine;
     pr_status status = PR_OK;
@@ -256,32 +295,20 @@ void letter_free(struct letter *letter)
     }
     decided(letter);
     spool_free(letter->edited);
-    spool_free(letter->whole);
+    spool_free(letter->ask.spool);
     message_free(letter->message);
     leave_house(letter->session, letter->room);
     memory_free(letter);
 }
 
-static pr_status begin_whole(struct letter *letter, size_t room,
-                             struct pr_spool **ret)
+/* Of a letter that has the header, its rules may have more fetched. */
+static void let_ask(struct letter *letter)
 {
-    struct session *session = letter->session;
-    if (letter->whole != NULL) {
-        return pr_fail(PR_PROTOCOL, "the server sent message %u twice",
-                       letter->entry->item.uid);
-    }
-    pr_status status = wait_for_room(session, 0, room);
-    if (status != PR_OK) {
-        return status;
-    }
-    letter->room += room;
-    status = spool_new(session->engine->config->state_dir, 0, &letter->whole);
-    if (status == PR_OK) {
-        spool_expect(letter->whole, room);
-        session->incoming = letter->whole;
-        *ret = letter->whole;
-    }
-    return status;
+    struct message *message = letter->message;
+    message->is_header_only = true;
+    message->wants = source_wants(letter->session, letter->entry);
+    message->fetch = more_fetch;
+    message->owner = letter;
 }
 
 static pr_status feed_begin(struct pr_feed *feed, struct pr_item *item,
@@ -291,14 +318,17 @@ static pr_status feed_begin(struct pr_feed *feed, struct pr_item *item,
     struct session *session = session_of(feed);
     struct entry *entry = item->user;
     size_t room = octets < SPOOL_MEMORY ? (size_t)octets : SPOOL_MEMORY;
-    if (entry->awaiting != NULL && want == PR_WANT_ALL) {
-        return begin_whole(entry->awaiting, room, ret);
+    if (entry->awaiting != NULL) {
+        return more_begin(session, entry, want, room, ret);
     }
     if (entry->letter != NULL) {
         return pr_fail(PR_PROTOCOL, "the server sent message %u twice",
                        item->uid);
     }
-    pr_status status = wait_for_room(session, 1, room);
+    if (entry->fate != FATE_ASKED) {
+        return pr_fail(PR_LIMIT, "the message is not wanted any more");
+    }
+    pr_status status = feed_wait_for_room(session, 1, room);
     if (status != PR_OK) {
         return status;
     }
@@ -307,11 +337,8 @@ static pr_status feed_begin(struct pr_feed *feed, struct pr_item *item,
         leave_house(session, room);
         return status;
     }
-    if (want == PR_WANT_HEADER) {
-        struct letter *letter = entry->letter;
-        letter->message->is_header_only = true;
-        letter->message->fetch_whole = fetch_whole;
-        letter->message->owner = letter;
+    if (want != PR_WANT_ALL) {
+        let_ask(entry->letter);
     }
     entry->fate = FATE_HERE;
     session->incoming = entry->letter->message->spool;
@@ -365,12 +392,23 @@ static bool is_of_the_line(pr_status status)
            status == PR_PROTOCOL;
 }
 
-static void note_trouble(struct session *session, struct entry *entry,
-                         pr_status status)
+/* Of all that were on their way when the line broke, the one whose octets had
+ * begun is the one to suspect, else the first. */
+static void suspect_of_cut(struct session *session, struct entry *entry)
 {
-    bool was_coming = entry->letter != NULL || entry->awaiting != NULL;
-    if (was_coming && is_of_the_line(status)) {
+    bool has_begun =
+        entry->letter != NULL ||
+        (entry->awaiting != NULL && entry->awaiting->ask.spool != NULL);
+    if (has_begun || (entry->awaiting != NULL && session->cut == NULL)) {
         session->cut = entry;
+    }
+}
+
+void feed_note_trouble(struct session *session, struct entry *entry,
+                       pr_status status)
+{
+    if (is_of_the_line(status)) {
+        suspect_of_cut(session, entry);
     }
     entry->fate = FATE_DROPPED;
     entry->trouble = status;
@@ -380,28 +418,42 @@ static void note_trouble(struct session *session, struct entry *entry,
     entry->letter = NULL;
 }
 
-/* The letter itself belongs to the fiber of its rules. */
-static void end_whole(struct session *session, struct entry *entry,
-                      pr_status result)
+static pr_status feed_structure(struct pr_feed *feed, struct pr_item *item,
+                                const struct pr_part *parts, size_t count,
+                                uint64_t octets)
 {
-    struct letter *letter = entry->awaiting;
-    if (result == PR_OK && letter->whole == NULL) {
-        result = pr_fail(PR_PROTOCOL, "the server sent no content");
+    struct session *session = session_of(feed);
+    struct entry *entry = item->user;
+    struct tree tree = {.parts = {.cap = 0}};
+    session->engine->progress.octets += octets;
+    pr_status status = message_read_structure(parts, count, &tree);
+    if (status != PR_OK) {
+        return status == PR_UNSUPPORTED ? PR_OK : status;
     }
-    if (result == PR_OK) {
-        result = pr_spool_seal(letter->whole);
+    /* Only now: the letter may have left while we waited. */
+    struct letter *letter =
+        entry->awaiting != NULL ? entry->awaiting : entry->letter;
+    if (letter == NULL) {
+        tree_done(&tree);
+        return PR_OK;
     }
-    if (result == PR_OK) {
-        session->engine->progress.octets += pr_spool_wire_size(letter->whole);
-        message_take_whole(letter->message, letter->whole);
-        letter->whole = NULL;
-    } else {
-        note_trouble(session, entry, result);
-    }
-    entry->awaiting = NULL;
-    letter->whole_result = result;
-    letter->is_whole_here = true;
-    pr_event_wake_all(&session->feed_moves);
+    letter->message->cost.structure += octets;
+    message_take_structure(letter->message, &tree);
+    return PR_OK;
+}
+
+/* The first that was asked of a message is here: its rules run. */
+static void take_letter(struct session *session, struct entry *entry)
+{
+    struct letter *letter = entry->letter;
+    uint64_t octets = pr_spool_wire_size(letter->message->spool);
+    bool is_header = letter->message->is_header_only;
+    letter->is_undecided = is_header;
+    *(is_header ? &letter->message->cost.header
+                : &letter->message->cost.whole) = octets;
+    entry->letter = NULL;
+    session->engine->progress.octets += octets;
+    start_rules(session, letter);
 }
 
 static void feed_end(struct pr_feed *feed, struct pr_item *item,
@@ -413,30 +465,30 @@ static void feed_end(struct pr_feed *feed, struct pr_item *item,
     session->incoming = NULL;
     session_step(session);
     if (entry->awaiting != NULL) {
-        end_whole(session, entry, result);
+        more_end(session, entry, result);
         return;
     }
-    bool is_header = entry->asks_header;
-    entry->asks_header = false;
+    if (letter == NULL && entry->fate != FATE_ASKED) {
+        return; /* more of one that has left */
+    }
+    bool is_stage = entry->want != PR_WANT_ALL;
+    entry->want = PR_WANT_ALL;
+    session->stages_coming -= is_stage;
     if (result == PR_OK && letter == NULL) {
         result = pr_fail(PR_PROTOCOL, "the server sent no content");
     }
     if (result == PR_OK) {
         result = pr_spool_seal(letter->message->spool);
     }
-    if (result != PR_OK) {
-        note_trouble(session, entry, result);
-        if (is_header) {
-            session->undecided--;
-            pr_event_wake_all(&session->feed_moves);
-        }
+    if (result == PR_OK) {
+        take_letter(session, entry);
         return;
     }
-    letter->is_undecided = is_header;
-    entry->letter = NULL;
-    session->engine->progress.octets +=
-        pr_spool_wire_size(letter->message->spool);
-    start_rules(session, letter);
+    feed_note_trouble(session, entry, result);
+    if (is_stage) {
+        session->undecided--;
+        pr_event_wake_all(&session->feed_moves);
+    }
 }
 
 static const struct pr_feed_ops feed_ops = {
@@ -444,6 +496,7 @@ static const struct pr_feed_ops feed_ops = {
     .next = feed_next,
     .begin = feed_begin,
     .end = feed_end,
+    .structure = feed_structure,
 };
 
 void feed_init(struct session *session)

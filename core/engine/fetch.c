@@ -78,8 +78,8 @@ static void defer_cut(struct session *session)
 
 static bool has_more_to_ask(const struct session *session)
 {
-    return session->ledger.next < session->ledger.count &&
-           !account_is_stopping(session->run) && session->failure == PR_OK;
+    return feed_has_more(session) && !account_is_stopping(session->run) &&
+           session->failure == PR_OK;
 }
 
 /* Sends off what waits in a batch that no longer fills. */
@@ -111,15 +111,15 @@ static pr_status fetch_rounds(struct session *session)
 {
     const struct pr_source_ops *ops = session->account->source->source;
     pr_status status = PR_OK;
-    size_t before;
+    uint64_t before;
     do {
-        before = session->ledger.next;
+        before = session->ledger.next + session->asked;
         status = ops->fetch(session->source, &session->feed);
         if (status == PR_OK && session->has_uids && has_more_to_ask(session)) {
             status = settle_enough(session);
         }
     } while (status == PR_OK && has_more_to_ask(session) &&
-             session->ledger.next > before);
+             session->ledger.next + session->asked > before);
     return status;
 }
 
@@ -162,7 +162,7 @@ pr_status session_fetch(struct session *session)
         return session_settle(session);
     }
     account_wants_help(session->run);
-    session->is_feed_over = false;
+    feed_reset(session);
     pr_scope_init(&session->rules);
     pr_scope_init(&session->batches);
     struct pr_scope lingering;

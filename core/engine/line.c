@@ -156,7 +156,7 @@ static bool waits_for_us(const struct line *line)
         return !line->place.is_at_work;
     }
     return session->waits_for_room || session->batches_running > 0 ||
-           session->rules_running > session->whole_waits;
+           session->rules_running > session->more_waits;
 }
 
 static void look_at(struct line *line, uint64_t stall)

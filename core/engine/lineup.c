@@ -129,7 +129,8 @@ static pr_status next_header(struct pr_feed *feed, bool wait,
         struct suspect *suspect = lineup->suspects[lineup->next++];
         if (suspect->is_wanted || lineup_of_size(lineup, suspect) != NULL) {
             suspect->item.user = suspect;
-            *ret = (struct pr_request){&suspect->item, PR_WANT_HEADER};
+            *ret = (struct pr_request){.item = &suspect->item,
+                                       .want = PR_WANT_HEADER};
             return PR_OK;
         }
     }

@@ -76,7 +76,8 @@ static pr_status feed_next(struct pr_feed *feed, bool wait,
     if (glimpse->failure != PR_OK || glimpse->next == glimpse->count) {
         return PR_EOF;
     }
-    *ret = (struct pr_request){glimpse->items[glimpse->next++], PR_WANT_ALL};
+    *ret = (struct pr_request){.item = glimpse->items[glimpse->next++],
+                               .want = PR_WANT_ALL};
     return PR_OK;
 }
 

@@ -22,6 +22,7 @@
  *   fetch.c    what is listed, fetched
  *   ledger.c   the messages of a folder: which are new, owed, done; watermark
  *   feed.c     what the source pulls requests from and pushes messages to
+ *   more.c     more of messages whose header is here: asked for merged
  *   decide.c   rules to plan, plan to decision
  *   batch.c    decided messages to sinks and state, in the one safe order
  *   settle.c   debts to the server, paid merged
@@ -47,8 +48,13 @@
 #define BATCH_OCTETS ((uint64_t)8 * 1024 * 1024)
 /* Batches of a session that may be on their way at a time. */
 #define BATCHES_IN_FLIGHT 3
-/* Headers whose rules may still ask for the rest. */
+/* Headers whose rules may still ask for more. */
 #define UNDECIDED_MOST ((size_t)64)
+/* Headers that are asked for together, if there are so many. */
+#define HEADERS_MERGED ((size_t)32)
+/* What rules ask for waits for others that may ask for the same, until there
+ * are so many. */
+#define ASKS_MERGED ((size_t)32)
 /* Debts that are paid before more is fetched. */
 #define DEBTS_MOST ((size_t)500)
 /* Failures after which a message whose rules fail is delivered by default. */
@@ -215,13 +221,14 @@ struct suspect;
 struct entry {
     struct pr_item item;
     enum fate fate;
-    unsigned tries;   /* failures so far, from the state */
-    bool asks_header; /* what is asked of the source is the header */
-    bool has_row;     /* the state knows it: deliveries may be done already */
+    unsigned tries;    /* failures so far, from the state */
+    enum pr_want want; /* what was asked of the source at first */
+    bool has_row;      /* the state knows it: deliveries may be done already */
     struct suspect *suspect; /* its print may be that of a known one; or NULL */
     struct letter *letter;   /* while it comes in */
-    struct letter *awaiting; /* has the header, and waits for all of it */
-    pr_status trouble;       /* why it could not be fetched; PR_OK: it could */
+    struct letter *awaiting; /* has the header, and waits for more */
+    struct entry *next_large; /* in session->large */
+    pr_status trouble;        /* why it could not be fetched; PR_OK: it could */
     const char *trouble_text;
 };
 
@@ -279,12 +286,22 @@ struct session {
     struct pr_semaphore batch_places;
     struct debtor *debts; /* owed now, to be settled; list */
     size_t debt_count;
-    /* Large messages come as headers first; rules and plans then ask for the
-     * whole of those that are needed. */
-    struct letter *wholes; /* asked for, not yet by the source; list */
-    size_t undecided;      /* headers that may still ask */
-    size_t whole_waits;    /* rules that wait for one */
-    bool is_feed_over;     /* nothing more comes in */
+    /* Large messages come as headers first; rules and plans then ask for more
+     * of those that are needed. */
+    bool has_rules;                   /* that take messages of this folder */
+    struct entry *large, **large_end; /* those whose header is still to be
+                                         asked for, in order; list */
+    size_t large_count;
+    size_t header_burst;  /* of them, to be asked for now */
+    struct letter *asks;  /* what rules wait for, not yet asked for; list */
+    struct letter *group; /* those of one kind that are asked for next; list */
+    size_t ask_count;     /* in `asks` */
+    size_t stages_coming; /* headers and structures on their way: what they
+                             tell may make rules ask for more */
+    bool looks_at_parts;  /* rules did so in this folder */
+    size_t undecided;     /* headers whose rules may still ask */
+    size_t more_waits;    /* rules that wait for more */
+    bool is_feed_over;    /* nothing more comes in */
     struct pr_event feed_moves;
     size_t in_house; /* messages of this session */
     bool waits_for_room;
@@ -324,10 +341,43 @@ PR_CHECKED pr_status session_fetch(struct session *session);
 
 /* The feed over a session's ledger. */
 void feed_init(struct session *session);
+/* Nothing is in it: before each slice. */
+void feed_reset(struct session *session);
 /* Nothing more comes in: who waits for a message is told. */
 void feed_end_waits(struct session *session);
+/* Are there messages that were not asked for yet? */
+bool feed_has_more(const struct session *session);
+
+/* message->fetch of a letter: in a fiber of its rules. */
+pr_status more_fetch(struct message *message, enum pr_want want,
+                     const char *part, uint64_t most);
+/* The next request for more of a letter; false: none now. `wait`: there is
+ * nothing else to do. May let other fibers run. */
+bool more_take(struct session *session, bool wait, struct pr_request *ret);
+/* The feed's begin, structure and end of such a request. */
+PR_CHECKED pr_status more_begin(struct session *session, struct entry *entry,
+                                enum pr_want want, size_t room,
+                                struct pr_spool **ret);
+void more_end(struct session *session, struct entry *entry, pr_status result);
+/* Waits for room in the house. `messages`: 1 for one that comes in, 0 for more
+ * of one that is here. */
+PR_CHECKED pr_status feed_wait_for_room(struct session *session,
+                                        size_t messages, size_t octets);
+/* The message did not come; pr_fail() has said why. */
+void feed_note_trouble(struct session *session, struct entry *entry,
+                       pr_status status);
 
 /* ---- One message --------------------------------------------------------- */
+
+/* More of a message whose header is here. */
+struct ask {
+    enum pr_want want;
+    const char *part; /* its number; in the slice's arena */
+    uint64_t most;    /* octets of it; 0: all */
+    bool is_open;     /* not answered yet */
+    pr_status result;
+    struct pr_spool *spool; /* owned: while it comes in */
+};
 
 /* A message with what is to be done with it. */
 struct letter {
@@ -338,10 +388,9 @@ struct letter {
     size_t room;             /* octets it holds of the house */
     uint64_t rules_us;       /* that its rules took */
     bool is_undecided;       /* counted in session->undecided */
-    bool is_whole_here;      /* or will not come: whole_result */
-    pr_status whole_result;
-    struct pr_spool *whole; /* owned: while it comes in */
-    struct letter *next_whole;
+    struct ask ask;          /* what more of it its rules wait for */
+    struct letter *next_ask;
+    pr_status fetch_result; /* why more of it did not come */
     /* the decision */
     const struct plan_entry *final; /* NULL: default delivery */
     struct target *targets;

@@ -132,6 +132,7 @@ void report_letter(struct letter *letter, struct state_changes *changes,
         .status = outcome,
         .error = letter->trouble,
         .plan = &letter->message->plan,
+        .cost = &letter->message->cost,
     };
     if (changes != NULL) {
         note_history(letter, changes, &report);

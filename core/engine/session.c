@@ -370,6 +370,8 @@ pr_status session_run(struct account_run *run, struct line *line,
         return PR_NOMEM;
     }
     feed_init(&session);
+    session.has_rules =
+        rules_take(run->engine->config, run->account->name, folder);
     line->session = &session;
     pr_status status = visit(&session);
     line->session = NULL;

@@ -21,6 +21,7 @@ struct account_options {
     int64_t connections;
     uint64_t limit_size;
     int64_t limit_messages;
+    uint64_t whole_below;
 };
 
 #define OPTION(field, option_kind, ...)                                \
@@ -40,6 +41,10 @@ static const struct pr_option account_table[] = {
            .help = "connections at the same time"),
     OPTION(read_only, BOOLEAN, .fallback = "false",
            .help = "change nothing on the server"),
+    OPTION(whole_below, SIZE, .fallback = "256K",
+           .help =
+               "fetch smaller messages whole at once; of others the header, "
+               "and then what rules look at"),
     {.name = NULL},
 };
 
@@ -304,6 +309,7 @@ static void fill(struct account *account, const struct account_options *options)
     account->read_only = options->read_only;
     account->limit_size = options->limit_size;
     account->limit_messages = (uint64_t)options->limit_messages;
+    account->whole_below = options->whole_below;
 }
 
 /* Can the source do that? Says what it lacks, NULL if nothing. */

@@ -45,6 +45,8 @@ struct account {
     uint64_t start_age;
     uint64_t limit_size;     /* octets; 0: none */
     uint64_t limit_messages; /* in one run; 0: none */
+    uint64_t whole_below;    /* octets: larger messages come in parts, as rules
+                                ask for them */
     unsigned connections;    /* most at the same time */
     bool read_only;
 };
@@ -110,6 +112,9 @@ void rules_attach(struct config *config, struct state *state, bool is_trial);
 void rules_note(struct message *message, struct state_changes *changes);
 void rules_noted(struct message *message);
 
+/* Does any rule take messages of this folder? */
+bool rules_take(const struct config *config, const char *account,
+                const char *folder);
 /* Runs the rules over a message, in file order, until one is final; the default
  * delivery is not added. Called in a fiber with PR_STACK_RULE; waits when a
  * rule does. PR_SCRIPT: a rule failed or went over a limit; the plan is then of

@@ -62,17 +62,30 @@ struct view *check_view(lua_State *L, struct message *message)
     return view;
 }
 
+struct fetch_wait fetch_wait_begin(lua_State *L, const struct message *message)
+{
+    return (struct fetch_wait){.run = script_pause(L),
+                               .begin = pr_now(),
+                               .may_wait = message->is_header_only};
+}
+
+void fetch_wait_end(const struct fetch_wait *fetching, size_t octets)
+{
+    struct run *run = fetching->run;
+
+    script_resume_working(run, octets);
+    if (fetching->may_wait && run->deadline != PR_NEVER)
+        run->deadline += pr_now() - fetching->begin;
+}
+
 void need_whole(lua_State *L, struct message *message)
 {
     if (!message->is_header_only)
         return;
-    pr_time begin = pr_now();
-    struct run *run = script_pause(L);
+    struct fetch_wait fetching = fetch_wait_begin(L, message);
     pr_status status = message_whole(message);
-    script_resume(run);
-    /* How long the line takes is not the rule's doing. */
-    if (run->deadline != PR_NEVER)
-        run->deadline += pr_now() - begin;
+
+    fetch_wait_end(&fetching, 0);
     if (status != PR_OK)
         script_raise(L, status);
 }

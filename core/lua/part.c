@@ -12,13 +12,13 @@
 #define PART_MOST (1024 * 1024u) /* octets of part:text() and part:bytes() */
 #define TYPE_MOST 1000           /* octets of a type's name */
 #define LOOKED_AT (64 * 1024)    /* octets: what telling a type costs */
+#define TYPE_ENCODED (512 * 1024)    /* octets, before they are decoded */
 #define NAMES_MOST (4 * 1024 * 1024) /* octets of names in an archive */
 #define NAME_MOST 150                /* octets of a file name from mail */
 
 struct part {
     struct cell *cell; /* of the message, kept by the uservalue */
     const struct view_part *part;
-    size_t index; /* in the view */
 };
 
 static const struct part *check_part(lua_State *L, int arg)
@@ -34,17 +34,19 @@ static const struct part *check_part(lua_State *L, int arg)
     return part;
 }
 
-/* The parts of the message. Waits. */
+/* The parts of the message, of which the structure alone need be here. Waits.
+ */
 static const struct view_part *
 check_parts(lua_State *L, struct message *message, size_t *ret_count)
 {
-    need_whole(L, message);
-    struct view *view = check_view(L, message);
+    struct view *view = NULL;
     const struct view_part *parts = NULL;
-    struct run *run = script_pause(L);
-    pr_status status = view_parts(view, &parts, ret_count);
+    struct fetch_wait fetching = fetch_wait_begin(L, message);
+    pr_status status = message_parts(message, &view);
 
-    script_resume(run);
+    if (status == PR_OK)
+        status = view_parts(view, &parts, ret_count);
+    fetch_wait_end(&fetching, 0);
     if (status != PR_OK)
         script_raise(L, status);
     return parts;
@@ -56,8 +58,7 @@ static void push_part(lua_State *L, int message, const struct view_part *parts,
     struct part *part = lua_newuserdatauv(L, sizeof *part, 1);
 
     *part = (struct part){.cell = lua_touserdata(L, message),
-                          .part = &parts[index],
-                          .index = index};
+                          .part = &parts[index]};
     luaL_setmetatable(L, TYPE_PART);
     lua_pushvalue(L, message);
     lua_setiuservalue(L, -2, 1);
@@ -97,16 +98,14 @@ void push_attachments(lua_State *L, int arg)
 }
 
 /* Pushes what is in a part: as UTF-8, or its octets. Waits. */
-static void push_content(lua_State *L, struct message *message, size_t index,
-                         size_t cap, bool as_text)
+static void push_content(lua_State *L, struct message *message,
+                         const char *path, size_t cap, bool as_text)
 {
-    struct view *view = check_view(L, message);
     struct pr_buffer *content = push_buffer(L, cap);
-    struct run *run = script_pause(L);
-    pr_status status = as_text ? view_part_text(view, index, content)
-                               : view_part_octets(view, index, content);
+    struct fetch_wait fetching = fetch_wait_begin(L, message);
+    pr_status status = message_content(message, path, as_text, content);
 
-    script_resume_working(run, content->size);
+    fetch_wait_end(&fetching, content->size);
     if (status != PR_OK)
         script_raise(L, status);
     lua_pushlstring(L, pr_buffer_text(content), content->size);
@@ -123,7 +122,7 @@ void push_first_text(lua_State *L, int arg, const char *type)
     for (size_t i = 0; i < count; i++) {
         if (strcmp(parts[i].type, type) == 0 &&
             strcmp(parts[i].disposition, "attachment") != 0) {
-            push_content(L, message, i, TEXT_MOST, true);
+            push_content(L, message, parts[i].path, TEXT_MOST, true);
             return;
         }
     }
@@ -137,7 +136,7 @@ static int text(lua_State *L)
 {
     const struct part *part = check_part(L, 1);
 
-    push_content(L, part->cell->message, part->index, PART_MOST, true);
+    push_content(L, part->cell->message, part->part->path, PART_MOST, true);
     return 1;
 }
 
@@ -146,7 +145,7 @@ static int bytes(lua_State *L)
 {
     const struct part *part = check_part(L, 1);
 
-    push_content(L, part->cell->message, part->index, PART_MOST, false);
+    push_content(L, part->cell->message, part->part->path, PART_MOST, false);
     return 1;
 }
 
@@ -156,12 +155,17 @@ static int bytes(lua_State *L)
 static int true_type(lua_State *L)
 {
     const struct part *part = check_part(L, 1);
-    struct view *view = check_view(L, part->cell->message);
+    struct message *message = part->cell->message;
+    struct view *view = NULL;
+    size_t index = 0;
     struct pr_buffer *type = push_buffer(L, TYPE_MOST);
-    struct run *run = script_pause(L);
-    pr_status status = view_part_true_type(view, part->index, type);
+    struct fetch_wait fetching = fetch_wait_begin(L, message);
+    pr_status status =
+        message_part(message, part->part->path, TYPE_ENCODED, &view, &index);
 
-    script_resume_working(run, LOOKED_AT);
+    if (status == PR_OK)
+        status = view_part_true_type(view, index, type);
+    fetch_wait_end(&fetching, LOOKED_AT);
     if (status != PR_OK)
         return script_raise(L, status);
     lua_pushstring(L, pr_buffer_text(type));
@@ -174,14 +178,18 @@ static int true_type(lua_State *L)
 static int archive_names(lua_State *L)
 {
     const struct part *part = check_part(L, 1);
-    struct view *view = check_view(L, part->cell->message);
+    struct message *message = part->cell->message;
+    struct view *view = NULL;
     struct pr_buffer *names = push_buffer(L, NAMES_MOST);
     bool is_archive = false;
-    struct run *run = script_pause(L);
-    pr_status status = view_part_archive(view, part->index, &is_archive, names);
-    size_t at = 0;
+    struct fetch_wait fetching = fetch_wait_begin(L, message);
+    size_t index = 0, at = 0;
+    pr_status status =
+        message_part(message, part->part->path, 0, &view, &index);
 
-    script_resume_working(run, names->size);
+    if (status == PR_OK)
+        status = view_part_archive(view, index, &is_archive, names);
+    fetch_wait_end(&fetching, names->size);
     if (status != PR_OK)
         return script_raise(L, status);
     if (!is_archive)
@@ -305,8 +313,8 @@ static int save(lua_State *L)
 }
 
 /* .path .type .charset .filename .disposition .content_id: texts, "" for what
- * is not told; .size: octets as encoded; .depth: 0 for the message's own;
- * .is_multipart */
+ * is not told; .size: octets as encoded, 0 for a multipart; .depth: 0 for the
+ * message's own; .is_multipart */
 static bool push_field(lua_State *L, const struct view_part *part,
                        const char *name)
 {

@@ -164,10 +164,22 @@ bool patterns_take(const char *const *patterns, const char *name)
     return is_taken || only_leaves_out;
 }
 
-static bool rule_takes(const struct rule *rule, const struct message *message)
+static bool rule_takes(const struct rule *rule, const char *account,
+                       const char *folder)
 {
-    return patterns_take(rule->accounts, message->account) &&
-           patterns_take(rule->folders, message->folder);
+    return patterns_take(rule->accounts, account) &&
+           patterns_take(rule->folders, folder);
+}
+
+bool rules_take(const struct config *config, const char *account,
+                const char *folder)
+{
+    const struct script *script = config->script;
+
+    for (size_t i = 0; i < config->rule_count; i++)
+        if (rule_takes(&script->rules[i], account, folder))
+            return true;
+    return false;
 }
 
 /* ---- Running them -------------------------------------------------------- */
@@ -228,7 +240,7 @@ static pr_status run_all(struct run *run)
         struct rule_watch watch;
         pr_status status;
 
-        if (!rule_takes(rule, message)) {
+        if (!rule_takes(rule, message->account, message->folder)) {
             rule_passed_over(run, rule);
             continue;
         }

@@ -442,6 +442,15 @@ struct cell *push_message(lua_State *L, struct run *run);
 struct message *check_cell(lua_State *L, const struct cell *cell);
 /* Pushes a list of flags that can also be asked by name. */
 void push_flags(lua_State *L, struct pr_flags flags);
+/* Around what may have more of a message fetched: it waits, and how long the
+ * line takes is not the rule's doing. `octets`: how many were worked on. */
+struct fetch_wait {
+    struct run *run;
+    pr_time begin;
+    bool may_wait;
+};
+struct fetch_wait fetch_wait_begin(lua_State *L, const struct message *message);
+void fetch_wait_end(const struct fetch_wait *fetching, size_t octets);
 /* Has the rest of the message fetched if only its header is there; raises if it
  * does not come. Waits. */
 void need_whole(lua_State *L, struct message *message);

@@ -97,14 +97,25 @@ static const char *repair_type(const char *value, bool is_in_digest)
     return g_ascii_strcasecmp(value, "text") == 0 ? "text/plain" : value;
 }
 
+/* RFC 2045, 5.2: text that does not say otherwise is US-ASCII. Many servers say
+ * so of a part that does not. */
+static char *read_charset(GMimeContentType *type)
+{
+    const char *charset = g_mime_content_type_get_parameter(type, "charset");
+    bool is_text = g_mime_content_type_is_type(type, "text", "*");
+
+    if (is_text && (charset == NULL || *charset == '\0'))
+        charset = "us-ascii";
+    return lower_copy(charset);
+}
+
 static void read_type(const char *value, bool is_in_digest, struct content *ret)
 {
     GMimeContentType *type = g_mime_content_type_parse(
         decode_options(), repair_type(value, is_in_digest));
     char *name = g_mime_content_type_get_mime_type(type);
     ret->type = lower_copy(name);
-    ret->charset =
-        lower_copy(g_mime_content_type_get_parameter(type, "charset"));
+    ret->charset = read_charset(type);
     ret->filename = text_copy(g_mime_content_type_get_parameter(type, "name"));
     read_boundary(type, ret);
     g_free(name);

@@ -15,6 +15,7 @@
 #include "mail/archive.h"
 #include "mail/decode.h"
 #include "mail/magic.h"
+#include "mail/spool.h"
 #include "mail/view_private.h"
 
 #define PIECE (16 * 1024)
@@ -39,7 +40,7 @@ static void show_part(const struct tree *tree, size_t index,
         .filename = tree_text(tree, part->filename),
         .disposition = tree_text(tree, part->disposition),
         .content_id = tree_text(tree, part->content_id),
-        .size = part->end - part->begin,
+        .size = part->is_multipart ? 0 : part->size,
         .depth = part->depth,
         .is_multipart = part->is_multipart,
     };
@@ -76,10 +77,77 @@ pr_status view_parts(struct view *view, const struct view_part **ret_parts,
     return PR_OK;
 }
 
+bool view_find_part(const struct view *view, const char *path, size_t *ret)
+{
+    for (size_t i = 0; i < tree_count(&view->tree); i++)
+        if (strcmp(view->parts[i].path, path) == 0) {
+            *ret = i;
+            return true;
+        }
+    return false;
+}
+
+/* ---- Content that comes by itself ---------------------------------------- */
+
+void view_take_tree(struct view *view, struct tree *tree)
+{
+    assert(view->parts == NULL && !view->is_told);
+    view->tree = *tree;
+    view->is_told = true;
+    *tree = (struct tree){.parts = {.cap = 0}};
+}
+
+static struct part_content *content_of(const struct view *view, size_t part)
+{
+    struct part_content *content = view->contents;
+    while (content != NULL && content->part != part)
+        content = content->next;
+    return content;
+}
+
+pr_status view_take_content(struct view *view, size_t part,
+                            struct pr_spool *spool, uint64_t most)
+{
+    struct part_content *content = content_of(view, part);
+    if (content == NULL) {
+        content = pr_arena_alloc(view->arena, sizeof *content);
+        if (content == NULL) {
+            spool_free(spool);
+            return PR_NOMEM;
+        }
+        content->part = part;
+        content->next = view->contents;
+        view->contents = content;
+    } else {
+        spool_free(content->spool);
+    }
+    content->spool = spool;
+    content->is_all =
+        most == 0 || pr_spool_wire_size(spool) < most ||
+        pr_spool_wire_size(spool) == tree_part(&view->tree, part)->size;
+    return PR_OK;
+}
+
+bool view_has_content(const struct view *view, size_t part, uint64_t octets)
+{
+    const struct part_content *content = content_of(view, part);
+    return !view->is_told ||
+           (content != NULL &&
+            (content->is_all ||
+             (octets != 0 && pr_spool_wire_size(content->spool) >= octets)));
+}
+
+void contents_done(struct part_content *contents)
+{
+    for (; contents != NULL; contents = contents->next)
+        spool_free(contents->spool);
+}
+
 /* ---- Content ------------------------------------------------------------- */
 
 struct job {
     const struct pr_spool *spool;
+    uint64_t begin, end; /* in the spool */
     const struct tree_part *part;
     const char *charset;     /* NULL: octets, not text */
     struct decoder *decoder; /* made if there is a charset */
@@ -134,10 +202,10 @@ static pr_status add_last(struct job *job, char *piece)
 
 static pr_status read_pieces(struct job *job, char *piece)
 {
-    uint64_t at = job->part->begin;
+    uint64_t at = job->begin;
     pr_status status = PR_OK;
-    while (status == PR_OK && at < job->part->end && !is_full(job)) {
-        uint64_t left = job->part->end - at;
+    while (status == PR_OK && at < job->end && !is_full(job)) {
+        uint64_t left = job->end - at;
         size_t got = 0;
         status = pr_spool_read(job->spool, at, piece,
                                left < PIECE ? (size_t)left : PIECE, &got);
@@ -196,9 +264,20 @@ static pr_status find_part(struct view *view, size_t part, struct job *ret,
     }
     if (part >= tree_count(&view->tree))
         return pr_fail(PR_GONE, "the message has no part %zu", part + 1);
+    const struct tree_part *found = tree_part(&view->tree, part);
     *ret = (struct job){.spool = view->spool,
-                        .part = tree_part(&view->tree, part),
+                        .begin = found->begin,
+                        .end = found->end,
+                        .part = found,
                         .buffer = buffer};
+    if (!view->is_told)
+        return PR_OK;
+    const struct part_content *content = content_of(view, part);
+    if (content == NULL)
+        return pr_fail(PR_GONE, "part %zu of the message is not here",
+                       part + 1);
+    ret->spool = content->spool;
+    ret->end = pr_spool_size(content->spool);
     return PR_OK;
 }
 

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "mail/content.h"
+#include "mail/branch.h"
 #include "mail/decode.h"
 #include "mail/fields.h"
 #include "mail/lines.h"
@@ -22,8 +22,6 @@
 
 /* Octets of Content-* fields looked at in one part's header. */
 #define HEADER_MAX (64 * 1024)
-#define TEXT_MAX (8 * 1024 * 1024)
-#define PARTS_SIZE_MAX (VIEW_PARTS_MAX * sizeof(struct tree_part))
 
 /* A multipart that is open. */
 struct level {
@@ -42,6 +40,8 @@ struct scan {
     size_t level_count;
     size_t open[VIEW_DEPTH_MAX + 1]; /* parts that have no end yet */
     size_t open_count;
+    uint64_t line_begin; /* of what is being read, in the spool */
+    uint64_t newlines;   /* before that */
     bool is_in_header;
     /* Of the header being read: */
     struct pr_buffer header;
@@ -65,82 +65,31 @@ static void begin_header(struct scan *scan, bool is_of_message,
 
 /* ---- What a header opens ------------------------------------------------ */
 
-static pr_status add_text(struct tree *tree, const char *text,
-                          uint32_t *ret_offset)
+/* Line ends before `offset`, which is in the line now being read or at its end.
+ */
+static uint64_t newlines_before(const struct scan *scan, uint64_t offset)
 {
-    *ret_offset = 0; /* of the empty text */
-    if (*text == '\0')
-        return PR_OK;
-    uint32_t offset = (uint32_t)tree->text.size;
-    pr_status status = decode_utf8(pr_bytes_of(text), &tree->text);
-    if (status == PR_OK)
-        status = pr_buffer_add(&tree->text, "", 1);
-    if (status == PR_OK)
-        *ret_offset = offset;
-    return status;
-}
-
-static pr_status add_path(struct tree *tree, uint32_t prefix, const char *last,
-                          uint32_t *ret_offset)
-{
-    struct pr_buffer path = {.cap = tree->text.cap};
-    const char *before = tree_text(tree, prefix);
-    pr_status status = pr_buffer_printf(&path, "%s%s%s", before,
-                                        *before != '\0' ? "." : "", last);
-    if (status == PR_OK)
-        status = add_text(tree, path.data, ret_offset);
-    pr_buffer_done(&path);
-    return status;
-}
-
-/* The path of the part whose header ends, and the prefix of those in it. */
-static pr_status number_part(struct scan *scan, bool is_multipart,
-                             uint32_t *ret_path, uint32_t *ret_prefix)
-{
-    char number[16] = "1";
-    uint32_t prefix = scan->prefix;
-    if (scan->is_of_message && is_multipart) {
-        *ret_prefix = prefix;
-        return add_path(scan->tree, prefix, "TEXT", ret_path);
-    }
-    if (!scan->is_of_message) {
-        struct level *level = &scan->levels[scan->level_count - 1];
-        prefix = level->prefix;
-        g_snprintf(number, sizeof number, "%u", ++level->parts);
-    }
-    pr_status status = add_path(scan->tree, prefix, number, ret_path);
-    *ret_prefix = *ret_path;
-    return status;
+    return scan->newlines + (offset > scan->line_begin ? 1 : 0);
 }
 
 static pr_status add_part(struct scan *scan, const struct content *content,
                           uint64_t begin, uint32_t *ret_prefix)
 {
-    struct tree *tree = scan->tree;
-    struct tree_part part = {
-        .begin = begin,
-        .end = begin,
-        .depth = (uint32_t)scan->open_count,
-        .encoding = (uint16_t)content->encoding,
-        .is_multipart = content->is_multipart,
-    };
-    pr_status status =
-        number_part(scan, content->is_multipart, &part.path, ret_prefix);
-    if (status == PR_OK)
-        status = add_text(tree, content->type, &part.type);
-    if (status == PR_OK)
-        status = add_text(tree, content->charset, &part.charset);
-    if (status == PR_OK)
-        status = add_text(tree, content->filename, &part.filename);
-    if (status == PR_OK)
-        status = add_text(tree, content->disposition, &part.disposition);
-    if (status == PR_OK)
-        status = add_text(tree, content->id, &part.content_id);
-    if (status == PR_OK)
-        status = pr_buffer_add(&tree->parts, &part, sizeof part);
-    if (status == PR_OK)
-        scan->open[scan->open_count++] = tree_count(tree) - 1;
-    return status;
+    struct branch branch = {.prefix = scan->prefix,
+                            .depth = (uint32_t)scan->open_count};
+    if (!scan->is_of_message) {
+        struct level *level = &scan->levels[scan->level_count - 1];
+        branch.prefix = level->prefix;
+        branch.number = ++level->parts;
+    }
+    pr_status status = branch_add(scan->tree, content, &branch, ret_prefix);
+    if (status != PR_OK)
+        return status;
+    struct tree_part *part = branch_last(scan->tree);
+    part->begin = part->end = begin;
+    part->size = newlines_before(scan, begin); /* until it is closed */
+    scan->open[scan->open_count++] = tree_count(scan->tree) - 1;
+    return PR_OK;
 }
 
 static pr_status open_multipart(struct scan *scan,
@@ -278,12 +227,17 @@ static bool find_boundary(const struct scan *scan, struct pr_bytes line,
     return false;
 }
 
-static void close_parts(struct scan *scan, size_t from, uint64_t end)
+/* `newlines`: before `end`. IMAP counts two octets for each (RFC 3501, 7.4.2),
+ * and so does a part's size. */
+static void close_parts(struct scan *scan, size_t from, uint64_t end,
+                        uint64_t newlines)
 {
     struct tree_part *parts = (void *)scan->tree->parts.data;
     for (size_t i = from; i < scan->open_count; i++) {
         struct tree_part *part = &parts[scan->open[i]];
-        part->end = end > part->begin ? end : part->begin;
+        bool is_empty = end <= part->begin;
+        part->end = is_empty ? part->begin : end;
+        part->size = is_empty ? 0 : end - part->begin + newlines - part->size;
     }
     if (from < scan->open_count)
         scan->open_count = from;
@@ -304,7 +258,9 @@ static pr_status read_boundary(struct scan *scan, uint64_t offset, size_t level,
             return status;
         scan->is_in_header = false;
     }
-    close_parts(scan, scan->levels[level].open_count, offset - 1);
+    /* A boundary is never in the first line: a header is before it. */
+    close_parts(scan, scan->levels[level].open_count, offset - 1,
+                scan->newlines - 1);
     close_levels(scan, closes ? level : level + 1);
     if (!closes)
         begin_header(scan, false, true);
@@ -319,6 +275,7 @@ static pr_status read_lines(struct scan *scan)
     pr_status status;
 
     while ((status = lines_next(&scan->lines, &piece)) == PR_OK) {
+        scan->line_begin = piece.offset;
         if (piece.begins_line && scan->level_count != 0 &&
             find_boundary(scan, piece.bytes, &level, &closes))
             status = read_boundary(scan, piece.offset, level, closes);
@@ -326,34 +283,33 @@ static pr_status read_lines(struct scan *scan)
             status = read_header_piece(scan, &piece);
         if (status != PR_OK)
             break;
+        scan->newlines += piece.bytes.data[piece.bytes.size - 1] == '\n';
     }
     return status;
 }
 
 static pr_status read_parts(struct scan *scan, const struct pr_spool *spool)
 {
-    uint32_t empty;
-    pr_status status = pr_buffer_add(&scan->tree->text, "", 1);
-    if (status == PR_OK)
-        status = add_text(scan->tree, "", &empty);
+    pr_status status = branch_begin(scan->tree);
     if (status != PR_OK)
         return status;
     begin_header(scan, true, !spool_header_is_ended(spool));
     status = read_lines(scan);
-    if (status == PR_EOF && scan->is_in_header)
+    if (status == PR_EOF && scan->is_in_header) {
+        scan->line_begin = pr_spool_size(spool);
         status = end_header(scan, pr_spool_size(spool));
+    }
     /* A cap leaves out what is beyond it. */
     if (status == PR_EOF || status == PR_LIMIT)
         status = PR_OK;
-    close_parts(scan, 0, pr_spool_size(spool));
+    close_parts(scan, 0, pr_spool_size(spool), scan->newlines);
     close_levels(scan, 0);
     return status;
 }
 
 pr_status tree_read(const struct pr_spool *spool, struct tree *ret)
 {
-    struct tree tree = {.parts = {.cap = PARTS_SIZE_MAX},
-                        .text = {.cap = TEXT_MAX}};
+    struct tree tree = {.parts = {.cap = 0}};
     struct scan *scan = memory_zeroed(1, sizeof *scan);
     if (scan == NULL)
         return pr_fail(PR_NOMEM, "out of memory for reading a message");

@@ -7,11 +7,12 @@
 #ifndef MAIL_TREE_H
 #define MAIL_TREE_H
 
-#include <postrider/message.h>
+#include <postrider/plugin.h>
 
 /* Offsets of texts are into the text block; each ends with a NUL. */
 struct tree_part {
     uint64_t begin, end; /* the content in the spool */
+    uint64_t size;       /* of the content, lines ended by CRLF */
     uint32_t path, type, charset, filename, disposition, content_id;
     uint32_t depth;
     uint16_t encoding; /* GMimeContentEncoding */
@@ -29,6 +30,11 @@ struct tree {
  * VIEW_PARTS_MAX parts it stops; beyond VIEW_DEPTH_MAX levels a multipart is
  * one part. PR_NOMEM, PR_IO. */
 PR_CHECKED pr_status tree_read(const struct pr_spool *spool, struct tree *ret);
+/* The same from what a server tells of a message that is not here: parts have
+ * no place in a spool then. PR_NOMEM; PR_UNSUPPORTED: it makes no sense, and
+ * the whole message is to be read. */
+PR_CHECKED pr_status tree_told(const struct pr_part *parts, size_t count,
+                               struct tree *ret);
 void tree_done(struct tree *tree); /* zeroed ones too */
 
 size_t tree_count(const struct tree *tree);

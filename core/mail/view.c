@@ -65,6 +65,7 @@ void view_free(struct view *view)
         return;
     fields_done(&view->fields);
     tree_done(&view->tree);
+    contents_done(view->contents);
     pr_arena_free(view->arena);
 }
 

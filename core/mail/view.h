@@ -13,6 +13,7 @@
 #include <postrider/message.h>
 
 struct view;
+struct tree;
 
 /* Caps: what is beyond is left out of the view, never an error. */
 #define VIEW_HEADER_MAX (1024 * 1024) /* octets of header looked at */
@@ -62,11 +63,13 @@ struct view_part {
     const char *path;     /* "1.2", as IMAP numbers parts (RFC 3501, 6.4.5); the
                              multipart that is a whole message: "TEXT", "2.TEXT" */
     const char *type;     /* "text/plain", lower case */
-    const char *charset;  /* as declared, lower case; "" if not */
+    const char *charset;  /* as declared, lower case; if not, "us-ascii" for
+                             text (RFC 2045, 5.2), else "" */
     const char *filename; /* RFC 2231 or 2047 decoded; "" if none */
     const char *disposition; /* "attachment", "inline" or "" */
     const char *content_id;  /* without angle brackets */
-    uint64_t size;           /* octets as encoded, lines ended by LF */
+    uint64_t size;           /* octets as encoded, lines ended by CRLF as in
+                                IMAP; 0 for a multipart */
     unsigned depth;          /* 0: the message's own */
     bool is_multipart; /* with a boundary: its content are the parts after it */
 };
@@ -86,6 +89,20 @@ PR_CHECKED pr_status view_part_octets(struct view *view, size_t part,
  * are UTF-8 if they look so, else windows-1252. */
 PR_CHECKED pr_status view_part_text(struct view *view, size_t part,
                                     struct pr_buffer *buffer);
+/* The part of that path; false: there is none. After view_parts. */
+bool view_find_part(const struct view *view, const char *path, size_t *ret);
+
+/* Of a message whose header alone is here: its parts, as the server tells
+ * them; moves `tree`. Their content then comes part by part. */
+void view_take_tree(struct view *view, struct tree *tree);
+/* The content of a part of such a tree, sealed, owned from now on; takes the
+ * place of what was there. `most`: of how many octets it is the beginning, 0:
+ * it is all. PR_NOMEM. */
+PR_CHECKED pr_status view_take_content(struct view *view, size_t part,
+                                       struct pr_spool *spool, uint64_t most);
+/* Are so many octets of it here, or all there are? 0: all. True in any case for
+ * a message that is here. */
+bool view_has_content(const struct view *view, size_t part, uint64_t octets);
 
 /* Hands the octets of a part, transfer encoding undone, to `take` piece by
  * piece, in the thread pool; anything but PR_OK from it ends this. May wait. */

@@ -15,6 +15,14 @@ struct address_list {
     size_t count;
 };
 
+/* The content of a part that came by itself. */
+struct part_content {
+    struct part_content *next;
+    size_t part;
+    struct pr_spool *spool; /* owned */
+    bool is_all;
+};
+
 struct view {
     const struct pr_spool *spool; /* lent */
     struct pr_arena *arena;       /* owned: what was asked for by name */
@@ -23,6 +31,11 @@ struct view {
     const char *message_id;
     struct tree tree;
     struct view_part *parts; /* NULL until they were asked for */
+    bool is_told; /* the tree is the server's word: `contents` has what came */
+    struct part_content *contents;
 };
+
+/* Frees them. */
+void contents_done(struct part_content *contents);
 
 #endif

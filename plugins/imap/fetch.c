@@ -10,6 +10,7 @@
 #include "fetch.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 void fetch_end(struct fetch *fetch, struct wanted *wanted, pr_status result)
 {
@@ -29,7 +30,7 @@ static struct wanted *find_in(struct window *window, uint32_t uid,
         window->first++;
     for (size_t i = window->first; i < window->count; i++) {
         struct wanted *wanted = &window->wanted[i];
-        if (!wanted->is_ended && wanted->want == section &&
+        if (!wanted->is_ended && (wanted->want & section) != 0 &&
             (wanted->item->uid == uid || uid == 0))
             return wanted;
     }
@@ -50,6 +51,15 @@ static struct wanted *find_wanted(struct fetch *fetch, uint32_t uid,
     return wanted;
 }
 
+static bool is_part_of(const struct wanted *wanted,
+                       const struct imap_response *told)
+{
+    return wanted->want != PR_WANT_PART ||
+           pr_bytes_equal_nocase(
+               pr_bytes_of(wanted->part),
+               pr_bytes_of(imap_text(told, told->message.part)));
+}
+
 /* ---- The octets of one answer ------------------------------------------- */
 
 static void spoil(struct arriving *arriving, pr_status status)
@@ -67,9 +77,11 @@ static pr_status begin_body(void *user, const struct imap_response *told,
     struct arriving *arriving = &fetch->arriving;
     struct wanted *wanted = find_wanted(fetch, message->uid, message->section);
 
-    *arriving = (struct arriving){.wanted = wanted};
     if (message->uid == 0 && wanted == NULL)
         fetch->uids_come_late = true; /* from now on one at a time */
+    if (wanted != NULL && !is_part_of(wanted, told))
+        wanted = NULL;
+    *arriving = (struct arriving){.wanted = wanted};
     if (wanted == NULL)
         return PR_OK;
     if (octets == 0 && wanted->item->size > 0 && wanted->want == PR_WANT_ALL) {
@@ -79,8 +91,11 @@ static pr_status begin_body(void *user, const struct imap_response *told,
                       wanted->item->uid));
         return PR_OK;
     }
-    pr_status status = fetch->feed->ops->begin(
-        fetch->feed, wanted->item, wanted->want, octets, &arriving->spool);
+    enum pr_want want = (enum pr_want)message->section;
+    if (want == PR_WANT_HEADER)
+        want = wanted->want; /* the structure may come with it */
+    pr_status status = fetch->feed->ops->begin(fetch->feed, wanted->item, want,
+                                               octets, &arriving->spool);
     if (status == PR_CANCELLED)
         return status;
     if (status != PR_OK)
@@ -131,6 +146,40 @@ static void end_body(struct fetch *fetch, const struct imap_message *message)
     fetch_end(fetch, arriving.wanted, result);
 }
 
+/* ---- The parts that an answer tells of ---------------------------------- */
+
+/* Ends what asked for nothing else. An odd structure is as good as none. */
+static pr_status take_structure(struct fetch *fetch,
+                                const struct imap_response *told)
+{
+    struct wanted *wanted =
+        find_wanted(fetch, told->message.uid, PR_WANT_STRUCTURE);
+    struct pr_part *parts = NULL;
+    size_t count = 0;
+    pr_status status = PR_OK;
+
+    if (!told->structure.is_told || wanted == NULL)
+        return PR_OK;
+    if (!told->structure.is_odd) {
+        status = imap_structure_parts(&told->structure, &parts, &count);
+        if (status == PR_OK)
+            status =
+                fetch->feed->ops->structure(fetch->feed, wanted->item, parts,
+                                            count, told->structure.octets);
+        free(parts);
+    }
+    if (status == PR_CANCELLED)
+        return status;
+    if (status == PR_OK && told->structure.is_odd)
+        status = pr_fail(PR_UNSUPPORTED,
+                         "the server tells of UID %" PRIu32
+                         " in a way that cannot be understood",
+                         wanted->item->uid);
+    if (wanted->want == PR_WANT_STRUCTURE)
+        fetch_end(fetch, wanted, status);
+    return PR_OK;
+}
+
 /* A FETCH without body may tell of new flags, or be a bad answer: it is known
  * only when the window is done. */
 static pr_status take_untagged(void *user, const struct imap_response *told)
@@ -140,15 +189,17 @@ static pr_status take_untagged(void *user, const struct imap_response *told)
 
     if (told->kind != IMAP_FETCH)
         return PR_OK;
+    pr_status status = take_structure(fetch, told);
+    if (status != PR_OK)
+        return status;
     if (message->body == IMAP_BODY_GIVEN) {
         end_body(fetch, message);
         return PR_OK;
     }
     if (message->uid == 0 && message->body == IMAP_BODY_NONE)
         return PR_OK;
-    for (int want = PR_WANT_HEADER; want <= PR_WANT_ALL; want++) {
-        struct wanted *wanted =
-            find_wanted(fetch, message->uid, (enum pr_want)want);
+    for (unsigned want = PR_WANT_HEADER; want <= PR_WANT_PART; want *= 2) {
+        struct wanted *wanted = find_wanted(fetch, message->uid, want);
         if (wanted != NULL)
             wanted->has_empty_answer = true;
     }
@@ -157,11 +208,23 @@ static pr_status take_untagged(void *user, const struct imap_response *told)
 
 /* ---- Whole windows ------------------------------------------------------ */
 
+/* Something that can be read from the whole message as well. */
+static bool is_by_itself(const struct wanted *wanted)
+{
+    return wanted->want == PR_WANT_STRUCTURE || wanted->want == PR_WANT_PART;
+}
+
 static pr_status verdict_on_missing(const struct window *window,
                                     const struct wanted *wanted)
 {
     uint32_t uid = wanted->item->uid;
+    bool was_refused =
+        window->command.condition != IMAP_OK || wanted->has_empty_answer;
 
+    if (is_by_itself(wanted) && was_refused &&
+        window->command.code != IMAP_CODE_EXPUNGEISSUED)
+        return pr_fail(PR_UNSUPPORTED,
+                       "the server does not give that of UID %" PRIu32, uid);
     if (window->command.condition != IMAP_OK)
         return window->command.code == IMAP_CODE_EXPUNGEISSUED
                    ? pr_fail(PR_GONE, "UID %" PRIu32 " is gone", uid)
@@ -184,7 +247,9 @@ static enum again what_next(const struct fetch *fetch,
     if (window->again == AGAIN_IS_THERE)
         return AGAIN_NOT;
     if (window->command.condition != IMAP_OK)
-        return window->count > 1 ? AGAIN_ALONE : AGAIN_NOT;
+        return window->count > 1 || wanted->want == PR_WANT_OUTLINE
+                   ? AGAIN_ALONE
+                   : AGAIN_NOT;
     if (fetch->uids_come_late && !window->is_alone)
         return AGAIN_ALONE;
     return wanted->has_empty_answer ? AGAIN_NOT : AGAIN_IS_THERE;
@@ -198,6 +263,8 @@ static pr_status close_window(struct fetch *fetch, struct window *window)
             continue;
         enum again again = what_next(fetch, window, wanted);
         pr_status status = PR_OK;
+        if (again == AGAIN_ALONE && wanted->want == PR_WANT_OUTLINE)
+            wanted->want = PR_WANT_HEADER;
         if (again == AGAIN_NOT)
             fetch_end(fetch, wanted, verdict_on_missing(window, wanted));
         else

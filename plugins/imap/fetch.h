@@ -14,7 +14,9 @@ struct wanted {
     struct window *window;
     struct pr_item *item;
     enum pr_want want;
-    uint64_t owed; /* octets still to come, by the item's size */
+    const char *part; /* of PR_WANT_PART; lent */
+    uint64_t most;    /* octets of it; 0: all */
+    uint64_t owed;    /* octets still to come, by the item's size */
     bool is_ended;
     bool has_empty_answer; /* a FETCH came, without the body */
 };

@@ -162,11 +162,47 @@ static pr_status read_modseq(struct imap_reader *reader,
                : imap_expect(reader, IMAP_CLOSE, "the end of a MODSEQ", &token);
 }
 
+/* "BODY[1.2]<0>": the number of a part, from its beginning. */
+static bool is_part(struct pr_bytes name, struct pr_bytes *ret)
+{
+    const struct pr_bytes prefix = PR_BYTES("BODY["), origin = PR_BYTES("<0>");
+    struct pr_bytes part = name;
+
+    if (part.size > origin.size &&
+        pr_bytes_equal(
+            (struct pr_bytes){part.data + part.size - origin.size, origin.size},
+            origin))
+        part.size -= origin.size;
+    if (part.size < prefix.size + 2 || part.data[part.size - 1] != ']' ||
+        !pr_bytes_equal_nocase((struct pr_bytes){part.data, prefix.size},
+                               prefix))
+        return false;
+    part.data += prefix.size;
+    part.size -= prefix.size + 1;
+    *ret = part;
+    return (part.data[0] >= '1' && part.data[0] <= '9') ||
+           pr_bytes_equal_nocase(part, PR_BYTES("TEXT"));
+}
+
+static pr_status read_part(struct imap_reader *reader,
+                           const struct imap_receiver *receiver,
+                           struct pr_bytes part, struct imap_response *ret)
+{
+    size_t at = ret->octets.size;
+    pr_status status = pr_buffer_add(&ret->octets, part.data, part.size);
+
+    if (status == PR_OK)
+        status = imap_span_end(ret, at, &ret->message.part);
+    return status != PR_OK ? status
+                           : read_body(reader, receiver, PR_WANT_PART, ret);
+}
+
 static pr_status read_item(struct imap_reader *reader,
                            const struct imap_receiver *receiver,
                            struct pr_bytes name, struct imap_response *ret)
 {
     struct imap_message *message = &ret->message;
+    struct pr_bytes part;
 
     if (pr_bytes_equal_nocase(name, PR_BYTES("UID")))
         return read_uid(reader, message);
@@ -186,6 +222,10 @@ static pr_status read_item(struct imap_reader *reader,
         return read_body(reader, receiver, PR_WANT_HEADER, ret);
     if (pr_bytes_equal_nocase(name, PR_BYTES("BODY[]<0>")))
         return read_body(reader, receiver, IMAP_SECTION_BEGINNING, ret);
+    if (pr_bytes_equal_nocase(name, PR_BYTES("BODYSTRUCTURE")))
+        return imap_structure_read(reader, &ret->structure);
+    if (is_part(name, &part))
+        return read_part(reader, receiver, part, ret);
     return imap_skip_value(reader);
 }
 

@@ -14,7 +14,7 @@
 
 #define IMAP_TOKEN_CAP (64u * 1024)      /* also of a line of text */
 #define IMAP_RESPONSE_CAP (1024u * 1024) /* streamed literals not counted */
-#define IMAP_NESTING_CAP 32u
+#define IMAP_NESTING_CAP 250u /* BODYSTRUCTURE nests as the message does */
 
 enum imap_token_kind {
     IMAP_MORE,    /* not a whole token yet: come back with more input */

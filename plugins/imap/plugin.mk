@@ -8,7 +8,7 @@ libimap_la_SOURCES = %D%/append.h %D%/auth.c %D%/batch.c %D%/capability.c %D%/ca
 	%D%/name.c %D%/notify.c %D%/options.c %D%/order.c %D%/parcel.c \
 	%D%/parse.c %D%/parse.h %D%/quote.c %D%/quote.h %D%/reader.c \
 	%D%/reader.h %D%/response.c %D%/response.h %D%/select.c \
-	%D%/session.c %D%/sink.c %D%/settle.c %D%/settle.h %D%/source.c %D%/target.c %D%/uidset.c \
+	%D%/session.c %D%/sink.c %D%/settle.c %D%/settle.h %D%/source.c %D%/structure.c %D%/structure.h %D%/target.c %D%/uidset.c \
 	%D%/uidset.h %D%/utf7.c %D%/utf7.h %D%/watch.c %D%/watch.h %D%/window.c
 libimap_la_CPPFLAGS = -I$(srcdir)/core/api -DIMAP_VERSION='"$(PACKAGE_VERSION)"'
 

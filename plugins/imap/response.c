@@ -13,22 +13,28 @@ void imap_response_init(struct imap_response *response)
     *response = (struct imap_response){.kind = IMAP_OTHER};
     pr_buffer_init(&response->ranges, IMAP_RANGES_CAP);
     pr_buffer_init(&response->octets, 2 * IMAP_RESPONSE_CAP);
+    imap_structure_init(&response->structure);
 }
 
 void imap_response_done(struct imap_response *response)
 {
     pr_buffer_done(&response->ranges);
     pr_buffer_done(&response->octets);
+    imap_structure_done(&response->structure);
 }
 
 static void forget(struct imap_response *response)
 {
     struct pr_buffer ranges = response->ranges, octets = response->octets;
+    struct imap_structure structure = response->structure;
 
     pr_buffer_clear(&ranges);
     pr_buffer_clear(&octets);
-    *response = (struct imap_response){
-        .kind = IMAP_OTHER, .ranges = ranges, .octets = octets};
+    imap_structure_clear(&structure);
+    *response = (struct imap_response){.kind = IMAP_OTHER,
+                                       .structure = structure,
+                                       .ranges = ranges,
+                                       .octets = octets};
 }
 
 const char *imap_text(const struct imap_response *response,

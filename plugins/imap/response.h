@@ -11,6 +11,7 @@
 #include <postrider/plugin.h>
 
 #include "reader.h"
+#include "structure.h"
 
 /* Octets of UID sets in one response, as ranges. */
 #define IMAP_RANGES_CAP (4u * 1024 * 1024)
@@ -89,8 +90,8 @@ struct imap_status {
     uint64_t append_limit, modseq;
 };
 
-/* What of a message was asked for and given back: BODY[], BODY[HEADER] or
- * BODY[]<0>. */
+/* What of a message was asked for and given back: BODY[], BODY[HEADER], a part
+ * or BODY[]<0>. */
 enum imap_body {
     IMAP_BODY_NONE, /* not in this response */
     IMAP_BODY_NIL,  /* NIL */
@@ -107,8 +108,9 @@ struct imap_message {
     enum imap_body body;
     unsigned section; /* of the body: an enum pr_want, or the next */
 #define IMAP_SECTION_BEGINNING 0x100u
-    uint64_t octets; /* of the body */
-    uint64_t modseq; /* RFC 7162, 3.1.4; 0: not told */
+    struct imap_span part; /* its number, of PR_WANT_PART */
+    uint64_t octets;       /* of the body */
+    uint64_t modseq;       /* RFC 7162, 3.1.4; 0: not told */
 };
 
 struct imap_response {
@@ -124,7 +126,8 @@ struct imap_response {
     struct imap_mailbox mailbox;
     struct imap_status status;
     struct imap_message message;
-    bool is_earlier; /* VANISHED: messages that EXISTS counts no more */
+    struct imap_structure structure; /* of the message */
+    bool is_earlier;         /* VANISHED: messages that EXISTS counts no more */
     struct pr_buffer ranges; /* of struct pr_range; also of APPENDUID */
     struct pr_buffer octets; /* what the spans point into */
 };

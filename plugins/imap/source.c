@@ -36,4 +36,5 @@ const struct pr_source_ops imap_source_ops = {
     .probe = imap_op_probe,
     .glance = imap_op_glance,
     .changes = imap_op_changes,
+    .wants = PR_WANT_STRUCTURE | PR_WANT_PART,
 };

@@ -5,8 +5,10 @@
  * that the server never waits for us to ask and never has more than two to
  * hold.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fetch.h"
 
@@ -41,6 +43,8 @@ static void window_add(struct window *window, struct pr_request request,
     window->wanted[window->count++] = (struct wanted){.window = window,
                                                       .item = request.item,
                                                       .want = request.want,
+                                                      .part = request.part,
+                                                      .most = request.most,
                                                       .owed = owed};
     window->left++;
 }
@@ -83,13 +87,25 @@ void fetch_await_request(struct fetch *fetch)
     hold_request(fetch, true);
 }
 
-/* What is known to come: the whole size, or a guess at a header's. */
-static uint64_t octets_owed(struct pr_request request)
+/* What is known to come: the whole size, or a guess. */
+static uint64_t octets_owed(const struct pr_request *request)
 {
-    uint64_t header = 4096;
-    uint64_t size = request.item->size;
+    uint64_t guess = 4096; /* a header, a structure, a text */
+    uint64_t size = request->item->size;
 
-    return request.want == PR_WANT_ALL ? size : size < header ? size : header;
+    if (request->want == PR_WANT_ALL ||
+        (request->want == PR_WANT_PART && request->most == 0))
+        return size;
+    return size < guess ? size : guess;
+}
+
+/* Can both be asked for in one command? */
+static bool is_same_kind(const struct wanted *wanted,
+                         const struct pr_request *request)
+{
+    return wanted->want == request->want && wanted->most == request->most &&
+           (wanted->want != PR_WANT_PART ||
+            strcmp(wanted->part, request->part) == 0);
 }
 
 static bool fits(const struct fetch *fetch, const struct window *window,
@@ -100,8 +116,9 @@ static bool fits(const struct fetch *fetch, const struct window *window,
 
     if (window->count == 0)
         return true;
-    return window->count < most && window->wanted[0].want == fetch->held.want &&
-           octets + octets_owed(fetch->held) <= options->window_octets;
+    return window->count < most &&
+           is_same_kind(&window->wanted[0], &fetch->held) &&
+           octets + octets_owed(&fetch->held) <= options->window_octets;
 }
 
 /* *ret NULL: the feed has nothing at hand. */
@@ -118,7 +135,7 @@ static pr_status gather(struct fetch *fetch, struct window **ret)
     if (window == NULL)
         return PR_NOMEM;
     while (fetch->held.item != NULL && fits(fetch, window, octets)) {
-        uint64_t owed = octets_owed(fetch->held);
+        uint64_t owed = octets_owed(&fetch->held);
         window_add(window, fetch->held, owed);
         octets += owed;
         fetch->held.item = NULL;
@@ -156,7 +173,11 @@ pr_status fetch_ask_again(struct fetch *fetch, struct wanted *wanted,
 
     if (window == NULL)
         return PR_NOMEM;
-    window_add(window, (struct pr_request){wanted->item, wanted->want},
+    window_add(window,
+               (struct pr_request){.item = wanted->item,
+                                   .want = wanted->want,
+                                   .part = wanted->part,
+                                   .most = wanted->most},
                wanted->owed);
     wanted->is_ended = true; /* here; it lives on over there */
     wanted->window->left--;
@@ -184,13 +205,40 @@ static pr_status put_uids(struct fetch *fetch, const struct window *window)
     return status;
 }
 
+static pr_status put_part(struct imap *imap, const struct wanted *wanted)
+{
+    char most[32] = "])";
+    pr_status status = imap_put(imap, " (UID BODY.PEEK[");
+
+    if (wanted->most > 0)
+        snprintf(most, sizeof(most), "]<0.%" PRIu64 ">)", wanted->most);
+    if (status == PR_OK)
+        status = imap_put(imap, wanted->part);
+    return status != PR_OK ? status : imap_put(imap, most);
+}
+
 /* UID is asked for by name so that servers put it before the body. */
+static pr_status put_what(struct imap *imap, const struct window *window)
+{
+    if (window->again == AGAIN_IS_THERE)
+        return imap_put(imap, " (UID)");
+    switch (window->wanted[0].want) {
+    case PR_WANT_HEADER:
+        return imap_put(imap, " (UID BODY.PEEK[HEADER])");
+    case PR_WANT_STRUCTURE:
+        return imap_put(imap, " (UID BODYSTRUCTURE)");
+    case PR_WANT_OUTLINE:
+        return imap_put(imap, " (UID BODYSTRUCTURE BODY.PEEK[HEADER])");
+    case PR_WANT_PART:
+        return put_part(imap, &window->wanted[0]);
+    case PR_WANT_ALL:
+        break;
+    }
+    return imap_put(imap, " (UID BODY.PEEK[])");
+}
+
 static pr_status send_window(struct fetch *fetch, struct window *window)
 {
-    const char *what = window->again == AGAIN_IS_THERE ? " (UID)"
-                       : window->wanted[0].want == PR_WANT_HEADER
-                           ? " (UID BODY.PEEK[HEADER])"
-                           : " (UID BODY.PEEK[])";
     pr_status status = imap_begin(fetch->imap, &window->command, "FETCH");
 
     if (status == PR_OK)
@@ -198,7 +246,7 @@ static pr_status send_window(struct fetch *fetch, struct window *window)
     if (status == PR_OK)
         status = put_uids(fetch, window);
     if (status == PR_OK)
-        status = imap_put(fetch->imap, what);
+        status = put_what(fetch->imap, window);
     return status != PR_OK ? status : imap_end(fetch->imap);
 }
 

@@ -16,6 +16,7 @@ class Proxy:
         self.cut_after = None       # octets down, then both sides are closed
         self.stall_after = None     # octets down, then nothing moves any more
         self.on_down = None         # called with the octets down, as they grow
+        self.keeps = False          # what the client says, in `said`
         self.stalled = threading.Event()
         self.open = set()
         self.reset()
@@ -32,6 +33,7 @@ class Proxy:
     def reset(self):
         self.up = self.down = self.trips = self.connections = 0
         self.last = None
+        self.said = b""
 
     def close(self):
         self.listener.close()
@@ -100,6 +102,8 @@ class Proxy:
                     self.stalled.set()
             else:
                 self.up += len(data)
+                if self.keeps:
+                    self.said += data
                 self.trips += self.last == "down"
             self.last = way
             down = self.down

@@ -78,8 +78,8 @@ static pr_status next(struct pr_feed *feed, bool wait, struct pr_request *ret)
     (void)wait;
     if (mine->next == mine->local->count)
         return PR_EOF;
-    *ret = (struct pr_request){&mine->local->messages[mine->next++].item,
-                               mine->want};
+    *ret = (struct pr_request){
+        .item = &mine->local->messages[mine->next++].item, .want = mine->want};
     return PR_OK;
 }
 

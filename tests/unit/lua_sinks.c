@@ -309,7 +309,8 @@ static pr_status feed_next(struct pr_feed *feed, bool wait,
     (void)wait;
     if (fake->next == fake->count)
         return PR_EOF;
-    *ret = (struct pr_request){&fake->items[fake->next++], fake->want};
+    *ret = (struct pr_request){.item = &fake->items[fake->next++],
+                               .want = fake->want};
     return PR_OK;
 }
 

@@ -150,7 +150,7 @@ static pr_status feed_next(struct pr_feed *base, bool wait,
         return PR_EOF;
     struct request *request = &feed->requests[feed->next++];
     request->taken++;
-    *ret = (struct pr_request){&request->item, request->want};
+    *ret = (struct pr_request){.item = &request->item, .want = request->want};
     return PR_OK;
 }
 

@@ -70,12 +70,32 @@ typedef pr_status pr_item_listed(void *user, const struct pr_item *item);
 
 enum pr_want {
     PR_WANT_HEADER = 1, /* the header, with the empty line at its end */
-    PR_WANT_ALL = 2     /* the whole message */
+    PR_WANT_ALL = 2,    /* the whole message */
+    /* Asked only of a source whose `wants` has them: */
+    PR_WANT_STRUCTURE = 4, /* which parts it has, told to structure() */
+    PR_WANT_PART = 8,      /* the content of one part, as it is encoded */
+    PR_WANT_OUTLINE = PR_WANT_HEADER | PR_WANT_STRUCTURE
 };
 
 struct pr_request {
     struct pr_item *item; /* lent until end() */
     enum pr_want want;
+    const char *part; /* PR_WANT_PART: its number (RFC 3501, 6.4.5), such as
+                         "1.2" or "2.TEXT"; lent until end() */
+    uint64_t most;    /* PR_WANT_PART: octets of its beginning; 0: all */
+};
+
+/* A part of a message as the server tells it (RFC 3501, 7.4.2). */
+struct pr_part {
+    unsigned depth;    /* 0: the message's own; in a multipart, or a message
+                          that is a part, one more than that */
+    bool is_multipart; /* what is in it follows, one deeper */
+    uint64_t size;     /* octets of its content as encoded, lines ended by CRLF;
+                          0 for a multipart */
+    struct pr_bytes fields; /* its Content-Type, Content-Disposition and so on,
+                               as a header has them (RFC 2045), lines ended by
+                               LF, so that they are read by the same rules as
+                               those of a message that is here */
 };
 
 /* The core's side of a fetch: the source pulls requests from it, as many as it
@@ -99,6 +119,15 @@ struct pr_feed_ops {
      * vanished, else what went wrong with it. Exactly once for each request
      * taken, also when fetch itself fails. May wait. */
     void (*end)(struct pr_feed *feed, struct pr_item *item, pr_status result);
+    /* The parts of `item`, for PR_WANT_STRUCTURE: in the order of the message,
+     * multiparts before what is in them; lent for the call. Before end(). A
+     * source that cannot make sense of what the server tells does not call it
+     * and ends with PR_UNSUPPORTED (with PR_OK if the header came): the parts
+     * are then read from the whole message. `octets`: what it took on the wire.
+     * May wait. */
+    pr_status (*structure)(struct pr_feed *feed, struct pr_item *item,
+                           const struct pr_part *parts, size_t count,
+                           uint64_t octets);
 };
 
 /* What the server is to do with a message that is safe here. Done in this
@@ -230,6 +259,8 @@ struct pr_source_ops {
     pr_status (*changes)(struct pr_source *source, uint64_t modseq,
                          const struct pr_range *known, size_t count,
                          pr_changed *changed, void *user, uint64_t *ret_modseq);
+    unsigned wants; /* of enum pr_want, beside PR_WANT_HEADER and PR_WANT_ALL:
+                       what else of a message it can fetch by itself */
 };
 
 /* ---- Sinks ------------------------------------------------------------- */
