@@ -48,7 +48,7 @@ EXTRA_DIST += %D%/lib/postrider.py %D%/e2e/conftest.py \
 	%D%/e2e/test_docs.py \
 	%D%/e2e/test_errors.py %D%/e2e/test_fetch.py \
 	%D%/e2e/test_folders.py %D%/e2e/test_limits.py \
-	%D%/e2e/test_hostile.py %D%/e2e/test_rules.py %D%/e2e/test_servers.py
+	%D%/e2e/test_hostile.py %D%/e2e/test_rules.py %D%/e2e/test_keeping.py %D%/e2e/test_servers.py
 EXTRA_DIST += %D%/e2e/test_several_sinks.py %D%/e2e/test_append.py \
 	%D%/e2e/test_check.py %D%/e2e/test_deliver.py %D%/e2e/test_large.py \
 	%D%/e2e/test_lua_sinks.py %D%/e2e/test_pipe.py %D%/e2e/test_pop3.py

@@ -465,6 +465,18 @@ static void the_examples_decide_as_they_say(void **state)
         example("scored.lua", loud),
         "scored.lua:49 decide: set_header [X-Score] [5.0]\nscored.lua:50 "
         "decide: deliver [maildir:/home/alice/Mail/Junk]\n"));
+    assert_string_equal(example("careful.lua", loud),
+                        "careful.lua:47 disguised: note [an attachment is a "
+                        "program: Bill.EXE]\ncareful.lua:48 disguised: deliver "
+                        "[maildir:/home/alice/Mail/quarantine]\n");
+    assert_string_equal(
+        example("careful.lua",
+                "Subject: Your Invoice No. 2024-17\r\n"
+                "Content-Type: application/pdf; name=\"a/b.pdf\"\r\n\r\n"
+                "%PDF-1.4\r\n"),
+        "careful.lua:62 bills: save [2023/a_b.pdf] [1]\n"
+        "careful.lua:65 bills: set_header [X-Bill] [2024-17]\n"
+        "careful.lua:66 bills: deliver [maildir:/home/alice/Mail/bills]\n");
     setenv("PATH", directory, 1);
 }
 
