@@ -165,6 +165,55 @@ static void print_message(const struct fetch_report *report,
     pr_buffer_done(&line);
 }
 
+static void print_event_json(const struct event_report *event)
+{
+    struct pr_buffer line;
+    pr_buffer_init(&line, 1024 * 1024);
+    (void)!pr_buffer_add_text(&line, "{\"event\":\"hook\"");
+    add_text(&line, "account", event->account);
+    add_text(&line, "folder", event->folder);
+    add_number(&line, "uid", event->uid);
+    add_text(&line, "what", event->event);
+    add_text(&line, "moved_from", event->from);
+    add_text(&line, "message_id", event->message_id);
+    add_text(&line, "from", event->sender);
+    add_text(&line, "subject", event->subject);
+    add_text(&line, "hook", event->hook);
+    add_number(&line, "line", (uint64_t)event->line);
+    add_text(&line, "status", event->status);
+    add_text(&line, "error", event->error);
+    (void)!pr_buffer_add_text(&line, "}");
+    terminal_print(pr_buffer_text(&line));
+    pr_buffer_done(&line);
+}
+
+static void print_event(const struct event_report *event)
+{
+    struct pr_buffer line;
+    char sender[80], subject[80];
+    pr_buffer_init(&line, 65536);
+    (void)!pr_buffer_printf(
+        &line, "%s/%s/%u  %s%s%s  %s  \"%s\"", event->account, event->folder,
+        event->uid, event->event, event->from != NULL ? " from " : "",
+        event->from != NULL ? event->from : "",
+        text_printable(pr_bytes_of(event->sender), sender, sizeof(sender)),
+        text_printable(pr_bytes_of(event->subject), subject, sizeof(subject)));
+    terminal_print(pr_buffer_text(&line));
+    for (size_t i = 0; event->plan != NULL && i < event->plan->count; i++) {
+        pr_buffer_clear(&line);
+        (void)!pr_buffer_add_text(&line, "    ");
+        (void)!plan_describe(&event->plan->entries[i], &line);
+        terminal_print(pr_buffer_text(&line));
+    }
+    pr_buffer_clear(&line);
+    (void)!pr_buffer_printf(&line, "    %s (%s:%d): %s%s%s", event->hook,
+                            event->file, event->line, event->status,
+                            event->error != NULL ? ": " : "",
+                            event->error != NULL ? event->error : "");
+    terminal_print(pr_buffer_text(&line));
+    pr_buffer_done(&line);
+}
+
 static void print_account(const struct account_report *account)
 {
     char octets[32], line[400];
@@ -194,6 +243,17 @@ static void on_message(void *user, const struct message_report *message)
     }
 }
 
+static void on_event(void *user, const struct event_report *event)
+{
+    const struct fetch_report *report = user;
+    if (report->invocation->json) {
+        print_event_json(event);
+    } else if (report->invocation->dry_run ||
+               report->invocation->verbosity > 0) {
+        print_event(event);
+    }
+}
+
 static void on_account(void *user, const struct account_report *account)
 {
     struct fetch_report *report = user;
@@ -211,7 +271,7 @@ static void on_account(void *user, const struct account_report *account)
 
 struct engine_observer report_observer(struct fetch_report *report)
 {
-    return (struct engine_observer){report, on_message, on_account};
+    return (struct engine_observer){report, on_message, on_account, on_event};
 }
 
 void report_progress(struct fetch_report *report,

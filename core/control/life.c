@@ -316,7 +316,9 @@ static pr_status begin(struct life *life)
 {
     struct control *control = &life->control;
     struct config *config = life->setup->config;
-    const struct engine_observer observer = {control, on_message, on_account};
+    const struct engine_observer observer = {.user = control,
+                                             .message = on_message,
+                                             .account = on_account};
     control->started = (int64_t)time(NULL);
     control->has_terminal = isatty(STDERR_FILENO) == 1;
     pr_status status = state_open(config->state_dir, &control->state);

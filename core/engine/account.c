@@ -148,6 +148,56 @@ static pr_status note_folder(void *user, const char *name)
     return account_queue(line->run, name);
 }
 
+/* A folder that matches what hooks want, and may be one of `folders` too. */
+static pr_status note_event_folder(void *user, const char *name)
+{
+    struct line *line = user;
+    struct account_run *run = line->run;
+    size_t before = run->folder_count;
+    line->steps++;
+    if (hooks_of_folder(run->engine->config, run->name, name, false) == 0) {
+        return PR_OK;
+    }
+    pr_status status = account_queue(run, name);
+    if (status != PR_OK || run->folder_count == before) {
+        return status;
+    }
+    const char **more =
+        pr_arena_array(run->arena, run->event_folder_count + 1, sizeof(*more));
+    if (more == NULL) {
+        return PR_NOMEM;
+    }
+    if (run->event_folder_count > 0) {
+        memcpy(more, run->event_folders,
+               run->event_folder_count * sizeof(*more));
+    }
+    more[run->event_folder_count++] = run->folders[before];
+    run->event_folders = more;
+    return PR_OK;
+}
+
+static pr_status list_event_folders(struct account_run *run, struct line *line)
+{
+    const struct pr_source_ops *ops = line->source.class->source;
+    const char *const *patterns = NULL;
+    pr_status status =
+        hooks_patterns(run->engine->config, run->name, run->arena, &patterns);
+    if (status != PR_OK || patterns == NULL || ops->folders == NULL) {
+        return status;
+    }
+    return ops->folders(&line->source, patterns, note_event_folder, line);
+}
+
+bool account_is_for_events(const struct account_run *run, const char *folder)
+{
+    for (size_t i = 0; i < run->event_folder_count; i++) {
+        if (strcmp(run->event_folders[i], folder) == 0) {
+            return true;
+        }
+    }
+    return run->is_for_events != NULL && run->is_for_events(run, folder);
+}
+
 pr_status account_list(struct account_run *run, struct line *line)
 {
     const struct pr_source_ops *ops = line->source.class->source;
@@ -158,7 +208,7 @@ pr_status account_list(struct account_run *run, struct line *line)
     if (status == PR_OK && run->folder_count == 0) {
         return pr_fail(PR_GONE, "no folder on the server matches `folders`");
     }
-    return status;
+    return status == PR_OK ? list_event_folders(run, line) : status;
 }
 
 /* ---- Lines --------------------------------------------------------------- */

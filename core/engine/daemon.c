@@ -100,6 +100,23 @@ static void on_message(void *user, const struct message_report *report)
     }
 }
 
+static void on_event(void *user, const struct event_report *report)
+{
+    struct daemon *daemon = user;
+    struct keeper *keeper = find_keeper(daemon, report->account);
+    if (daemon->observer.event != NULL) {
+        daemon->observer.event(daemon->observer.user, report);
+    }
+    struct ticket *ticket = keeper != NULL ? keeper->served : NULL;
+    for (; ticket != NULL; ticket = ticket->next) {
+        const struct engine_observer *observer =
+            ticket->poll != NULL ? ticket->poll->observer : NULL;
+        if (observer != NULL && observer->event != NULL) {
+            observer->event(observer->user, report);
+        }
+    }
+}
+
 /* ---- Configurations ------------------------------------------------------ */
 
 /* Keepers in the making: those that go on, and new ones. */
@@ -176,7 +193,8 @@ static void take_over(struct daemon *daemon, const struct line_up *up,
 
 pr_status daemon_configure(struct daemon *daemon, struct config *config)
 {
-    const struct engine_observer observer = {daemon, on_message, NULL};
+    const struct engine_observer observer = {
+        .user = daemon, .message = on_message, .event = on_event};
     struct engine *engine = NULL, *before = daemon->engine;
     struct line_up up = {0};
     pr_status status = engine_new_for_daemon(

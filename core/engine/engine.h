@@ -17,8 +17,8 @@ struct message_report {
     uint32_t uid;
     const char *message_id, *sender, *subject; /* "" if not known */
     uint64_t size;                             /* octets on the wire */
-    int64_t received;  /* by the server: seconds since 1970; 0: not known */
-    uint64_t rules_us; /* microseconds that its rules took, waits included */
+    int64_t received;   /* by the server: seconds since 1970; 0: not known */
+    uint64_t rules_us;  /* microseconds that its rules took, waits included */
     const char *action; /* "deliver", "move", "leave", "defer", ... */
     const char *const
         *targets; /* "maildir:/home/a/Mail/inbox", ends with NULL */
@@ -41,10 +41,25 @@ struct account_report {
     uint64_t ms;
 };
 
+/* What hooks made of something that another program did. All lent. */
+struct event_report {
+    const char *account, *folder;
+    uint32_t uid;
+    const char *event; /* "flags", "vanished", "moved_in" */
+    const char *from;  /* where it was moved from; NULL: not moved */
+    const char *message_id, *sender, *subject; /* "" if not known */
+    const char *hook, *file;                   /* the last that ran */
+    int line;
+    const char *status;      /* "done", "later", "failed", "planned" */
+    const char *error;       /* NULL unless later or failed */
+    const struct plan *plan; /* what they asked for; NULL if planned */
+};
+
 struct engine_observer {
     void *user;
     void (*message)(void *user, const struct message_report *report);
     void (*account)(void *user, const struct account_report *report);
+    void (*event)(void *user, const struct event_report *report);
 };
 
 struct engine_progress {

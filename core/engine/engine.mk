@@ -19,6 +19,10 @@ libcore_la_SOURCES += \
 	%D%/rematch.c \
 	%D%/identify.c \
 	%D%/report.c \
+	%D%/events.h \
+	%D%/events.c \
+	%D%/arrivals.c \
+	%D%/hooks.c \
 	%D%/tally.c \
 	%D%/tally.h \
 	%D%/schedule.h \

@@ -269,6 +269,11 @@ static pr_status adopt(struct keeper *keeper)
     engine_hold(engine);
     keeper->engine = engine;
     keeper->account = account;
+    keeper->wanted_news = PR_NEWS_MESSAGES | PR_NEWS_FOLDER;
+    if (hooks_of_account(engine->config, keeper->name) != 0) {
+        keeper->wanted_news |= PR_NEWS_FLAGS | PR_NEWS_VANISHED;
+        keeper->list_due = 0; /* hooks may want others now */
+    }
     engine_release(before);
     return keeper->line_count == account->connections
                ? PR_OK
@@ -438,6 +443,7 @@ static void run_turn(struct keeper *keeper, bool is_pass, pr_status lost)
         .owner = keeper,
         .choose = spots_choose,
         .next_folder = watching_next,
+        .is_for_events = spots_are_for_events,
         .folder_done = folder_done,
         .report = {.account = keeper->name},
     };

@@ -25,8 +25,9 @@ struct spot {
     bool is_there;        /* on the server, when it was last listed */
     bool is_glanced;      /* in this turn, and then: */
     bool has_news;
-    pr_time next;      /* when it is to be looked at */
-    pr_time last_mail; /* when messages came */
+    bool is_for_events; /* only hooks want it */
+    pr_time next;       /* when it is to be looked at */
+    pr_time last_mail;  /* when messages came */
 };
 
 /* A poll that somebody waits for. */
@@ -132,6 +133,8 @@ void spots_sort(struct keeper *keeper);
 PR_CHECKED pr_status spots_take(struct keeper *keeper,
                                 const struct account_run *run);
 void spots_free(struct keeper *keeper);
+/* account_run.is_for_events */
+bool spots_are_for_events(const struct account_run *run, const char *folder);
 /* A folder was worked on by a line, and so many messages came. */
 void spots_note(struct keeper *keeper, struct spot *spot, struct line *line,
                 uint64_t messages);

@@ -64,6 +64,7 @@ static pr_status line_open(struct account_run *run, struct line *line)
         .log = run->log,
         .account = run->name,
         .read_only = run->account->read_only || run->engine->dry_run,
+        .wants_changes = hooks_of_account(run->engine->config, run->name) != 0,
     };
     pr_status status =
         place_take(places, &line->place, host_of(line), run->claimant);

@@ -31,6 +31,7 @@
  *   rematch.c  a folder made anew on the server
  *   identify.c sources without UIDs: which message is which
  *   report.c   words for the observer and the history
+ *   events.h   what other programs did, for the hooks
  */
 #ifndef ENGINE_PARTS_H
 #define ENGINE_PARTS_H
@@ -157,6 +158,8 @@ struct account_run {
     struct pr_arena *arena;     /* of the run: folder names */
     const char **folders;       /* the queue */
     size_t folder_count, folder_next;
+    const char **event_folders; /* of those, the ones that only hooks want */
+    size_t event_folder_count;
     struct claimant *claimant; /* lent */
     struct line **lines;       /* lent array of line_count; NULL: not made */
     size_t line_count;
@@ -171,6 +174,7 @@ struct account_run {
     void *owner;
     pr_status (*choose)(struct account_run *run, struct line *line);
     const char *(*next_folder)(struct account_run *run, struct line *line);
+    bool (*is_for_events)(const struct account_run *run, const char *folder);
     void (*folder_done)(struct account_run *run, struct line *line,
                         const char *folder, pr_status status,
                         uint64_t messages);
@@ -192,6 +196,9 @@ PR_CHECKED pr_status account_join(struct account_run *run);
 /* Lists the folders on the server into the queue. */
 PR_CHECKED pr_status account_list(struct account_run *run, struct line *line);
 PR_CHECKED pr_status account_queue(struct account_run *run, const char *folder);
+/* Is the folder one that only hooks want, so that nothing is delivered from it?
+ */
+bool account_is_for_events(const struct account_run *run, const char *folder);
 /* Works off what run->next_folder, or the queue, has for the line. */
 PR_CHECKED pr_status account_work(struct account_run *run, struct line *line);
 
@@ -271,6 +278,7 @@ struct session {
     struct state_row *rows; /* of the state, at the start; by ascending UID */
     size_t row_count;
     bool has_uids;         /* of the source's own */
+    bool is_for_events;    /* nothing is delivered from the folder */
     struct listed *listed; /* without UIDs: all there is, by ascending UID */
     size_t listed_count, listed_allocated;
     uint32_t next_uid;      /* without UIDs: for the next new message */
@@ -502,6 +510,14 @@ bool is_known_after_all(struct session *session, struct entry *entry,
 /* The folder has a new UIDVALIDITY: finds known messages again by size and
  * header, and notes the new validity. */
 PR_CHECKED pr_status rematch(struct session *session);
+
+/* Tells the hooks what other programs did in the folder since the last visit.
+ * What fails is told again at the next. */
+PR_CHECKED pr_status session_tell_events(struct session *session);
+/* The server did of a debt what `deed` says: hooks are not to take that for
+ * another's doing. */
+void session_note_own(struct session *session, struct state_changes *changes,
+                      const struct pr_deed *deed);
 
 /* The sink of that name, NULL if the configuration has it no more. */
 struct pr_sink *engine_sink(const struct engine *engine, const char *name);

@@ -344,7 +344,24 @@ static pr_status visit(struct session *session)
     if (status == PR_OK) {
         status = session_settle(session);
     }
-    return status == PR_OK ? work_folder(session) : status;
+    if (status == PR_OK) {
+        status = work_folder(session);
+    }
+    return status == PR_OK ? session_tell_events(session) : status;
+}
+
+/* A folder that is not of the account's `folders`. */
+static pr_status visit_for_events(struct session *session)
+{
+    pr_status status = session->account->source->source->select(
+        session->source, session->folder, &session->mailbox);
+    session_step(session);
+    session->has_uids = session->mailbox.uidvalidity != 0;
+    if (status == PR_OK) {
+        status = state_folder(session->engine->state, session->account->name,
+                              session->folder, &session->record);
+    }
+    return status == PR_OK ? session_tell_events(session) : status;
 }
 
 void session_step(struct session *session)
@@ -373,7 +390,9 @@ pr_status session_run(struct account_run *run, struct line *line,
     session.has_rules =
         rules_take(run->engine->config, run->account->name, folder);
     line->session = &session;
-    pr_status status = visit(&session);
+    session.is_for_events = account_is_for_events(run, folder);
+    pr_status status =
+        session.is_for_events ? visit_for_events(&session) : visit(&session);
     line->session = NULL;
     pr_arena_free(session.arena);
     return status;

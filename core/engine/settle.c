@@ -212,6 +212,9 @@ static void note_copies(struct payment *payment, struct state_changes *changes)
              end < payment->count && payment->debtors[end] == debtor;) {
             end++;
         }
+        for (size_t i = first; i < end; i++) {
+            session_note_own(session, changes, &payment->deeds[i]);
+        }
         reduce_debt(payment, debtor, first, end);
         state_owe(changes, session->record.id, debtor->item.uid, &debtor->debt);
     }
@@ -242,6 +245,7 @@ static void note_settled(struct payment *payment, struct state_changes *changes)
     struct session *session = payment->session;
     for (size_t i = 0; i < payment->count; i++) {
         const struct pr_deed *deed = &payment->deeds[i];
+        session_note_own(session, changes, deed);
         if (deed->result == PR_OK) {
             state_settled(changes, session->record.id, deed->item->uid,
                           deed->remove || deed->move_to != NULL);

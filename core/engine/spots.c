@@ -84,6 +84,22 @@ void spots_sort(struct keeper *keeper)
     }
 }
 
+static bool is_event_folder(const struct account_run *run, const char *name)
+{
+    for (size_t i = 0; i < run->event_folder_count; i++) {
+        if (strcmp(run->event_folders[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool spots_are_for_events(const struct account_run *run, const char *folder)
+{
+    const struct spot *spot = keeper_spot(run->owner, folder);
+    return spot != NULL && spot->is_for_events;
+}
+
 pr_status spots_take(struct keeper *keeper, const struct account_run *run)
 {
     pr_status status = PR_OK;
@@ -98,6 +114,10 @@ pr_status spots_take(struct keeper *keeper, const struct account_run *run)
         } else {
             status = add_spot(keeper, run->folders[i]);
         }
+    }
+    for (size_t i = 0; status == PR_OK && i < keeper->spot_count; i++) {
+        keeper->spots[i].is_for_events =
+            is_event_folder(run, keeper->spots[i].name);
     }
     forget_missing(keeper);
     spots_sort(keeper);
@@ -215,6 +235,19 @@ static const struct state_standing *standing_of(const struct choice *choice,
     return NULL;
 }
 
+/* Have hooks not seen all? Whatever happens in a folder changes its modseq. */
+static bool has_events(const struct choice *choice, const struct spot *spot,
+                       const struct state_standing *standing,
+                       const struct pr_glance *glance)
+{
+    const struct keeper *keeper = choice->keeper;
+    return hooks_of_folder(keeper->engine->config, keeper->name, spot->name,
+                           !spot->is_for_events) != 0 &&
+           (glance->modseq == 0 || standing == NULL ||
+            standing->seen_uidvalidity != glance->uidvalidity ||
+            standing->seen_modseq != glance->modseq);
+}
+
 /* UIDNEXT below the watermark: the folder was put back from a copy. */
 static bool has_news(const struct state_standing *standing,
                      const struct pr_glance *glance)
@@ -236,8 +269,11 @@ static pr_status note_glance(void *user, const struct pr_glance *glance)
     choice->line->steps++;
     if (spot != NULL) {
         spot->is_glanced = true;
-        spot->has_news = glance->is_there &&
-                         has_news(standing_of(choice, spot->name), glance);
+        const struct state_standing *standing = standing_of(choice, spot->name);
+        bool is_news = spot->is_for_events ? false : has_news(standing, glance);
+        spot->has_news =
+            glance->is_there &&
+            (is_news || has_events(choice, spot, standing, glance));
     }
     return PR_OK;
 }

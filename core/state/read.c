@@ -256,6 +256,8 @@ static pr_status read_standing(const struct statement *statement,
     standing->modseq = (uint64_t)column_int(statement, 3);
     standing->due_later = column_int(statement, 4);
     standing->due_now = (uint64_t)column_int(statement, 5);
+    standing->seen_uidvalidity = (uint32_t)column_int(statement, 6);
+    standing->seen_modseq = (uint64_t)column_int(statement, 7);
     return column_text(statement, 0, arena, &standing->folder);
 }
 

@@ -50,6 +50,7 @@ struct state_stray {
     bool is_ours;     /* we sent it there */
     int64_t expected; /* what expected it: for state_arrived; 0: nothing */
     int64_t rank;     /* how sure `from` is */
+    void *user;       /* the caller's own */
 };
 
 /* Looks for each of `strays`, which arrived in `folder`, in the account's other

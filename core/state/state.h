@@ -103,6 +103,9 @@ struct state_standing {
     uint64_t modseq;
     uint64_t due_now;  /* messages put aside or owed whose time has come */
     int64_t due_later; /* when that of the next one comes; 0: there is none */
+    /* when hooks last looked at it (state/sightings.h); 0: never */
+    uint32_t seen_uidvalidity;
+    uint64_t seen_modseq;
 };
 
 /* Every folder of the account that has a record, into the arena. `now`: seconds
