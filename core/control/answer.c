@@ -86,6 +86,11 @@ static void tell_message(void *user, const struct message_report *report)
     client_send(user, event_of_message(report));
 }
 
+static void tell_hook(void *user, const struct event_report *report)
+{
+    client_send(user, event_of_hook(report));
+}
+
 static void tell_account(void *user, const struct account_report *report)
 {
     client_send(user, event_of_account(report));
@@ -98,6 +103,7 @@ static json_t *answer_poll(struct control *control,
         .user = client,
         .message = request->report ? tell_message : NULL,
         .account = tell_account,
+        .event = request->report ? tell_hook : NULL,
     };
     return outcome(daemon_poll(control->daemon, request->accounts,
                                request->retry ? ENGINE_RETRY : 0, &observer));

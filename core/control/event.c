@@ -44,6 +44,20 @@ json_t *event_of_message(const struct message_report *report)
         report->status, "error", event_text(report->error));
 }
 
+json_t *event_of_hook(const struct event_report *report)
+{
+    return json_pack(
+        "{s:s,s:o,s:o,s:I,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:s,s:o}", "event",
+        "hook", "account", event_text(report->account), "folder",
+        event_text(report->folder), "uid", (json_int_t)report->uid, "what",
+        report->event, "moved_from", event_text(report->from), "message_id",
+        event_text(report->message_id), "from", event_text(report->sender),
+        "subject", event_text(report->subject), "hook",
+        event_text(report->hook), "file", event_text(report->file), "line",
+        report->line, "status", report->status, "error",
+        event_text(report->error));
+}
+
 json_t *event_of_account(const struct account_report *report)
 {
     return json_pack(
@@ -115,6 +129,27 @@ static void tell_message(const json_t *event,
     observer->message(observer->user, &report);
 }
 
+static void tell_hook(const json_t *event,
+                      const struct engine_observer *observer)
+{
+    const struct event_report report = {
+        .account = text_or_empty(event, "account"),
+        .folder = text_or_empty(event, "folder"),
+        .uid = (uint32_t)number_at(event, "uid"),
+        .event = text_or_empty(event, "what"),
+        .from = text_at(event, "moved_from"),
+        .message_id = text_or_empty(event, "message_id"),
+        .sender = text_or_empty(event, "from"),
+        .subject = text_or_empty(event, "subject"),
+        .hook = text_or_empty(event, "hook"),
+        .file = text_or_empty(event, "file"),
+        .line = (int)number_at(event, "line"),
+        .status = text_or_empty(event, "status"),
+        .error = text_at(event, "error"),
+    };
+    observer->event(observer->user, &report);
+}
+
 static void tell_account(const json_t *event,
                          const struct engine_observer *observer)
 {
@@ -135,6 +170,8 @@ void event_tell(const json_t *event, const struct engine_observer *observer)
     const char *kind = text_or_empty(event, "event");
     if (strcmp(kind, "message") == 0 && observer->message != NULL) {
         tell_message(event, observer);
+    } else if (strcmp(kind, "hook") == 0 && observer->event != NULL) {
+        tell_hook(event, observer);
     } else if (strcmp(kind, "account") == 0 && observer->account != NULL) {
         tell_account(event, observer);
     }

@@ -75,6 +75,19 @@ static void on_message(void *user, const struct message_report *report)
     pr_event_wake_all(&control->messages);
 }
 
+/* What failed is logged where it happens. */
+static void on_event(void *user, const struct event_report *report)
+{
+    const struct pr_log account = {NULL, report->account};
+    const struct pr_log folder = {&account, report->folder};
+    (void)user;
+    if (strcmp(report->status, "done") == 0) {
+        pr_log(&folder, PR_LOG_INFO, "%u: %s%s%s told to the hook at line %d",
+               report->uid, report->event, report->from != NULL ? " from " : "",
+               report->from != NULL ? report->from : "", report->line);
+    }
+}
+
 static void on_account(void *user, const struct account_report *report)
 {
     struct control *control = user;
@@ -318,7 +331,8 @@ static pr_status begin(struct life *life)
     struct config *config = life->setup->config;
     const struct engine_observer observer = {.user = control,
                                              .message = on_message,
-                                             .account = on_account};
+                                             .account = on_account,
+                                             .event = on_event};
     control->started = (int64_t)time(NULL);
     control->has_terminal = isatty(STDERR_FILENO) == 1;
     pr_status status = state_open(config->state_dir, &control->state);
