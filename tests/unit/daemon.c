@@ -125,7 +125,7 @@ static pr_status run(void *argument)
 
 static void start(struct config *config)
 {
-    struct engine_observer observer = {NULL, NULL, on_account};
+    struct engine_observer observer = {.account = on_account};
     assert_int_equal(state_open(directory, &store), PR_OK);
     assert_int_equal(daemon_new(store, &observer, &daemon_), PR_OK);
     assert_int_equal(daemon_configure(daemon_, config), PR_OK);

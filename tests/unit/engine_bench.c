@@ -84,7 +84,8 @@ static pr_status run_fiber(void *argument)
     (void)argument;
     struct state *state;
     struct engine *engine;
-    struct engine_observer observer = {NULL, on_message, on_account};
+    struct engine_observer observer = {.message = on_message,
+                                       .account = on_account};
     assert_int_equal(state_open(bench.directory, &state), PR_OK);
     assert_int_equal(
         engine_new(&bench.config, state, bench.mode, &observer, &engine),
