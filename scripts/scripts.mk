@@ -3,3 +3,7 @@ examplesdir = $(pkgdatadir)/examples
 dist_examples_DATA = %D%/examples/first.lua %D%/examples/own.lua \
 	%D%/examples/programs.lua %D%/examples/scored.lua \
 	%D%/examples/careful.lua %D%/examples/pop3.lua %D%/examples/sorted.lua
+
+scriptlibdir = $(pkgdatadir)/lib
+dist_scriptlib_DATA = %D%/lib/postrider.d.lua
+EXTRA_DIST += contrib/annotate

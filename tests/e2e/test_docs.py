@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import subprocess
 
 import messages
 
@@ -113,3 +114,15 @@ end)
     assert run.messages[0]["action"] == "discard", run
     assert f"read {len(names)}" in home.run(
         "why", run.messages[0]["message_id"]).out
+
+
+def test_the_annotations_are_those_of_the_program(home):
+    written = subprocess.run(
+        [SOURCE / "contrib" / "annotate", home.prefix / "bin" / "postrider"],
+        stdout=subprocess.PIPE, text=True, check=True,
+        env=home.environment()).stdout
+    kept = SOURCE / "scripts" / "lib" / "postrider.d.lua"
+    assert kept.read_text() == written, "run contrib/annotate"
+    for name in names_in_manual():
+        assert f":{name[1:]}(" in written if name.startswith(":") \
+            else f"---@field {name} " in written, name
