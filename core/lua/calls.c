@@ -183,27 +183,23 @@ void call_key(lua_State *L, struct call *call, const char *part, size_t size)
 
 struct digesting {
     const struct pr_spool *spool;
-    unsigned char octets[DIGEST_SIZE];
+    struct digest *digest;
 };
 
 static pr_status digest_spool(void *argument)
 {
     struct digesting *digesting = argument;
-    struct digest *digest;
     char data[16384];
     uint64_t at = 0;
     size_t size = 1;
-    pr_status status = digest_new(&digest);
+    pr_status status = PR_OK;
 
-    if (status != PR_OK)
-        return status;
     while (status == PR_OK && size > 0) {
         status = pr_spool_read(digesting->spool, at, data, sizeof data, &size);
         if (status == PR_OK)
-            status = digest_add(digest, data, size);
+            status = digest_add(digesting->digest, data, size);
         at += size;
     }
-    digest_end(digest, digesting->octets);
     return status;
 }
 
@@ -211,13 +207,18 @@ void call_key_of_spool(lua_State *L, struct call *call,
                        const struct pr_spool *spool)
 {
     struct digesting digesting = {.spool = spool};
+    unsigned char octets[DIGEST_SIZE];
     struct run *run = script_pause(L);
-    pr_status status = pr_offload(digest_spool, &digesting);
+    pr_status status = digest_new(&digesting.digest);
 
+    if (status == PR_OK) {
+        status = pr_offload(digest_spool, &digesting);
+        digest_end(digesting.digest, octets);
+    }
     script_resume(run);
     if (status != PR_OK)
         script_raise(L, status);
-    call_key(L, call, (const char *)digesting.octets, sizeof digesting.octets);
+    call_key(L, call, (const char *)octets, sizeof octets);
 }
 
 uint64_t call_timeout(lua_State *L)

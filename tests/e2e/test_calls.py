@@ -1,6 +1,7 @@
 """What rules ask and wait for: scanners, web and name servers, programs."""
 
 import contextlib
+import pathlib
 import shutil
 import socket
 import ssl
@@ -12,6 +13,7 @@ import pytest
 import server
 import services
 
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "scripts/examples"
 ACCOUNT = """\
 account "local" {{
   source = maildir_source "{source}",
@@ -353,6 +355,43 @@ def test_a_large_message_is_fetched_whole_only_when_it_is_asked_about(
     assert run.code == 0 and not (home.inbox / "new").exists() or \
         folder(home, "inbox") == [], run
     assert len(clamd.seen[0]) > 70000
+
+
+# ---- The example ---------------------------------------------------------------
+
+def test_the_example_asks_all_scanners(home, start):
+    clamd, rspamd = start(services.Clamd), start(services.Rspamd)
+    dns = start(services.Dns, {
+        ("9.2.0.192.zen.example.org", "A"): ["127.0.0.2"],
+        ("9.2.0.192.zen.example.org", "TXT"): [b"a bad host"]})
+    text = (EXAMPLES / "scanned.lua").read_text()
+    text = text[:text.index("account ")] + text[text.index("-- The address"):]
+    for old, new in (
+            ('local mail = maildir "~/Mail"\n', ""),
+            ("/run/clamav/clamd.ctl", f'127.0.0.1", port = {clamd.port}, '
+                                      'timeout = "5s'),
+            ("http://localhost:11333", rspamd.url)):
+        assert old in text
+        text = text.replace(old, new)
+    source = home.root / "in"
+    fill(source, [b"hello\n", b"EICAR\n", b"viagra\n"])
+    home.write(f'options {{ dns = {{ "127.0.0.1:{dns.port}" }} }}\n' +
+               ACCOUNT.format(source=source) + text)
+    listed = source / "new" / "1700000009.9.host"
+    listed.write_bytes(b"Received: from x (x [192.0.2.9]) by y\n"
+                       b"Subject: listed\n\nviagra too\n")
+    run = home.fetch()
+    assert run.code == 0, run
+    junk = folder(home, "Junk")
+    assert len(junk) == 2 and len(folder(home, "inbox")) == 1
+    assert b"X-Spam-Score: 19.5\n" in b"".join(junk)
+    clamd.close()
+    for part in ("new", "cur"):
+        for path in (source / part).glob("*"):
+            path.unlink()
+    fill(source, [b"later\n"])
+    run = home.fetch()
+    assert len(folder(home, "inbox")) == 1, run
 
 
 # ---- http and json -------------------------------------------------------------
