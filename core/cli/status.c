@@ -3,6 +3,7 @@
  */
 #include "config.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,23 @@ static void print_json(const json_t *line)
     json_decref(copy);
 }
 
+/* What of the text has room on the screen; a last line says that there is more.
+ */
+static void print_screen(const char *text, unsigned rows)
+{
+    const char *end = text;
+    for (unsigned row = 0; row + 2 < rows && end != NULL; row++) {
+        end = strchr(end, '\n');
+        end = end != NULL ? end + 1 : NULL;
+    }
+    if (end == NULL || end[0] == '\0' || strchr(end, '\n')[1] == '\0') {
+        fputs(text, stdout);
+        return;
+    }
+    printf("%.*s  ... more than fits here: postrider status\n",
+           (int)(end - text), text);
+}
+
 static void print_table(const struct view *view, const json_t *status)
 {
     const char *no_color = getenv("NO_COLOR");
@@ -47,7 +65,9 @@ static void print_table(const struct view *view, const json_t *status)
     if (table_add(status, &look, &text) == PR_OK) {
         /* The cursor home, then below it nothing that was there before. */
         fputs(view->redraws ? "\033[H\033[2J" : "", stdout);
-        fputs(pr_buffer_text(&text), stdout);
+        print_screen(pr_buffer_text(&text), view->redraws && window.ws_row > 3
+                                                ? window.ws_row
+                                                : UINT_MAX);
     }
     pr_buffer_done(&text);
 }

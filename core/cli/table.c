@@ -22,8 +22,9 @@ enum {
     STATE_LEAST = 8,
     STATE_MOST = 40,
     INDENT = 4,
-    CELL = 160, /* octets of a cell */
-    OTHERS = 42 /* columns right of the state, spaces included */
+    CELL = 160,       /* octets of a cell */
+    ASIDES_MOST = 25, /* put aside, that are shown */
+    OTHERS = 42       /* columns right of the state, spaces included */
 };
 
 struct table {
@@ -340,7 +341,7 @@ static void add_aside(struct table *table, const json_t *aside)
         snprintf(count, sizeof(count), "%lld times", (long long)tries);
         snprintf(text + strlen(text), 100, "; tried %s, again %s",
                  tries == 1 ? "once" : count,
-                 strcmp(due, "-") == 0 ? "soon" : due);
+                 strcmp(due, "-") == 0 ? "at the next poll" : due);
     }
     add_wrapped(table, INDENT, "", text);
 }
@@ -357,11 +358,13 @@ static void add_asides(struct table *table, const json_t *status)
     snprintf(text, sizeof(text), "\nPut aside: %lld message%s\n",
              (long long)total, total == 1 ? "" : "s");
     add(table, text);
+    shown = shown > ASIDES_MOST ? ASIDES_MOST : shown;
     for (size_t i = 0; i < shown; i++) {
         add_aside(table, json_array_get(list, i));
     }
     if (total > (int64_t)shown) {
-        snprintf(text, sizeof(text), "  and %lld more\n",
+        snprintf(text, sizeof(text),
+                 "  and %lld more: postrider status --json\n",
                  (long long)(total - (int64_t)shown));
         add(table, text);
     }

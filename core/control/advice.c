@@ -21,14 +21,14 @@ pr_status advice_add(pr_status trouble, const char *account, const char *file,
     case PR_AUTH:
         return pr_buffer_printf(
             out,
-            "the server refuses the login: check `user` and `password` "
-            "(%s:%d), then: postrider reload; postrider poll %s",
+            "check `user` and `password` (%s:%d), then: postrider reload && "
+            "postrider poll %s",
             name, line, account);
     case PR_TLS:
         return pr_buffer_printf(
             out,
-            "the server cannot be trusted as it is: check `host`, `ca_file` "
-            "or `pin` (%s:%d); see: postrider check %s",
+            "check `host`, `ca_file` or `pin` (%s:%d), then: postrider reload "
+            "&& postrider poll %s",
             name, line, account);
     case PR_NETWORK:
     case PR_TIMEOUT:
@@ -62,11 +62,10 @@ pr_status advice_add(pr_status trouble, const char *account, const char *file,
             "postrider reload",
             name, line);
     case PR_PROTOCOL:
-        return pr_buffer_printf(
-            out, "the server answers oddly: see: postrider fetch -vv %s",
-            account);
+        return pr_buffer_add_text(
+            out, "the server answers oddly: postrider log --follow -vv shows "
+                 "how at the next try");
     default:
-        return pr_buffer_printf(out, "see: postrider log; postrider check %s",
-                                account);
+        return pr_buffer_add_text(out, "see: postrider log; postrider check");
     }
 }
