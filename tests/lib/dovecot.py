@@ -10,7 +10,8 @@ import re
 import ssl
 
 import server
-from server import Certificates, answers, free_ports, wait_for  # noqa: F401
+from server import Certificates, answers, answers_at  # noqa: F401
+from server import free_ports, wait_for  # noqa: F401
 
 # A SEARCH of a large mailbox is one long line.
 imaplib._MAXLINE = 100_000_000
@@ -20,7 +21,7 @@ protocols = imap
 base_dir = {root}/run
 state_dir = {root}/state
 log_path = {root}/log
-listen = 127.0.0.1
+listen = {listen}
 default_internal_user = {user}
 default_internal_group = {group}
 default_login_user = {user}
@@ -149,6 +150,8 @@ class Dovecot(server.Server):
     certificate  good, wrong-name, expired or alien
     capability   appended to the capabilities offered ("+X" style), or the
                  whole list
+    listen       the address of IMAP, when it is not loopback's
+    wrapper      a command that runs the server, in a network of its own
     pop3, lmtp   start these services too: ports pop3, pop3s and lmtp, and the
                  socket lmtp_socket; a recipient's domain does not count
     """
@@ -157,7 +160,7 @@ class Dovecot(server.Server):
 
     def __init__(self, users=None, separator="/", certificate="good",
                  capability="", pop3=False, lmtp=False, plaintext=True,
-                 extra="", folder=None):
+                 extra="", folder=None, listen="127.0.0.1", wrapper=()):
         super().__init__("pr-dc.", users, folder)
         self.separator = separator
         self.certificate = certificate
@@ -166,6 +169,7 @@ class Dovecot(server.Server):
         self.lmtp_wanted = lmtp
         self.plaintext = plaintext
         self.extra = extra
+        self.listen, self.wrapper = listen, list(wrapper)
         self.serial = 0
         self.lmtp_socket = str(self.root / "lmtp")
         for name in ("run", "state", "mail", "home"):
@@ -199,7 +203,7 @@ class Dovecot(server.Server):
         text = CONFIG.format(
             root=self.root, user=self.user, group=self.group,
             plaintext="no" if self.plaintext else "yes",
-            separator=self.separator,
+            separator=self.separator, listen=self.listen,
             plugins="" if self.separator == "/" else "listescape",
             layout=":LAYOUT=fs" if self.separator == "/" else "",
             capability=self.capability,
@@ -216,7 +220,12 @@ class Dovecot(server.Server):
     def _argv(self):
         return ["dovecot", "-F", "-c", self.root / "dovecot.conf"]
 
+    def _drop(self):
+        return [*self.wrapper, *super()._drop()]
+
     def _answers(self):
+        if self.wrapper:    # its network is not ours, but its files are
+            return answers_at(self.lmtp_socket)
         return answers(self.imap)
 
     # The mail in it

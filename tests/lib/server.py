@@ -70,6 +70,13 @@ def answers(port):
         return one.connect_ex(("127.0.0.1", port)) == 0
 
 
+def answers_at(path):
+    """The same for a unix socket."""
+    with socket.socket(socket.AF_UNIX) as one:
+        one.settimeout(1)
+        return one.connect_ex(path) == 0
+
+
 class Certificates:
     """An authority and what it signed: good, of a wrong name, expired, alien.
 

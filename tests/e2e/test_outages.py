@@ -1,0 +1,322 @@
+"""Watching goes on: servers restart, lines die silently, machines sleep."""
+
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+
+import relay as relay_module
+from server import wait_for
+from watching import TO_FOLDERS, Daemon, FakeClock, deliver
+
+# Five seconds are what is promised on a machine with nothing else to do.
+SOON = 5
+PATIENCE = 40
+
+
+@pytest.fixture
+def store(make_server):
+    return make_server(lmtp=True, extra=TO_FOLDERS)
+
+
+@pytest.fixture
+def make_relay():
+    relays = []
+
+    def make(*args, **options):
+        relays.append(relay_module.Relay(*args, **options))
+        return relays[-1]
+
+    yield make
+    for one in relays:
+        one.close()
+
+
+@pytest.fixture
+def clock(tmp_path):
+    if shutil.which("cc") is None:
+        pytest.skip("no compiler here")
+    return FakeClock(tmp_path)
+
+
+def watch(home, store, port, every="1h", source="", **options):
+    home.configure(store, port=port, tls="none",
+                   source="insecure = true" + (source and ", " + source),
+                   more=f'watch = true, every = "{every}"', **options)
+
+
+IDLE_ONLY = 'disable = { "NOTIFY" }'
+HOW = {"notify": "", "idle": IDLE_ONLY}
+
+
+def until_watching(relay, since=0.0):
+    """Until the last connection waits for news."""
+    def claim(lines):
+        number = max((one.connection for one in lines
+                      if one.time >= since), default=0)
+        own = [one for one in lines if one.connection == number
+               and one.time >= since]
+        for n, one in enumerate(own):
+            if one.up and one.text.upper().endswith(b" IDLE"):
+                return any(other.text.startswith(b"+") for other in own[n:])
+            if one.up and b" NOTIFY SET " in one.text.upper():
+                tag = one.text.split()[0]
+                return any(other.text.startswith(tag + b" OK")
+                           for other in own[n:])
+        return False
+    relay.wait(claim, PATIENCE, "IDLE or NOTIFY")
+
+
+def report(what, seconds):
+    print(f"{what}: {seconds:.2f} s")
+    assert seconds < PATIENCE
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_mail_that_comes_while_watching_is_fetched(store, home, make_relay,
+                                                   how):
+    relay = make_relay(store.imap)
+    watch(home, store, relay.port, source=HOW[how])
+    deliver(store, "before")
+    with Daemon(home) as daemon:
+        daemon.until_came("before")
+        until_watching(relay)
+        deliver(store, "while-watching")
+        daemon.until_came("before", "while-watching")
+        deliver(store, "another")
+        daemon.until_came("before", "while-watching", "another")
+
+
+def test_a_server_without_idle_is_polled(store, home, make_relay):
+    relay = make_relay(store.imap,
+                       rewrite=relay_module.without("IDLE", "NOTIFY"))
+    watch(home, store, relay.port, every="2s")
+    with Daemon(home) as daemon:
+        for number in range(3):
+            deliver(store, f"m{number}")
+            daemon.until_came(*(f"m{n}" for n in range(number + 1)))
+    assert not relay.commands("IDLE") and not relay.commands("NOTIFY")
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_server_that_restarts_is_watched_again(store, home, make_relay, how):
+    watch(home, store, store.imap, source=HOW[how])
+    with Daemon(home) as daemon:
+        deliver(store, "one")
+        daemon.until_came("one")
+        store.stop()
+        store.start(same_ports=True)
+        begun = time.monotonic()
+        deliver(store, "two")
+        daemon.until_came("one", "two")
+        report("after a restart", time.monotonic() - begun)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_line_that_is_cut_is_watched_again(store, home, make_relay, how):
+    relay = make_relay(store.imap)
+    watch(home, store, relay.port, source=HOW[how])
+    with Daemon(home) as daemon:
+        deliver(store, "one")
+        daemon.until_came("one")
+        until_watching(relay)
+        relay.cut()
+        deliver(store, "two")
+        report("after a cut", daemon.until_came("one", "two"))
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_after_resume_every_line_is_made_anew(store, home, make_relay, clock,
+                                              how):
+    """The server's side of the line is gone, and nobody says so."""
+    relay = make_relay(store.imap)
+    watch(home, store, relay.port, source=HOW[how])
+    with Daemon(home, **clock.environment()) as daemon:
+        deliver(store, "one")
+        daemon.until_came("one")
+        until_watching(relay)
+        relay.fall_silent()
+        deliver(store, "two")
+        relay.speak()
+        since = time.monotonic()
+        clock.sleep(8 * 3600)
+        report("after resume", daemon.until_came("one", "two"))
+        until_watching(relay, since)
+
+
+def test_idle_is_renewed_after_29_minutes(store, home, make_relay, clock):
+    relay = make_relay(store.imap)
+    watch(home, store, relay.port, source=IDLE_ONLY, every="10h")
+    with Daemon(home, **clock.environment()) as daemon:
+        deliver(store, "one")
+        daemon.until_came("one")
+        until_watching(relay)
+        for _ in range(3):
+            begun = time.monotonic()
+            clock.let_pass(29 * 60 + 1)
+            relay.wait(lambda _: relay.commands("IDLE", begun), PATIENCE,
+                       "new IDLE")
+            until_watching(relay, begun)
+        assert len(relay.connections) == 1
+        deliver(store, "two")
+        daemon.until_came("one", "two")
+        assert len(relay.connections) == 1
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_line_that_died_silently_is_found_without_any_news(
+        store, home, make_relay, clock, how):
+    relay = make_relay(store.imap)
+    watch(home, store, relay.port, source=HOW[how])
+    with Daemon(home, **clock.environment()) as daemon:
+        deliver(store, "one")
+        daemon.until_came("one")
+        until_watching(relay)
+        relay.fall_silent()
+        deliver(store, "two")
+        relay.speak()
+        # In half an hour the line was renewed or proved, and did not answer.
+        minutes = 0
+        end = time.monotonic() + PATIENCE
+        while len(relay.connections) == 1:
+            assert time.monotonic() < end, daemon.log()
+            clock.let_pass(60)
+            minutes += 1
+            time.sleep(0.2)
+        assert minutes <= 35
+        daemon.until_came("one", "two")
+
+
+def test_a_login_that_never_ends_is_given_up(store, home, make_relay, clock):
+    """A server that accepts and says nothing."""
+    relay = make_relay(store.imap)
+    relay.fall_silent()
+    watch(home, store, relay.port)
+    deliver(store, "one")
+    with Daemon(home, **clock.environment()) as daemon:
+        daemon.until(lambda: relay.connections, PATIENCE, "connection")
+        relay.speak()
+        clock.let_pass(120)
+        daemon.until(lambda: clock.let_pass(30) or len(relay.connections) > 1,
+                     PATIENCE, "second try")
+        daemon.until_came("one")
+
+
+# ---- A network of its own
+
+# Two hosts and the cable between them: the server's is 192.0.2.1.
+HOSTS = """\
+ip link set lo up
+ip link add near0 type veth peer name far0
+ip link set far0 netns "$1"
+ip addr add 192.0.2.2/24 dev near0
+ip link set near0 up
+"""
+FAR = """\
+ip link set lo up
+ip addr add 192.0.2.1/24 dev far0
+ip link set far0 up
+"""
+
+
+class Host:
+    """A network namespace, kept by a process that sleeps."""
+
+    def __init__(self):
+        self.holder = subprocess.Popen(
+            ["unshare", "-n", "sh", "-c", "echo; exec sleep 3600"],
+            stdout=subprocess.PIPE)
+        self.holder.stdout.readline()
+        self.argv = ["nsenter", "-t", str(self.holder.pid), "-n"]
+
+    def run(self, script, *args):
+        subprocess.run([*self.argv, "sh", "-ec", script, "sh",
+                        *map(str, args)], check=True, timeout=60)
+
+    def close(self):
+        self.holder.kill()
+        self.holder.wait()
+        self.holder.stdout.close()
+
+
+def can_have_hosts():
+    script = "ip link add near0 type veth peer name far0"
+    return all(map(shutil.which, ("unshare", "nsenter", "ip"))) and \
+        subprocess.run(["unshare", "-n", "sh", "-c", script],
+                       stderr=subprocess.DEVNULL).returncode == 0
+
+
+@pytest.fixture
+def hosts():
+    if os.getuid() != 0 or not can_have_hosts():
+        pytest.skip("no network namespaces here")
+    near, far = Host(), Host()
+    try:
+        near.run(HOSTS, far.holder.pid)
+        far.run(FAR)
+        yield near, far
+    finally:
+        near.close()
+        far.close()
+
+
+@pytest.fixture
+def far_store(hosts, make_server):
+    """A server on the far host; mail is delivered by its unix socket."""
+    return make_server(lmtp=True, extra=TO_FOLDERS, listen="192.0.2.1",
+                       wrapper=hosts[1].argv)
+
+
+def begin_apart(home, store, hosts, how):
+    home.configure(store, host="192.0.2.1", port=store.imap, tls="none",
+                   source="insecure = true, " + HOW[how],
+                   more='watch = true, every = "1h"')
+    return Daemon(home, wrapper=hosts[0].argv)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_packets_that_are_lost_while_the_cable_is_out(far_store, home, hosts,
+                                                      how):
+    near, far = hosts
+    with begin_apart(home, far_store, hosts, how) as daemon:
+        deliver(far_store, "one")
+        daemon.until_came("one")
+        # The server forgets the line as if it had been restarted elsewhere.
+        near.run("ip link set near0 down")
+        far.run("ss -K dst 192.0.2.2 >/dev/null 2>&1 || true")
+        deliver(far_store, "two")
+        daemon.until(lambda: "has gone" in daemon.log(), PATIENCE,
+                     "news of the cable")
+        near.run("ip link set near0 up")
+        report("cable in again", daemon.until_came("one", "two"))
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_packets_that_are_discarded_on_the_way(far_store, home, hosts, how):
+    """Nothing comes back from the server; then the way changes."""
+    near, far = hosts
+    with begin_apart(home, far_store, hosts, how) as daemon:
+        deliver(far_store, "one")
+        daemon.until_came("one")
+        far.run("ip route add blackhole 192.0.2.2/32")
+        deliver(far_store, "two")
+        near.run("ip addr add 192.0.2.3/24 dev near0")
+        daemon.until(lambda: "did not outlive" in daemon.log(), PATIENCE,
+                     "end of the dead connection")
+        far.run("ip route del blackhole 192.0.2.2/32")
+        near.run("ip addr del 192.0.2.3/24 dev near0;"
+                 "ip addr add 192.0.2.4/24 dev near0")
+        report("way clear again", daemon.until_came("one", "two"))
+
+
+def test_an_address_that_is_gone_takes_its_lines_along(far_store, home, hosts):
+    near, _ = hosts
+    with begin_apart(home, far_store, hosts, "notify") as daemon:
+        deliver(far_store, "one")
+        daemon.until_came("one")
+        near.run("ip addr del 192.0.2.2/24 dev near0;"
+                 "ip addr add 192.0.2.9/24 dev near0")
+        deliver(far_store, "two")
+        report("another address", daemon.until_came("one", "two"))
