@@ -119,7 +119,8 @@ static pr_status next_header(struct pr_feed *base, bool wait,
         struct happening *happening = feed->lookout->happenings[feed->next++];
         if (happening->sighting.is_new && !has_print(&happening->sighting)) {
             happening->item.user = happening;
-            *ret = (struct pr_request){&happening->item, PR_WANT_HEADER};
+            *ret = (struct pr_request){.item = &happening->item,
+                                       .want = PR_WANT_HEADER};
             return PR_OK;
         }
     }
@@ -283,7 +284,7 @@ static pr_status next_single(struct pr_feed *base, bool wait,
 {
     (void)wait;
     struct single_feed *feed = (struct single_feed *)base;
-    *ret = (struct pr_request){feed->item, feed->want};
+    *ret = (struct pr_request){.item = feed->item, .want = feed->want};
     if (feed->item == NULL) {
         return PR_EOF;
     }

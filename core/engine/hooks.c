@@ -57,9 +57,17 @@ static pr_status fetch_header(struct message *message)
     return fetch(message->owner, PR_WANT_HEADER, &message->spool);
 }
 
-static pr_status fetch_whole(struct message *message)
+/* The whole message at a time: few hooks look further than the header, and
+ * those that do hand it to a program. */
+static pr_status fetch_more(struct message *message, enum pr_want want,
+                            const char *part, uint64_t most)
 {
     struct pr_spool *spool = NULL;
+    (void)part;
+    (void)most;
+    if (want != PR_WANT_ALL) {
+        return PR_UNSUPPORTED;
+    }
     pr_status status = fetch(message->owner, PR_WANT_ALL, &spool);
     if (status == PR_OK) {
         message_take_whole(message, spool);
@@ -67,9 +75,13 @@ static pr_status fetch_whole(struct message *message)
     return status;
 }
 
-static pr_status has_no_whole(struct message *message)
+static pr_status has_no_more(struct message *message, enum pr_want want,
+                             const char *part, uint64_t most)
 {
     (void)message;
+    (void)want;
+    (void)part;
+    (void)most;
     return pr_fail(PR_SCRIPT, "the message is gone: only what was noted of it "
                               "is left");
 }
@@ -155,7 +167,7 @@ static pr_status make_message(struct teller *teller)
     }
     message->is_header_only = true;
     message->fetch_header = is_gone ? recall_header : fetch_header;
-    message->fetch_whole = is_gone ? has_no_whole : fetch_whole;
+    message->fetch = is_gone ? has_no_more : fetch_more;
     message->owner = teller;
     happening->message = message;
     if (is_gone) {
