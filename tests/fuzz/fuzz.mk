@@ -21,6 +21,14 @@ tests_fuzz_utf7_SOURCES = %D%/utf7.c $(fuzz_driver)
 tests_fuzz_utf7_CPPFLAGS = $(AM_CPPFLAGS) -DSEEDS='"tests/fuzz/seeds/utf7"'
 tests_fuzz_utf7_LDADD = libimap.la libcore.la
 
+# BODYSTRUCTURE, and the tree of parts it makes.
+check_PROGRAMS += tests/fuzz/imap_structure
+TESTS += tests/fuzz/imap_structure
+tests_fuzz_imap_structure_SOURCES = %D%/imap_structure.c $(fuzz_driver)
+tests_fuzz_imap_structure_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSEEDS='"tests/fuzz/seeds/imap_structure"'
+tests_fuzz_imap_structure_LDADD = libimap.la libcore.la
+
 # Lines and multi-line responses of POP3.
 check_PROGRAMS += tests/fuzz/pop3_reply tests/fuzz/pop3_multiline
 TESTS += tests/fuzz/pop3_reply tests/fuzz/pop3_multiline

@@ -1,6 +1,6 @@
 # Unit tests of the IMAP plugin's pure parts; tests/wire has the rest.
 imap_tests = tests/unit/imap_names tests/unit/imap_parse \
-	tests/unit/imap_response
+	tests/unit/imap_response tests/unit/imap_structure
 check_PROGRAMS += $(imap_tests)
 TESTS += $(imap_tests)
 
@@ -13,3 +13,6 @@ tests_unit_imap_parse_LDADD = libimap.la $(unit_ldadd)
 tests_unit_imap_response_SOURCES = %D%/imap_response.c %D%/imap_octets.h
 tests_unit_imap_response_CFLAGS = $(unit_cflags)
 tests_unit_imap_response_LDADD = libimap.la $(unit_ldadd)
+tests_unit_imap_structure_SOURCES = %D%/imap_structure.c %D%/imap_octets.h
+tests_unit_imap_structure_CFLAGS = $(unit_cflags)
+tests_unit_imap_structure_LDADD = libimap.la $(unit_ldadd)

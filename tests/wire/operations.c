@@ -9,8 +9,9 @@
  *                                       ... = list ok; without UIDs
  *                                       item #1 size=11 uidl=x flags=
  *     > fetch 1/11 2/11/h 3           = got 1 ok "A: 1\n\nx\n" ... = fetch ok
- *       (UID or, without UIDs, number, size, "h" for the header only; "listed"
- *        for all that was listed;
+ *       (UID or, without UIDs, number, size, "h" for the header only, "s" for
+ *        the structure, "o" for both, "p1.2" for a part, "p1.2:99" for its
+ *        beginning; "listed" for all that was listed;
  *        "limit=N": longer ones are not wanted)
  *     > settle 1 set=\Seen copy=X ; 2 remove      = deed 1 ok ... = settle ok
  *     > changes 20 1:3,7              = changed 1 modseq=21 flags=\Seen
@@ -49,6 +50,9 @@
 struct request {
     struct pr_item item;
     enum pr_want want;
+    const char *part;
+    uint64_t most;
+    char parts[400]; /* as structure() told them */
     struct pr_spool *spool;
     unsigned taken, ended;
     pr_status result;
@@ -150,7 +154,10 @@ static pr_status feed_next(struct pr_feed *base, bool wait,
         return PR_EOF;
     struct request *request = &feed->requests[feed->next++];
     request->taken++;
-    *ret = (struct pr_request){.item = &request->item, .want = request->want};
+    *ret = (struct pr_request){.item = &request->item,
+                               .want = request->want,
+                               .part = request->part,
+                               .most = request->most};
     return PR_OK;
 }
 
@@ -169,7 +176,8 @@ static pr_status feed_begin(struct pr_feed *base, struct pr_item *item,
     struct feed *feed = (struct feed *)base;
     struct request *request = request_of(feed, item);
 
-    if (request->want != want || request->ended > 0 || request->spool != NULL)
+    if ((request->want & want) == 0 || request->ended > 0 ||
+        request->spool != NULL)
         abort();
     if (octets > feed->limit)
         return pr_fail(PR_LIMIT, "over the limit");
@@ -187,10 +195,55 @@ static void feed_end(struct pr_feed *base, struct pr_item *item,
     request->result = result;
 }
 
+/* "0*text/plain 2000": depth, "*" for a multipart, type, size. */
+static pr_status feed_structure(struct pr_feed *base, struct pr_item *item,
+                                const struct pr_part *parts, size_t count,
+                                uint64_t octets)
+{
+    struct request *request = request_of((struct feed *)base, item);
+    size_t at = 0;
+
+    if ((request->want & PR_WANT_STRUCTURE) == 0 || request->ended > 0 ||
+        octets == 0)
+        abort();
+    for (size_t i = 0; i < count && at < sizeof(request->parts); i++) {
+        const char *type = parts[i].fields.data + strlen("Content-Type: ");
+        at += (size_t)snprintf(request->parts + at, sizeof(request->parts) - at,
+                               " %u%s%.*s %" PRIu64, parts[i].depth,
+                               parts[i].is_multipart ? "*" : "",
+                               (int)strcspn(type, ";\n"), type, parts[i].size);
+    }
+    return PR_OK;
+}
+
 static const struct pr_feed_ops feed_ops = {.size = sizeof(feed_ops),
                                             .next = feed_next,
                                             .begin = feed_begin,
-                                            .end = feed_end};
+                                            .end = feed_end,
+                                            .structure = feed_structure};
+
+/* What follows the size. */
+static void want_what(struct request *request, const char *word)
+{
+    static char parts[ITEMS][20];
+    static size_t kept;
+
+    request->want = *word == 'h'   ? PR_WANT_HEADER
+                    : *word == 's' ? PR_WANT_STRUCTURE
+                    : *word == 'o' ? PR_WANT_OUTLINE
+                    : *word == 'p' ? PR_WANT_PART
+                                   : PR_WANT_ALL;
+    if (*word != 'p')
+        return;
+    char *part = parts[kept++ % ITEMS];
+    snprintf(part, sizeof(parts[0]), "%s", word + 1);
+    char *colon = strchr(part, ':');
+    if (colon != NULL) {
+        *colon = '\0';
+        request->most = strtoul(colon + 1, NULL, 10);
+    }
+    request->part = part;
+}
 
 static void add_request(struct feed *feed, const char *word)
 {
@@ -211,7 +264,7 @@ static void add_request(struct feed *feed, const char *word)
     request->item.number = request->item.uid;
     if (*rest == '/')
         request->item.size = strtoul(rest + 1, &rest, 10);
-    request->want = *rest == '/' ? PR_WANT_HEADER : PR_WANT_ALL;
+    want_what(request, *rest == '/' ? rest + 1 : "");
     feed->count++;
 }
 
@@ -228,7 +281,13 @@ static void report_request(struct replay *replay, struct request *request)
     }
     if (request->taken == 0) {
         replay_report(replay, "got %u nothing", request->item.uid);
+    } else if (request->result == PR_OK && request->want == PR_WANT_STRUCTURE) {
+        replay_report(replay, "got %u parts%s", request->item.uid,
+                      request->parts);
     } else if (request->result == PR_OK) {
+        if (request->parts[0] != '\0')
+            replay_report(replay, "told %u parts%s", request->item.uid,
+                          request->parts);
         if (pr_spool_seal(request->spool) != PR_OK ||
             pr_spool_read(request->spool, 0, octets, sizeof(octets), &size) !=
                 PR_OK)

@@ -52,6 +52,12 @@ wire_transcripts = %D%/capability-untagged-in-login.wire \
 	%D%/fetch-no-for-window.wire %D%/fetch-not-wanted.wire \
 	%D%/fetch-nul-in-quoted.wire %D%/fetch-out-of-order.wire \
 	%D%/fetch-quoted.wire %D%/fetch-response-flood.wire \
+	%D%/fetch-part-cut.wire \
+	%D%/fetch-structure.wire \
+	%D%/fetch-structure-gone.wire \
+	%D%/fetch-structure-odd.wire \
+	%D%/fetch-structure-refused.wire \
+	%D%/fetch-structure-with-header.wire \
 	%D%/fetch-stalls.wire %D%/fetch-twice-in-one.wire \
 	%D%/fetch-uid-comes-late.wire %D%/fetch-unsolicited.wire \
 	%D%/fetch-windows-by-octets.wire %D%/fetch-windows.wire \
