@@ -345,6 +345,10 @@ static pr_status take_lock(void *argument)
 pr_status account_lock(struct account_run *run, struct state_lock **ret)
 {
     struct lock_job job = {run, NULL};
+    if (run->engine->dry_run) {
+        *ret = NULL;
+        return PR_OK;
+    }
     pr_time end = pr_in(run->engine->delivers ? PATIENCE : 0);
     pr_status status = pr_offload(take_lock, &job);
     while (status == PR_BUSY && pr_now() < end && pr_sleep(20) == PR_OK) {
