@@ -28,9 +28,6 @@ from smtpd import Smtpd  # noqa: E402
 def pytest_addoption(parser):
     parser.addoption("--part", default="1/1", metavar="N/OF",
                      help="run the Nth of so many parts of the tests")
-    parser.addoption("--long", action="store_true",
-                     help="tests of scale take their time: a thousand "
-                     "mailboxes, not a hundred")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -180,9 +180,9 @@ def watch_many(make_server, make_home, prefix, count):
     return memory, used
 
 
-def test_many_mailboxes_take_little(make_server, make_home, plain_prefix,
-                                    pytestconfig):
-    count = 1000 if pytestconfig.getoption("--long") else 100
+def test_many_mailboxes_take_little(make_server, make_home, plain_prefix):
+    """With $POSTRIDER_LONG a thousand of them."""
+    count = 1000 if os.environ.get("POSTRIDER_LONG") else 100
     few, _ = watch_many(make_server, make_home, plain_prefix, 10)
     memory, used = watch_many(make_server, make_home, plain_prefix, count)
     each = (memory - few) / (count - 10)
