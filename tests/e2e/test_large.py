@@ -78,7 +78,8 @@ def test_many_at_once(home, far, protocol):
     for number in range(150):
         far.append(b"Subject: n %d\r\n\r\n" % (4 * number + 2) +
                    LARGE[:18 * 5000])
-    home.configure(far, RULES, protocol=protocol, after="delete")
+    home.configure(far, RULES, protocol=protocol, after="delete",
+                   more='whole_below = "64K"')
     run = home.run("fetch", "--json")
     assert run.code == 0, run
     assert numbers(home.mail / "read") == [4 * n + 2 for n in range(150)]
@@ -90,7 +91,8 @@ def test_large_headers_in_a_full_house(home, far, protocol):
     for number in range(150):
         far.append(b"Subject: n 3\r\n" + field * 69 + b"\r\n" +
                    LARGE[:18 * 5000])
-    home.configure(far, RULES, protocol=protocol, after="keep")
+    home.configure(far, RULES, protocol=protocol, after="keep",
+                   more='whole_below = "64K"')
     run = home.run("fetch", "--json")
     assert run.code == 0, run
     assert len(maildir.entries(home.inbox)) == 150

@@ -214,6 +214,50 @@ def test_a_text_that_is_larger_than_the_guess(wire):
     assert len(bytes.fromhex(seen[1][-1])) in (65_535, 65_536)
 
 
+def test_a_line_that_breaks_in_a_part_loses_nothing(wire):
+    """In the middle of the texts of 30 messages."""
+    wire.server.create("Trips")
+    rules = """rule("trips", function(m)
+        if m.text:find "video" then m:move "Trips" end end)"""
+    for number in range(30):
+        wire.server.append(with_video(600_000, f"n {number}",
+                                      text=TEXT * 20))
+    wire.proxy.cut_after = 300_000
+    wire.home.configure(wire.server, rules, port=wire.proxy.port, tls="none",
+                        source="insecure = true")
+    assert wire.home.fetch().code != 0
+    wire.proxy.cut_after = None
+    for _ in range(3):
+        if wire.home.fetch("--retry").code == 0 and \
+                not wire.server.list_uids():
+            break
+    assert len(wire.server.list_uids("Trips")) == 30
+    assert wire.server.list_uids() == []
+    assert maildir.entries(wire.home.inbox) == []
+
+
+def test_a_message_that_vanishes_meanwhile(wire):
+    """Another client deletes them between their headers and their texts."""
+    for number in range(20):
+        wire.server.append(with_video(600_000, f"n {number}"))
+
+    def delete(_):
+        if b"BODYSTRUCTURE" in wire.proxy.said:
+            wire.proxy.on_down = None
+            client = wire.server.client()
+            client.select("INBOX")
+            client.uid("store", "1:10", "+FLAGS", r"(\\Deleted)")
+            client.expunge()
+            client.logout()
+    wire.proxy.on_down = delete
+    wire.fetch('rule("n", function(m) if m.text ~= "" then '
+               'm:deliver(mail / "x") end end)')
+    assert wire.proxy.on_down is None
+    assert len(maildir.entries(wire.home.mail / "x")) >= 10
+    run = wire.fetch('rule("n", function(m) m:leave() end)')
+    assert run.messages == []
+
+
 # ---- The parts, told by the server and read from the octets -----------------
 
 DUMP = """
@@ -258,6 +302,13 @@ def crlf(data):
     return data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
+def but_for_messages_sizes(lines):
+    """Servers do not agree whether the last line end of a message within a
+    message is its own."""
+    return [re.sub(r"^([0-9.]+\|message/rfc822\|.*\|)\d+(\|\d+\|false)$",
+                   r"\1?\2", one) for one in lines]
+
+
 def test_odd_mail_has_one_shape(wire):
     names = sorted(ODD.glob("*.eml"))
     made = list(messages.mailbox(60, seed=5))
@@ -273,7 +324,8 @@ def test_odd_mail_has_one_shape(wire):
               for how in ("", " (wrapped)")] + ["made"] * len(made)
     assert len(whole) == len(told) == len(labels)
     differ = {labels[uid - 1]: (told[uid], whole[uid]) for uid in whole
-              if told[uid] != whole[uid]}
+              if but_for_messages_sizes(told[uid]) !=
+              but_for_messages_sizes(whole[uid])}
     assert not differ, json.dumps(differ, indent=1)
     structures = [one for one in wire.commands() if "BODYSTRUCTURE" in one]
     assert structures
