@@ -69,3 +69,11 @@ tests_fuzz_control_request_SOURCES = %D%/control_request.c $(fuzz_driver)
 tests_fuzz_control_request_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DSEEDS='"tests/fuzz/seeds/control_request"'
 tests_fuzz_control_request_LDADD = libcore.la
+
+# What services and name servers answer.
+check_PROGRAMS += tests/fuzz/answers
+TESTS += tests/fuzz/answers
+tests_fuzz_answers_SOURCES = %D%/answers.c $(fuzz_driver)
+tests_fuzz_answers_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSEEDS='"tests/fuzz/seeds/answers"'
+tests_fuzz_answers_LDADD = libclamd.la libspamd.la librspamd.la libcore.la

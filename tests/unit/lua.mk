@@ -54,3 +54,10 @@ TESTS += tests/unit/lua_testing
 tests_unit_lua_testing_SOURCES = %D%/lua_testing.c $(lua_fixture)
 tests_unit_lua_testing_CFLAGS = $(unit_cflags)
 tests_unit_lua_testing_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/calls
+TESTS += tests/unit/calls
+tests_unit_calls_SOURCES = %D%/calls.c
+tests_unit_calls_CFLAGS = $(unit_cflags) $(LDAP_CFLAGS)
+tests_unit_calls_LDADD = libclamd.la libspamd.la librspamd.la \
+	libldapservice.la $(unit_ldadd)
