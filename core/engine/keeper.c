@@ -198,8 +198,8 @@ static bool has_same_times(const struct account *a, const struct account *b)
 static bool has_same_folders(const struct account *a, const struct account *b)
 {
     return text_lists_equal(a->folders, b->folders) && has_same_times(a, b) &&
-           a->watch == b->watch && a->renew == b->renew &&
-           a->probe == b->probe && a->connections == b->connections;
+           a->watch == b->watch && a->probe == b->probe &&
+           a->connections == b->connections;
 }
 
 void keeper_look_at(struct keeper *keeper, const struct account *account)
@@ -534,8 +534,25 @@ pr_status keeper_turn(void *argument)
 
 /* ---- From outside -------------------------------------------------------- */
 
+/* Nothing that came in would be lost with it. */
+static bool has_nothing_in_hand(const struct line *line)
+{
+    const struct session *session = line->session;
+    return session == NULL ||
+           (session->in_house == 0 && session->batches_running == 0 &&
+            session->debt_count == 0);
+}
+
+/* Whoever waits for a server with nothing in hand need not be waited for. */
 void keeper_stop(struct keeper *keeper)
 {
+    for (size_t i = 0; i < keeper->line_count; i++) {
+        struct line *line = keeper->lines[i];
+        if (line != NULL && line->is_running && !line->is_watching &&
+            has_nothing_in_hand(line)) {
+            pr_scope_cancel(&line->scope);
+        }
+    }
     if (keeper->run != NULL) {
         keeper->run->is_stopping = true;
         pr_event_wake_all(&keeper->run->engine->house_has_room);

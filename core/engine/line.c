@@ -22,7 +22,11 @@ void line_cut_off(struct line *line)
 pr_status line_verdict(const struct line *line, pr_status status)
 {
     if (status != PR_CANCELLED || !line->is_cut_off) {
-        return status;
+        /* What was called back while it watched may have lost its line there.
+         */
+        return status == PR_CANCELLED && !pr_is_cancelled()
+                   ? pr_fail(PR_NETWORK, "the connection was given up")
+                   : status;
     }
     if (line->is_hurried) {
         return pr_fail(PR_NETWORK, "the network changed and the server says "

@@ -43,7 +43,6 @@ static pr_status watch(struct line *line)
         .folders = names,
         .wanted = keeper->wanted_news,
         .deadline = keeper->due,
-        .renew_ms = account->renew,
         .probe_ms = account->probe,
         .news = note_news,
         .user = line,
@@ -146,6 +145,8 @@ static void join(struct keeper *keeper, struct line *line, pr_status *ret)
         keeper->cannot_watch = true;
         return;
     }
+    pr_log(&keeper->log, PR_LOG_DEBUG, "a connection that watched is lost: %s",
+           pr_last_failure()->text);
     if (*ret == PR_OK) {
         keeper_note_words(keeper, status);
         *ret = status;

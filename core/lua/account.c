@@ -17,7 +17,7 @@
 /* What the tables of options store; what is not here is taken by hand. */
 struct account_options {
     bool watch, read_only;
-    uint64_t renew, probe;
+    uint64_t probe;
     int64_t connections;
     uint64_t limit_size;
     int64_t limit_messages;
@@ -33,8 +33,6 @@ struct account_options {
 static const struct pr_option account_table[] = {
     OPTION(watch, BOOLEAN, .fallback = "false",
            .help = "stay online and hear of new mail at once"),
-    OPTION(renew, DURATION, .fallback = "29m",
-           .help = "say something on a connection that watches so often"),
     OPTION(probe, DURATION, .fallback = "5m",
            .help = "prove a silent line to be alive so often; 0: never"),
     OPTION(connections, NUMBER, .fallback = "3", .least = 1, .most = 100,
@@ -303,7 +301,6 @@ static struct account *add_account(lua_State *L, const char *name)
 static void fill(struct account *account, const struct account_options *options)
 {
     account->watch = options->watch;
-    account->renew = options->renew;
     account->probe = options->probe;
     account->connections = (unsigned)options->connections;
     account->read_only = options->read_only;

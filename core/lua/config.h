@@ -34,7 +34,6 @@ struct account {
     uint64_t every; /* ms: folders that folder_every says nothing of */
     const struct folder_every *folder_every; /* the first that matches counts */
     size_t folder_every_count;
-    uint64_t renew; /* ms: a connection that watches says something so often */
     uint64_t probe; /* ms: a silent line is proved to be alive so often; 0: no */
     enum after after;
     uint64_t after_delay;

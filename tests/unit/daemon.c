@@ -107,7 +107,6 @@ static struct config *configuration(size_t first, size_t count)
                              .folders = all,
                              .watch = true,
                              .every = HOUR,
-                             .renew = HOUR,
                              .deliver = target,
                              .deliver_count = 1,
                              .connections = 2};
