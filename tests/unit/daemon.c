@@ -280,6 +280,30 @@ TEST(mail_that_came_while_the_line_was_down_is_found)
     return PR_OK;
 }
 
+static size_t more_to_come;
+
+static void one_more(void)
+{
+    if (more_to_come > 0) {
+        more_to_come--;
+        farm_add(&farm[0], 0);
+    }
+}
+
+TEST(mail_that_comes_between_a_fetch_and_the_watch_is_not_missed)
+{
+    (void)nothing_;
+    farm_reset(1);
+    farm_add(&farm[0], 0);
+    more_to_come = 30;
+    fake_on_commit = one_more;
+    start(configuration(0, 1));
+    UNTIL(fake_mailbox.count == 31);
+    assert_int_equal(farm[0].opens, 1);
+    stop(1000);
+    return PR_OK;
+}
+
 TEST(what_is_watched_is_looked_at_all_the_same)
 {
     (void)nothing_;
@@ -608,6 +632,7 @@ int main(int argc, char **argv)
         CASE(one_connection_watches_all_if_it_can),
         CASE(a_poll_selects_only_folders_with_news),
         CASE(mail_that_came_while_the_line_was_down_is_found),
+        CASE(mail_that_comes_between_a_fetch_and_the_watch_is_not_missed),
         CASE(what_is_watched_is_looked_at_all_the_same),
         CASE(folders_can_have_times_of_their_own),
         CASE(a_server_that_hangs_delays_no_other),
