@@ -224,8 +224,8 @@ static int get(lua_State *L)
     const char *value;
 
     if (!find(L, check_map(L), 2, &value))
-        return 0;
-    if (value != NULL)
+        luaL_pushfail(L);
+    else if (value != NULL)
         lua_pushstring(L, value);
     else
         lua_pushboolean(L, true);

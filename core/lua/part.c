@@ -192,8 +192,10 @@ static int archive_names(lua_State *L)
     fetch_wait_end(&fetching, names->size);
     if (status != PR_OK)
         return script_raise(L, status);
-    if (!is_archive)
-        return 0;
+    if (!is_archive) {
+        luaL_pushfail(L);
+        return 1;
+    }
     lua_newtable(L);
     for (lua_Integer i = 1; at < names->size; i++) {
         const char *name = names->data + at;

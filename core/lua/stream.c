@@ -103,9 +103,9 @@ static int read_octets(lua_State *L)
     room = luaL_buffinitsize(L, &buffer, (size_t)size);
     got = read_at(L, stream, stream->offset, room, (size_t)size);
     stream->offset += got;
-    if (got == 0)
-        return 0;
     luaL_pushresultsize(&buffer, got);
+    if (got == 0)
+        luaL_pushfail(L);
     return 1;
 }
 

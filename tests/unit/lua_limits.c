@@ -454,25 +454,27 @@ static void one_that_runs_away_takes_nothing_from_the_others(void **state)
 /* ---- Out of memory ------------------------------------------------------- */
 
 struct sweep {
+    const char *rule;
     unsigned long n;
     bool is_over;
 };
 
 static pr_status load_and_run(void *argument)
 {
-    static const char text[] =
-        "local mail = maildir '/m' account 'work' { source = imap { host = 'h' "
-        "}, deliver = mail }\n"
-        "rule('r', function(m) local t = {} for i = 1, 10 do t[i] = 'x' .. i "
-        "end pcall(error, {})\n"
-        "m:note(m.subject:upper() .. #m.to .. #m.text) m:deliver(mail / 'x') "
-        "end)";
-    const char *path = fixture_write("config.lua", text);
     struct sweep *sweep = argument;
+    char text[2000];
+    const char *path;
     struct message *message;
     struct config *config;
     pr_status status;
 
+    snprintf(text, sizeof text,
+             "local mail = maildir '/m' account 'work' { source = imap { host "
+             "= 'h' }, deliver = mail }\n"
+             "options { limits = { time = '5s' }, save = { '/srv' } }\n"
+             "rule('r', function(m) %s m:deliver(mail / 'x') end)",
+             sweep->rule);
+    path = fixture_write("config.lua", text);
     memory_fail_at(sweep->n);
     status = config_load(path, &config);
     if (status == PR_OK) {
@@ -491,19 +493,38 @@ static pr_status load_and_run(void *argument)
     return status;
 }
 
-static void no_memory_is_a_failure_like_another(void **state)
+static void sweep(const char *rule)
 {
-    struct sweep sweep = {0};
+    struct sweep it = {.rule = rule};
 
-    (void)state;
-    for (sweep.n = 1; !sweep.is_over && sweep.n < 20000; sweep.n++) {
-        pr_status status = loop_run(1, load_and_run, &sweep);
+    for (it.n = 1; !it.is_over && it.n < 20000; it.n++) {
+        pr_status status = loop_run(1, load_and_run, &it);
 
         if (status != PR_OK && status != PR_NOMEM)
-            fail_msg("%lu: %s: %s", sweep.n, pr_status_name(status),
+            fail_msg("%lu: %s: %s", it.n, pr_status_name(status),
                      pr_last_failure()->text);
     }
-    assert_true(sweep.is_over);
+    assert_true(it.is_over);
+}
+
+static void no_memory_is_a_failure_like_another(void **state)
+{
+    (void)state;
+    sweep("local t = {} for i = 1, 10 do t[i] = 'x' .. i end pcall(error, {})\n"
+          "m:note(m.subject:upper() .. #m.to .. #m.text)");
+    sweep("m:note(re('(?<a>s)', 'i'):match(m.subject).a)\n"
+          "m:note((re's':gsub(m.subject, '%0%0')))\n"
+          "for w in re'.':gmatch 'ab' do m:note(w) end");
+    sweep("m:note(tostring(seen 'x')) store.set('a', 'text')\n"
+          "m:note(store.get 'a') m:note(store.incr 'n')\n"
+          "m:note(tostring(ratelimit('k', 1, '1h')))");
+    sweep("local p = m.parts[1] m:note(p:true_type() .. p:save '/srv/')\n"
+          "m:note(tostring(p:archive_names()) .. m:sha256())\n"
+          "m:note((m:raw():read(3))) for l in m:raw():lines() do m:note(l) "
+          "end");
+    fixture_write("m.txt", "s = 1\n");
+    sweep("m:note((map 'm.txt').s) assert(not m.from:in_file 'm.txt')\n"
+          "m:note(date('%Y', 0))");
 }
 
 static int begin(void **state)
