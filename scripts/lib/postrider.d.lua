@@ -444,7 +444,6 @@ function date(format, time) end
 
 ---@class postrider.account
 ---@field watch? boolean stay online and hear of new mail at once
----@field renew? string|number say something on a connection that watches so often
 ---@field probe? string|number prove a silent line to be alive so often; 0: never
 ---@field connections? integer connections at the same time
 ---@field read_only? boolean change nothing on the server
@@ -569,6 +568,23 @@ function imap(options) end
 ---@param options postrider.options.append|string
 ---@return postrider.Sink
 function append(options) end
+
+---@class postrider.options.ldap
+---@field url? string ldap://HOST, ldaps://HOST or ldapi://%2Fpath%2Fof%2Fsocket; default ldap://localhost
+---@field bind_dn? string who logs in; default: nobody (anonymous)
+---@field password? postrider.Secret where the password of bind_dn comes from
+---@field base? string where a lookup begins that does not say
+---@field starttls? boolean protect an ldap:// line with TLS; default false
+---@field insecure? boolean let the password go over a clear line; default false
+---@field ca_file? string certificates to trust (PEM); default: the system's
+---@field timeout? string|number give up an answer after so long; default 10s
+---@field concurrency? integer questions at the same time; further ones wait; default 4
+---@field cache? string|number use an answer again for so long; 0: never; default 5m
+
+---@class postrider.service.ldap
+---@field lookup fun(what: table): table?, string? list of entries, each with dn and a list for each attribute
+---@overload fun(options: postrider.options.ldap): postrider.service.ldap
+ldap = {}
 
 ---@class postrider.options.maildir
 ---@field path string folder that holds the Maildirs; it is one itself; required
