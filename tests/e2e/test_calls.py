@@ -1,6 +1,7 @@
 """What rules ask and wait for: scanners, web and name servers, programs."""
 
 import contextlib
+import os
 import pathlib
 import shutil
 import socket
@@ -726,3 +727,65 @@ def test_a_directory_may_be_away(home, kind):
         """), f'local people = ldap {{ url = "ldap://127.0.0.1:{port}", '
               'timeout = 1 }\n')
     assert run.code == 0 and len(folder(home, "inbox")) == 1, run
+
+
+# ---- The real ones: tests/run --long ----------------------------------------
+
+GTUBE = b"XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL" \
+        b"*C.34X\n"
+RSPAMD = """\
+options {{ pidfile = "{root}/pid"; tempdir = "{root}"; filters = "";
+           dns {{ nameserver = ["127.0.0.1"]; timeout = 0.1s; }} }}
+logging {{ type = "console"; level = "error"; }}
+actions {{ reject = 15; }}
+worker "normal" {{ bind_socket = "127.0.0.1:{port}"; count = 1; }}
+"""
+long = pytest.mark.skipif(not os.environ.get("POSTRIDER_LONG"),
+                          reason="only with --long")
+
+
+@contextlib.contextmanager
+def running(argv, port):
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    try:
+        server.wait_for(lambda: server.answers(port), 60, argv[0])
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def tells_gtube(home, before, ask):
+    run = take(home, [b"hello\n", GTUBE], rule(f"""
+      local verdict, why = {ask}(m)
+      assert(verdict, why)
+      m:note(tostring(verdict.score))
+      if verdict.spam then m:deliver(mail / "spam") end
+    """), before)
+    assert run.code == 0, run
+    assert len(folder(home, "spam")) == 1 and len(folder(home, "inbox")) == 1
+
+
+@long
+def test_the_real_rspamd_tells_spam(home, tmp_path):
+    if shutil.which("rspamd") is None:
+        pytest.skip("rspamd is not installed")
+    port = server.free_ports(1)[0]
+    conf = tmp_path / "rspamd.conf"
+    conf.write_text(RSPAMD.format(root=tmp_path, port=port))
+    with running(["rspamd", "-f", "-i", "-c", conf], port):
+        tells_gtube(home, 'local rs = rspamd { url = "http://127.0.0.1:'
+                          f'{port}" }}\n', "rs.check")
+
+
+@long
+def test_the_real_spamassassin_tells_spam(home, tmp_path):
+    if shutil.which("spamd") is None:
+        pytest.skip("spamd is not installed")
+    port = server.free_ports(1)[0]
+    user = ["-u", "nobody"] if os.geteuid() == 0 else []
+    with running(["spamd", "-L", "-x", "-m", "1", "-i", "127.0.0.1", "-p",
+                  str(port), "-r", tmp_path / "pid", *user], port):
+        tells_gtube(home, 'local sa = spamd { host = "127.0.0.1", '
+                          f'port = {port}, timeout = "60s" }}\n', "sa.check")
