@@ -22,7 +22,7 @@
 /* What m is asked for. `each` is what is looked at of a list: the whole of a
  * short one, the ends of a long one. */
 static const char rules[] =
-    "options { limits = { time = '20s', memory = '200M' },\n"
+    "options { limits = { time = '60s', total = '20m', memory = '200M' },\n"
     "          trust_auth = { 'mx.example.org', '' }, save = { '/srv' } }\n"
     "local function text(value, what)\n"
     "  if value == nil then return end\n"
