@@ -7,7 +7,6 @@
  */
 #include "imap.h"
 
-#define PROVE_MS 10000u    /* for DONE and NOOP to be answered */
 #define LEAVE_MS 2000u     /* the same when we are to stop */
 #define SHORTEST_MS 10000u /* an IDLE that the server ends sooner is none */
 #define DEAF_TIMES 2u /* news not told in IDLE after which it is given up */
@@ -30,15 +29,15 @@ static pr_status refuse(struct imap *imap, const char *why, const char *words)
 /* ---- Beginning and ending ------------------------------------------------ */
 
 /* DONE, once the server has asked for it. Its answer is still to come. */
-static pr_status send_done(struct imap *imap)
+static pr_status send_done(struct imap *imap, pr_time until)
 {
     struct imap_command *idle = &imap->idle;
-    pr_status status = PR_OK;
+    pr_status status =
+        imap_await_either(imap, &imap->was_continued, &idle->is_done, until);
 
-    if (!idle->is_done && !imap->was_continued)
-        status = imap_await_continue(imap, idle);
-    if (status != PR_OK || idle->is_done)
+    if (status != PR_OK || idle->is_done || imap->watching.is_done_sent)
         return status;
+    imap->watching.is_done_sent = true;
     status = imap_put(imap, "DONE");
     if (status == PR_OK)
         status = imap_end(imap);
@@ -48,12 +47,16 @@ static pr_status send_done(struct imap *imap)
 /* In good order although the fiber is to stop. */
 static void leave(struct imap *imap)
 {
+    pr_time until = pr_in(LEAVE_MS);
+
     pr_shield_begin();
-    imap_limit(imap, LEAVE_MS);
-    pr_status status = send_done(imap);
+    pr_status status = send_done(imap, until);
     if (status == PR_OK)
-        status = imap_await(imap, &imap->idle);
-    imap_unlimit(imap);
+        status = imap_await_either(imap, &imap->idle.is_done,
+                                   &imap->idle.is_done, until);
+    if (status == PR_OK && imap->noop.name != NULL)
+        status = imap_await_either(imap, &imap->noop.is_done,
+                                   &imap->noop.is_done, until);
     pr_shield_end();
     (void)status; /* the session is broken, or it is not */
 }
@@ -118,17 +121,15 @@ static pr_status prove(struct idling *idling)
 {
     struct imap *imap = idling->imap;
     uint64_t ms = imap->watching.probe_ms;
+    pr_time until = pr_in(ms != 0 ? ms : IMAP_PROVE_MS);
 
-    imap_limit(imap, ms != 0 ? ms : PROVE_MS);
-    pr_status status = send_done(imap);
-    if (status == PR_OK)
-        status = imap_prove(imap);
-    if (status == PR_OK)
-        status = imap_await(imap, &imap->idle);
-    imap_unlimit(imap);
     imap->watching.probe_ms = 0;
-    if (status == PR_TIMEOUT)
-        status = imap_dead(imap);
+    pr_status status = send_done(imap, until);
+    if (status == PR_OK)
+        status = imap_prove(imap, until);
+    if (status == PR_OK)
+        status = imap_await_either(imap, &imap->idle.is_done,
+                                   &imap->idle.is_done, until);
     return status != PR_OK ? status : judge(idling);
 }
 
@@ -141,6 +142,7 @@ static pr_status listen(struct idling *idling)
     idling->begun = pr_now();
     imap->was_continued = false;
     imap->may_continue = true;
+    imap->watching.is_done_sent = false;
     imap_times_begin(&idling->times, imap, idling->watch);
     while (status == PR_OK && !idling->has_news && !imap->idle.is_done) {
         pr_time until = imap_times_next(&idling->times, idling->watch);
@@ -153,12 +155,13 @@ static pr_status listen(struct idling *idling)
             return prove(idling);
         } else if (status == PR_TIMEOUT) {
             idling->is_over = true;
-            return send_done(imap);
+            return send_done(imap, pr_in(IMAP_PROVE_MS));
         }
     }
     if (status != PR_OK)
         return status;
-    return imap->idle.is_done ? take_end(idling) : send_done(imap);
+    return imap->idle.is_done ? take_end(idling)
+                              : send_done(imap, pr_in(IMAP_PROVE_MS));
 }
 
 /* ---- The operation ------------------------------------------------------- */
@@ -189,17 +192,37 @@ static pr_status prepare(struct imap *imap, const char *folder)
     return PR_OK;
 }
 
-pr_status imap_idle(struct imap *imap, const struct pr_watch *watch)
+pr_status imap_idle_settle(struct imap *imap)
+{
+    struct imap_command *idle = &imap->idle;
+
+    if (idle->name == NULL || idle->is_done)
+        return PR_OK;
+    return imap_await_either(imap, &idle->is_done, &idle->is_done,
+                             pr_in(IMAP_PROVE_MS));
+}
+
+pr_status imap_idle_selected(struct imap *imap, const struct pr_watch *watch,
+                             bool *ret_is_over)
 {
     struct idling idling = {.imap = imap, .watch = watch};
-    pr_status status = prepare(imap, watch->folders[0]);
+    pr_status status = imap_idle_settle(imap);
 
-    if (status == PR_OK && imap->idle.name != NULL) /* of the watch before */
-        status = imap_await(imap, &imap->idle);
     if (status == PR_OK)
         status = imap_tell_news(imap, watch, &idling.has_news);
-    while (status == PR_OK && !idling.has_news && !idling.is_over)
+    if (status == PR_OK && !idling.has_news)
         status = listen(&idling);
     imap->may_continue = false;
+    *ret_is_over = idling.has_news || idling.is_over;
     return status == PR_CANCELLED ? cancelled(imap) : status;
+}
+
+pr_status imap_idle(struct imap *imap, const struct pr_watch *watch)
+{
+    pr_status status = prepare(imap, watch->folders[0]);
+    bool is_over = false;
+
+    while (status == PR_OK && !is_over)
+        status = imap_idle_selected(imap, watch, &is_over);
+    return status;
 }

@@ -100,7 +100,7 @@ struct imap {
     struct imap_raw_name *raw_names;
     struct imap_folder folder;
     struct imap_watching watching;
-    struct imap_command idle; /* its name NULL: there was none */
+    struct imap_command idle, noop; /* their names NULL: there was none */
 };
 
 /* ---- command.c: sending commands, reading answers. All may wait. -------- */
@@ -191,6 +191,8 @@ bool imap_is_inbox(const char *name);
 /* Waits until it is known how `name` must be written; to be called before
  * imap_begin. PR_CONFIG for a name that cannot be. */
 PR_CHECKED pr_status imap_name_prepare(struct imap *imap, const char *name);
+/* Is it the same in both encodings? */
+bool imap_name_is_plain(const char *name);
 /* Does `name` match `pattern` ("*" any, "%" any but the separator)? */
 bool imap_name_matches(const char *pattern, const char *name, char separator);
 

@@ -242,7 +242,7 @@ pr_status imap_note_news(struct imap *imap, const struct imap_response *told)
     case IMAP_CONDITION:
         if (told->code == IMAP_CODE_NOTIFICATIONOVERFLOW &&
             watching->is_notifying) {
-            watching->is_notifying = false;
+            watching->is_notifying = watching->was_set = false;
             watching->has_overflowed = true;
             watching->overflows++;
             imap_note_loss(imap);

@@ -85,8 +85,7 @@ pr_status imap_name_read(struct imap *imap, struct pr_bytes wire,
     return status;
 }
 
-/* Is it the same in both encodings? */
-static bool is_plain(const char *name)
+bool imap_name_is_plain(const char *name)
 {
     for (; *name != '\0'; name++)
         if (*name < ' ' || *name > '~' || *name == '&')
@@ -96,7 +95,7 @@ static bool is_plain(const char *name)
 
 pr_status imap_name_prepare(struct imap *imap, const char *name)
 {
-    if (is_plain(name) && *name != '\0')
+    if (imap_name_is_plain(name) && *name != '\0')
         return PR_OK;
     if (!is_fit(pr_bytes_of(name)) && !is_raw(imap, name))
         return pr_fail(PR_CONFIG, "\"%s\" cannot be a folder's name", name);

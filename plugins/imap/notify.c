@@ -2,18 +2,20 @@
  * NOTIFY (RFC 5465): all folders of an account by one connection.
  *
  * It stays set while the connection does other things, and what it tells
- * meanwhile is noted. No command is in flight while it waits. The selected
- * folder is told of by EXISTS, the others by STATUS.
+ * meanwhile is noted. The selected folder is told of by EXISTS, and IDLE is
+ * used for it; the others by STATUS. When none is selected, no command is in
+ * flight while it waits.
  */
 #include <string.h>
 
 #include "imap.h"
 
-#define PROVE_MS 10000u
 #define NAMES_CAP 6000u /* octets of names in one command; else "personal" */
 #define OVERFLOWS 2u    /* after which polling is better */
 
-enum spelling { BY_NAME, BY_UTF8_NAME, PERSONAL };
+/* Dovecot 2.3 takes and sends names as UTF-8, whatever was agreed: a name that
+ * is not ASCII is given in both ways then. */
+enum spelling { BY_NAME, BY_BOTH_NAMES, PERSONAL };
 
 static pr_status refuse(struct imap *imap, const char *why, const char *words)
 {
@@ -36,18 +38,21 @@ static pr_status put_events(struct imap *imap, unsigned events,
 }
 
 static pr_status put_names(struct imap *imap, struct imap_command *command,
-                           const char *const *folders, bool as_utf8)
+                           const char *const *folders, bool both)
 {
     pr_status status = PR_OK;
 
     for (size_t i = 0; folders[i] != NULL && status == PR_OK; i++) {
         if (i > 0)
             status = imap_put(imap, " ");
-        if (status == PR_OK && as_utf8)
+        if (status == PR_OK)
+            status = imap_put_name(imap, command, folders[i]);
+        if (status != PR_OK || !both || imap_name_is_plain(folders[i]))
+            continue;
+        status = imap_put(imap, " ");
+        if (status == PR_OK)
             status =
                 imap_put_string(imap, command, pr_bytes_of(folders[i]), false);
-        else if (status == PR_OK)
-            status = imap_put_name(imap, command, folders[i]);
     }
     return status;
 }
@@ -66,7 +71,7 @@ static pr_status send_set(struct imap *imap, struct imap_command *command,
         status = imap_put(imap, spelling == PERSONAL ? ") (personal"
                                                      : ") (mailboxes (");
     if (status == PR_OK && spelling != PERSONAL)
-        status = put_names(imap, command, folders, spelling == BY_UTF8_NAME);
+        status = put_names(imap, command, folders, spelling == BY_BOTH_NAMES);
     if (status == PR_OK && spelling != PERSONAL)
         status = imap_put(imap, ")");
     if (status == PR_OK)
@@ -76,41 +81,54 @@ static pr_status send_set(struct imap *imap, struct imap_command *command,
     return status != PR_OK ? status : imap_end(imap);
 }
 
-/* NOOP goes along: what the selected folder had pending comes by it. */
+/* NOOP goes along: what the selected folder had pending comes by it. NONE goes
+ * before: Dovecot 2.3 hears nothing for 30 s at a time after a second SET. */
 static pr_status set(struct imap *imap, const char *const *folders,
                      unsigned events, enum spelling spelling,
                      struct imap_command *command)
 {
-    struct imap_command noop = {.name = NULL};
+    struct imap_command noop = {.name = NULL}, none = {.is_done = true};
+    pr_status status = PR_OK;
 
+    if (imap->watching.was_set)
+        status = imap_send(imap, &none, "NOTIFY", "NOTIFY NONE");
     imap->watching.is_notifying = true; /* its STATUS come before its OK */
-    pr_status status = send_set(imap, command, folders, events, spelling);
+    imap->watching.was_set = true;
+    if (status == PR_OK)
+        status = send_set(imap, command, folders, events, spelling);
     if (status == PR_REFUSED && command->is_done)
         return PR_OK;
     if (status == PR_OK)
         status = imap_send(imap, &noop, "NOOP", "NOOP");
     if (status == PR_OK)
         status = imap_await(imap, command);
+    if (status == PR_OK)
+        status = imap_await(imap, &none);
     return status != PR_OK ? status : imap_await(imap, &noop);
 }
 
-/* With fewer events where the server knows not all of them (RFC 5465, 5). */
+/* With less of what is not for all servers: the second spelling, and events
+ * that one does not know (RFC 5465, 5). */
 static pr_status set_what_it_can(struct imap *imap, const char *const *folders,
-                                 unsigned *events, enum spelling spelling)
+                                 unsigned events, enum spelling spelling)
 {
     struct imap_command command;
 
     for (;;) {
-        pr_status status = set(imap, folders, *events, spelling, &command);
+        pr_status status = set(imap, folders, events, spelling, &command);
         if (status != PR_OK)
             return status;
         if (command.condition == IMAP_OK)
             return PR_OK;
-        imap->watching.is_notifying = false;
-        if ((*events & (PR_NEWS_FLAGS | PR_NEWS_FOLDER)) == 0)
+        imap->watching.is_notifying = imap->watching.was_set = false;
+        if (spelling == BY_BOTH_NAMES)
+            spelling = BY_NAME;
+        else if ((events & PR_NEWS_FOLDER) != 0)
+            events &= ~(unsigned)PR_NEWS_FOLDER;
+        else if ((events & PR_NEWS_FLAGS) != 0)
+            events &= ~(unsigned)PR_NEWS_FLAGS;
+        else
             return refuse(imap, "the server says: ", command.text);
-        *events &= (*events & PR_NEWS_FOLDER) != 0 ? ~(unsigned)PR_NEWS_FOLDER
-                                                   : ~(unsigned)PR_NEWS_FLAGS;
     }
 }
 
@@ -152,14 +170,6 @@ static bool is_silent(const struct imap *imap, size_t index)
            index != imap->watching.selected;
 }
 
-static bool any_is_silent(const struct imap *imap)
-{
-    for (size_t i = 0; i < imap->watching.count; i++)
-        if (is_silent(imap, i))
-            return true;
-    return false;
-}
-
 static pr_status is_it_there(void *user, const struct pr_glance *glance)
 {
     *(bool *)user = glance->is_there;
@@ -185,30 +195,36 @@ static pr_status account_for_silent(struct imap *imap)
     return PR_OK;
 }
 
-/* Dovecot 2.3 takes and sends names as UTF-8, whatever was agreed. */
+static enum spelling spelling_for(const struct imap *imap,
+                                  const char *const *folders)
+{
+    enum spelling spelling = BY_NAME;
+
+    if (names_size(folders) > NAMES_CAP)
+        return PERSONAL;
+    for (; *folders != NULL && !imap->utf8; folders++)
+        if (!imap_name_is_plain(*folders))
+            spelling = BY_BOTH_NAMES;
+    return spelling;
+}
+
 static pr_status set_for_all(struct imap *imap, const char *const *folders,
                              unsigned wanted)
 {
-    bool are_many = names_size(folders) > NAMES_CAP;
-    unsigned events = wanted;
     pr_status status = mark(imap, folders);
 
     if (status == PR_OK)
-        status = set_what_it_can(imap, folders, &events,
-                                 are_many ? PERSONAL : BY_NAME);
-    if (status == PR_OK && any_is_silent(imap) && !are_many && !imap->utf8)
-        status = set_what_it_can(imap, folders, &events, BY_UTF8_NAME);
-    if (status == PR_OK)
-        status = account_for_silent(imap);
+        status =
+            set_what_it_can(imap, folders, wanted, spelling_for(imap, folders));
     imap->watching.events = wanted;
-    return status;
+    return status != PR_OK ? status : account_for_silent(imap);
 }
 
 static void give_up(struct imap *imap)
 {
     struct imap_command command;
 
-    imap->watching.is_notifying = false;
+    imap->watching.is_notifying = imap->watching.was_set = false;
     if (imap->broken.status != PR_OK)
         return;
     pr_status status = imap_send(imap, &command, "NOTIFY", "NOTIFY NONE");
@@ -257,11 +273,8 @@ static pr_status prove(struct imap *imap)
 {
     uint64_t ms = imap->watching.probe_ms;
 
-    imap_limit(imap, ms != 0 ? ms : PROVE_MS);
     imap->watching.probe_ms = 0;
-    pr_status status = imap_prove(imap);
-    imap_unlimit(imap);
-    return status;
+    return imap_prove(imap, pr_in(ms != 0 ? ms : IMAP_PROVE_MS));
 }
 
 static pr_status hear(struct imap *imap)
@@ -281,9 +294,7 @@ static pr_status do_due(struct imap *imap, const struct pr_watch *watch,
     pr_status status;
 
     if (imap->watching.probe_ms == 0 && times->renew <= times->probe) {
-        imap_limit(imap, 2 * PROVE_MS);
         status = set_anew(imap, watch);
-        imap_unlimit(imap);
         imap_times_begin(times, imap, watch);
         return status == PR_TIMEOUT ? imap_dead(imap) : status;
     }
@@ -292,36 +303,65 @@ static pr_status do_due(struct imap *imap, const struct pr_watch *watch,
     return status;
 }
 
+/* Without a command, what is heard is told by the caller. *ret: the time of the
+ * watch is up. */
+static pr_status wait(struct imap *imap, const struct pr_watch *watch,
+                      struct imap_times *times, bool *ret)
+{
+    pr_time until = imap_times_next(times, watch);
+    pr_status status = PR_OK;
+
+    if (imap->watching.probe_ms == 0)
+        status = imap_wait(imap, until);
+    if (status == PR_TIMEOUT && until == watch->deadline) {
+        *ret = true;
+        return PR_OK;
+    }
+    if (status == PR_TIMEOUT ||
+        (status == PR_OK && imap->watching.probe_ms != 0))
+        return do_due(imap, watch, times);
+    if (status != PR_OK)
+        return status;
+    imap_times_heard(times);
+    return hear(imap);
+}
+
+/* Dovecot 2.3 tells news of the selected folder in IDLE only; all others may be
+ * told there as well (RFC 5465, 3.1). */
+static pr_status listen(struct imap *imap, const struct pr_watch *watch,
+                        struct imap_times *times, bool *ret)
+{
+    if (imap_known_selected(imap) == NULL || !imap_can_idle(imap))
+        return wait(imap, watch, times, ret);
+    pr_status status = imap_idle_selected(imap, watch, ret);
+    if (status == PR_UNSUPPORTED) /* IDLE is: without it then */
+        return PR_OK;
+    if (status == PR_OK && !*ret && pr_now() >= times->renew) {
+        times->probe = PR_NEVER;
+        status = do_due(imap, watch, times);
+    }
+    return status;
+}
+
 pr_status imap_notify(struct imap *imap, const struct pr_watch *watch)
 {
     struct imap_times times;
-    bool told = false;
-    pr_status status = PR_OK;
+    bool is_over = false;
+    pr_status status = imap_idle_settle(imap);
 
     imap_times_begin(&times, imap, watch);
-    if (!is_set_for(imap, watch))
+    if (status == PR_OK && !is_set_for(imap, watch))
         status = set_anew(imap, watch);
-    for (;;) {
-        if (status == PR_OK)
-            status = imap_tell_news(imap, watch, &told);
-        if (status != PR_OK || told)
+    while (status == PR_OK) {
+        status = imap_tell_news(imap, watch, &is_over);
+        if (status != PR_OK || is_over)
             return status;
-        if (!imap->watching.is_notifying) {
+        if (!imap->watching.is_notifying)
             status = set_anew(imap, watch);
-            continue;
-        }
-        pr_time until = imap_times_next(&times, watch);
-        if (imap->watching.probe_ms == 0)
-            status = imap_wait(imap, until);
-        if (imap->watching.probe_ms != 0 && status == PR_OK) {
-            status = do_due(imap, watch, &times);
-        } else if (status == PR_OK) {
-            status = hear(imap);
-            imap_times_heard(&times);
-        } else if (status == PR_TIMEOUT && until < watch->deadline) {
-            status = do_due(imap, watch, &times);
-        } else if (status == PR_TIMEOUT) {
-            return PR_OK;
-        }
+        else
+            status = listen(imap, watch, &times, &is_over);
+        if (is_over)
+            return status;
     }
+    return status;
 }

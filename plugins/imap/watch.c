@@ -4,7 +4,6 @@
 #include "imap.h"
 
 #define RENEW_MS (29u * 60 * 1000) /* RFC 2177 */
-#define PROVE_MS 10000u            /* an answer to a probe of our own */
 
 /* ---- Waiting ------------------------------------------------------------- */
 
@@ -41,24 +40,29 @@ bool imap_has_octets(struct imap *imap)
     return pr_stream_peek(imap->stream).size > 0;
 }
 
-void imap_limit(struct imap *imap, uint64_t ms)
+pr_status imap_await_either(struct imap *imap, const bool *one,
+                            const bool *other, pr_time until)
 {
-    pr_stream_set_deadline(imap->stream, pr_in(ms));
-}
+    pr_status status = PR_OK;
 
-void imap_unlimit(struct imap *imap)
-{
-    pr_stream_set_deadline(imap->stream, PR_NEVER);
-}
-
-pr_status imap_prove(struct imap *imap)
-{
-    struct imap_command noop;
-    pr_status status = imap_send(imap, &noop, "NOOP", "NOOP");
-
-    if (status == PR_OK)
-        status = imap_await(imap, &noop);
+    while (status == PR_OK && !*one && !*other) {
+        status = imap_wait(imap, until);
+        if (status == PR_OK && imap_has_octets(imap))
+            status = imap_step(imap);
+    }
     return status == PR_TIMEOUT ? imap_dead(imap) : status;
+}
+
+pr_status imap_prove(struct imap *imap, pr_time until)
+{
+    struct imap_command *noop = &imap->noop;
+    pr_status status = PR_OK;
+
+    if (noop->name == NULL || noop->is_done) /* none was left behind */
+        status = imap_send(imap, noop, "NOOP", "NOOP");
+    return status != PR_OK
+               ? status
+               : imap_await_either(imap, &noop->is_done, &noop->is_done, until);
 }
 
 pr_status imap_dead(struct imap *imap)
@@ -102,7 +106,7 @@ static bool can_notify(const struct imap *imap)
     return imap_can(imap, IMAP_CAN_NOTIFY) && !imap->watching.refuses_notify;
 }
 
-static bool can_idle(const struct imap *imap)
+bool imap_can_idle(const struct imap *imap)
 {
     return imap_can(imap, IMAP_CAN_IDLE) && !imap->watching.refuses_idle;
 }
@@ -119,7 +123,7 @@ size_t imap_op_watches(const struct pr_source *source,
         count++;
     if (can_notify(imap))
         return count;
-    return can_idle(imap) ? 1 : 0;
+    return imap_can_idle(imap) ? 1 : 0;
 }
 
 pr_status imap_op_watch(struct pr_source *source, const struct pr_watch *watch)
@@ -130,11 +134,11 @@ pr_status imap_op_watch(struct pr_source *source, const struct pr_watch *watch)
 
     if (status != PR_OK)
         return status;
-    if (is_one && can_idle(imap) && !imap->watching.is_notifying)
+    if (is_one && imap_can_idle(imap) && !imap->watching.is_notifying)
         status = imap_idle(imap, watch);
     else if (can_notify(imap))
         status = imap_notify(imap, watch);
-    else if (is_one && can_idle(imap))
+    else if (is_one && imap_can_idle(imap))
         status = imap_idle(imap, watch);
     else
         return pr_fail(PR_UNSUPPORTED,
@@ -153,6 +157,6 @@ void imap_op_probe(struct pr_source *source, uint64_t ms)
 
     if (imap == NULL || imap->stream == NULL)
         return;
-    imap->watching.probe_ms = ms > 0 ? ms : PROVE_MS;
+    imap->watching.probe_ms = ms > 0 ? ms : IMAP_PROVE_MS;
     pr_stream_unpark(imap->stream);
 }

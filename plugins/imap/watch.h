@@ -14,6 +14,7 @@ struct imap;
 struct imap_response;
 
 #define IMAP_NONE SIZE_MAX
+#define IMAP_PROVE_MS 10000u /* for an answer to a probe of our own */
 
 /* A folder that was selected, glanced at or watched. */
 struct imap_known {
@@ -35,8 +36,10 @@ struct imap_watching {
     bool has_changed;    /* the selected folder, but for new messages */
     bool is_settling;    /* what changes is our own doing */
     bool is_notifying;   /* NOTIFY is set */
+    bool was_set;        /* and was before, if the server has not ended it */
     bool has_overflowed; /* and the server has given it up */
     bool refuses_idle, refuses_notify;
+    bool is_done_sent;   /* IDLE's answer is what is left of it */
     bool is_idle_proved; /* the server has told news in IDLE */
     unsigned events;     /* of the NOTIFY that is set */
     unsigned deaf;       /* times that IDLE told nothing of news there was */
@@ -79,11 +82,13 @@ PR_CHECKED pr_status imap_tell_news(struct imap *imap,
 PR_CHECKED pr_status imap_wait(struct imap *imap, pr_time until);
 /* Has the server said something that was not read? */
 bool imap_has_octets(struct imap *imap);
-/* From here to imap_unlimit no wait goes on for longer than `ms` together. */
-void imap_limit(struct imap *imap, uint64_t ms);
-void imap_unlimit(struct imap *imap);
-/* What NOOP says proves that the line stands. PR_NETWORK if nothing comes. */
-PR_CHECKED pr_status imap_prove(struct imap *imap);
+bool imap_can_idle(const struct imap *imap);
+/* Reads answers until one of two claims is true. PR_CANCELLED breaks nothing;
+ * by `until` it must be over, else PR_NETWORK: the line is dead. */
+PR_CHECKED pr_status imap_await_either(struct imap *imap, const bool *one,
+                                       const bool *other, pr_time until);
+/* What NOOP says proves that the line stands; as above. */
+PR_CHECKED pr_status imap_prove(struct imap *imap, pr_time until);
 /* Breaks the session with PR_NETWORK, in place of the timeout that it was
  * broken by. */
 pr_status imap_dead(struct imap *imap);
@@ -105,6 +110,13 @@ pr_time imap_times_next(const struct imap_times *times,
 /* ---- idle.c, notify.c ---------------------------------------------------- */
 
 PR_CHECKED pr_status imap_idle(struct imap *imap, const struct pr_watch *watch);
+/* Waits for the end of an IDLE whose DONE was sent. */
+PR_CHECKED pr_status imap_idle_settle(struct imap *imap);
+/* One IDLE on the selected folder, until there is news, for the time of the
+ * watch, or until it is to be begun anew. */
+PR_CHECKED pr_status imap_idle_selected(struct imap *imap,
+                                        const struct pr_watch *watch,
+                                        bool *ret_is_over);
 PR_CHECKED pr_status imap_notify(struct imap *imap,
                                  const struct pr_watch *watch);
 

@@ -5,7 +5,8 @@
  *   watcher [option=value ...] CONNECTIONS FOLDER...
  *
  * Options: port, ca_file, user ("%" in it is the number of the connection),
- * password, disable (a capability; may be repeated), probe and renew (ms). Each
+ * password, disable (a capability; may be repeated), probe and renew (ms), and
+ * trace=1 (the wire, on standard error). Each
  * connection lists the folders, then watches them (the first alone without
  * NOTIFY), and fetches the list of what is new after each news. Lines written:
  *
@@ -29,6 +30,7 @@
 
 #include "../../plugins/imap/descriptor.h"
 #include "auth/secret.h"
+#include "base/log.h"
 #include "fiber/loop.h"
 #include "io/stream.h"
 
@@ -270,6 +272,8 @@ static void set(const char *name, const char *value)
         setup.password = (struct pr_secret){.kind = SECRET_TEXT, .text = value};
     else if (strcmp(name, "disable") == 0 && setup.disabled_count < 16)
         setup.disabled[setup.disabled_count++] = value;
+    else if (strcmp(name, "trace") == 0)
+        log_set(PR_LOG_TRACE, NULL, NULL);
 }
 
 int main(int argc, char **argv)
