@@ -212,9 +212,11 @@ pr_status imap_idle_selected(struct imap *imap, const struct pr_watch *watch,
         status = imap_tell_news(imap, watch, &idling.has_news);
     if (status == PR_OK && !idling.has_news)
         status = listen(&idling);
+    if (status == PR_CANCELLED)
+        status = cancelled(imap);
     imap->may_continue = false;
     *ret_is_over = idling.has_news || idling.is_over;
-    return status == PR_CANCELLED ? cancelled(imap) : status;
+    return status;
 }
 
 pr_status imap_idle(struct imap *imap, const struct pr_watch *watch)
