@@ -309,6 +309,16 @@ def but_for_messages_sizes(lines):
                    r"\1?\2", one) for one in lines]
 
 
+# Text that follows a header without an empty line: Dovecot takes all of it for
+# the header, so a part's size and text may differ there, but no shape.
+HEADER_HAS_NO_END = {"no-header.eml", "no-empty-line.eml",
+                     "part-without-header.eml"}
+
+
+def shape(lines):
+    return [one.split("|")[:2] for one in lines[:-1]]
+
+
 def test_odd_mail_has_one_shape(wire):
     names = sorted(ODD.glob("*.eml"))
     made = list(messages.mailbox(60, seed=5))
@@ -326,6 +336,9 @@ def test_odd_mail_has_one_shape(wire):
     differ = {labels[uid - 1]: (told[uid], whole[uid]) for uid in whole
               if but_for_messages_sizes(told[uid]) !=
               but_for_messages_sizes(whole[uid])}
+    assert all(shape(one) == shape(other) for one, other in differ.values())
+    differ = {name: both for name, both in differ.items()
+              if name.split(" ")[0] not in HEADER_HAS_NO_END}
     assert not differ, json.dumps(differ, indent=1)
     structures = [one for one in wire.commands() if "BODYSTRUCTURE" in one]
     assert structures
