@@ -41,6 +41,7 @@ tests_lib_delay_proxy_SOURCES = %D%/lib/delay_proxy.c
 tests_lib_delay_proxy_CFLAGS = $(AM_CFLAGS)
 EXTRA_DIST += %D%/bench/run %D%/bench/bench.py %D%/bench/contenders.py \
 	%D%/bench/limits.py %D%/bench/measured_mail.py %D%/bench/accounts.py
+EXTRA_DIST += %D%/e2e/test_watch.py
 EXTRA_DIST += %D%/crash/sweep.py %D%/crash/sweep_sinks.py
 EXTRA_DIST += %D%/crash/sweep_sources.py
 EXTRA_DIST += %D%/lib/postrider.py %D%/e2e/conftest.py \

@@ -236,9 +236,10 @@ struct pr_source_ops {
                       const char *const *folders);
     /* Waits until there is news of one of the folders, or for the deadline;
      * PR_OK for both. No news falls between: what came since the folder was
-     * last listed (glanced at, if it never was) is told. With one folder it is
-     * selected if it is not. While it waits, the connection keeps no more
-     * memory than it must. Cancelled, it ends what it does in good order and
+     * last listed (glanced at, if it never was) is told; of one that this
+     * source did neither with, all there is. With one folder it is selected if
+     * it is not. After news, select of the selected folder costs no round
+     * trip. While it waits, the connection keeps no more memory than it must. Cancelled, it ends what it does in good order and
      * returns PR_CANCELLED: the source may go on. PR_UNSUPPORTED: the server
      * will not have it. */
     pr_status (*watch)(struct pr_source *source, const struct pr_watch *watch);
