@@ -1,10 +1,14 @@
 """Hooks hear of what other programs do in a mailbox, and of nothing else."""
 
 import json
+import os
+import pathlib
 
 import pytest
 
 import maildir
+
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "scripts/examples"
 
 
 def letter(name):
@@ -361,3 +365,60 @@ on("vanished", { folder = { "Junk", "Done" } }, told)
         if run.code == 0:
             break
     assert step > 3
+
+
+RSPAMC = """\
+#!/usr/bin/python3
+import sys, pathlib
+text = sys.stdin.buffer.read()
+with open(pathlib.Path(__file__).parent / "learned", "a") as out:
+    out.write(sys.argv[1] + " " + text.split(b"Subject: ")[1]
+              .splitlines()[0].decode() + " " + str(len(text)) + "\\n")
+if b"known" in text:
+    print("all learn conditions denied: already learned")
+    sys.exit(1)
+if b"refused" in text:
+    print("no")
+    sys.exit(1)
+"""
+
+
+def test_the_example_trains_a_spam_filter(server, home):
+    """Moved into Junk: spam; out of it: ham. The whole message is handed over.
+    """
+    server.create("Junk")
+    server.create("Trash")
+    programs = home.root / "bin"
+    programs.mkdir()
+    (programs / "rspamc").write_text(RSPAMC)
+    (programs / "rspamc").chmod(0o700)
+    learned = programs / "learned"
+    path = f"{programs}:{os.environ['PATH']}"
+
+    text = (EXAMPLES / "train.lua").read_text()
+    begin, end = text.index('account "home"'), text.index("local function")
+    home.write(text[text.index("local mail"):begin].replace(
+        'local mail = maildir "~/Mail"', "")
+        + home.account(server, name="home") + text[end:])
+
+    def pass_over():
+        home.fetched(PATH=path)
+        lines = learned.read_text() if learned.exists() else ""
+        learned.unlink(missing_ok=True)
+        return sorted(line.rsplit(" ", 1)[0] for line in lines.splitlines())
+
+    fill(server, "a", "b", "known", "c")
+    fill(server, "old", folder="Junk")
+    assert pass_over() == []
+    for name in ("a", "b", "known"):
+        move(server, name, "INBOX", "Junk")
+    assert pass_over() == ["learn_spam about a", "learn_spam about b",
+                           "learn_spam about known"]
+    assert pass_over() == []
+    move(server, "a", "Junk", "INBOX")
+    move(server, "b", "Junk", "Trash")
+    move(server, "old", "Junk", "INBOX")
+    assert pass_over() == ["learn_ham about a", "learn_ham about old"]
+    assert pass_over() == []
+    why = home.run("why", "old@example.org")
+    assert "moved_in" in why.out, why
