@@ -22,3 +22,9 @@ TESTS += tests/unit/state_kept
 tests_unit_state_kept_SOURCES = %D%/state_kept.c
 tests_unit_state_kept_CFLAGS = $(unit_cflags)
 tests_unit_state_kept_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/state_sightings
+TESTS += tests/unit/state_sightings
+tests_unit_state_sightings_SOURCES = %D%/state_sightings.c
+tests_unit_state_sightings_CFLAGS = $(unit_cflags)
+tests_unit_state_sightings_LDADD = $(unit_ldadd)
