@@ -170,9 +170,7 @@ static pr_status make_message(struct teller *teller)
     message->fetch = is_gone ? has_no_more : fetch_more;
     message->owner = teller;
     happening->message = message;
-    if (is_gone) {
-        ask_history(lookout, &happening->sighting);
-    }
+    ask_history(lookout, &happening->sighting);
     return PR_OK;
 }
 
