@@ -146,6 +146,20 @@ struct wrong {
 #define DELIVER "deliver = maildir \"/m\""
 
 static const struct wrong wrongs[] = {
+    {ACCOUNT "on(\"flag\", function() end)",
+     "config.lua:2: on: there is no event \"flag\"; did you mean \"flags\"? "
+     "(flags, vanished and moved_in can be heard of)"},
+    {ACCOUNT "on(\"flags\", { folder = \"A\" })",
+     "config.lua:2: on(\"flags\"): expects a function(m, change), got nil"},
+    {ACCOUNT "on(\"flags\", {\n folders = \"A\" }, function() end)",
+     "config.lua:3: on(\"flags\"): unknown option \"folders\"; did you mean "
+     "\"folder\"?"},
+    {ACCOUNT "on(\"flags\", {\n from = \"A\" }, function() end)",
+     "config.lua:3: on(\"flags\"): from: only what is moved_in comes from a "
+     "folder"},
+    {ACCOUNT "on(\"flags\", { account = \"wrok\" }, function() end)",
+     "config.lua:2: on(\"flags\"): account: there is no account \"wrok\"; did "
+     "you mean \"work\"?"},
     {"", "config.lua:1: there is no account"},
     {"account \"work\" {\n  " SOURCE ",\n  " DELIVER ",\n  evry = \"10m\",\n}",
      "config.lua:4: account \"work\": unknown option \"evry\"; did you mean "
