@@ -16,8 +16,6 @@
 #include "engine/watching.h"
 #include "plugin/registry.h"
 
-/* When to look again after news of which nothing came, in ms. */
-#define AGAIN_MS 5000u
 /* So long after the network came back, what breaks is of the time before. */
 #define NETWORK_NEW_MS 5000u
 
@@ -329,11 +327,6 @@ static void folder_done(struct account_run *run, struct line *line,
     if (!is_cut) {
         spots_note(keeper, spot, line, messages);
     }
-    /* There was news, and nothing came of it: the server may not have been
-     * ready to show it. */
-    if (!keeper->is_passing && messages == 0 && spot->next > pr_in(AGAIN_MS)) {
-        spot->next = pr_in(AGAIN_MS);
-    }
 }
 
 static void end(struct keeper *keeper)
@@ -455,7 +448,6 @@ static void run_turn(struct keeper *keeper, bool is_pass, pr_status lost)
         .report = {.account = keeper->name},
     };
     keeper->run = &run;
-    keeper->is_passing = is_pass;
     keeper->claimant.is_urgent = keeper->served != NULL;
     keeper->asks_retry = false;
     keeper_set_state(keeper, ACCOUNT_FETCHING);

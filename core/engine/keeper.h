@@ -61,7 +61,6 @@ struct keeper {
     pr_time due;             /* for its next turn */
     pr_time list_due;        /* for listing the folders */
     bool is_turning;
-    bool is_passing;  /* the turn is a pass */
     bool wants_turn;  /* a line has news, or has ended */
     bool is_asked;    /* for a poll */
     bool asks_retry;  /* ... of what is put aside, too */

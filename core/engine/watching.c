@@ -65,9 +65,12 @@ static pr_status run_watch(void *argument)
     return status;
 }
 
+/* One that has watched is called back first: what it heard is still to be taken
+ * up. */
 static bool may_watch(const struct keeper *keeper, const struct line *line)
 {
-    if (line == NULL || !line->is_open || line->is_running) {
+    if (line == NULL || !line->is_open || line->is_running ||
+        line->is_watching) {
         return false;
     }
     for (size_t i = 0; i < keeper->spot_count; i++) {
