@@ -68,7 +68,7 @@ void client_send(struct client *client, json_t *object)
 {
     char *text = NULL;
     if (object != NULL && !client_is_gone(client)) {
-        text = json_dumps(object, JSON_COMPACT);
+        text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
         if (text == NULL ||
             pr_buffer_printf(&client->out, "%s\n", text) != PR_OK) {
             give_up(client);
