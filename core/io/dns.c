@@ -222,7 +222,7 @@ pr_status dns_ask(struct dns *dns, const char *name, enum dns_type type,
                   pr_time deadline, struct pr_reply *reply, uint32_t *ret_ttl)
 {
     struct question question = {.type = type, .reply = reply, .ttl = 60};
-    struct channel *channel;
+    struct channel *channel = NULL;
     pr_status status = channel_take(dns, &channel);
     if (status != PR_OK) {
         return status;

@@ -51,8 +51,11 @@ void push_addresses(lua_State *L, int arg, const char *const *fields)
     const struct view_address *first = NULL;
     size_t count = 0;
 
+    struct run *run = script_pause(L); /* a long field is read in the pool */
+
     for (size_t i = 0; fields[i] != NULL && count == 0; i++)
         first = view_addresses(view, fields[i], &count);
+    script_resume_working(run, 0);
     push_run(L, arg, lua_touserdata(L, arg), first, count);
 }
 

@@ -27,7 +27,8 @@ def examples(name):
 def names_in_manual():
     """Fields as they are, methods with a colon before them."""
     text = (MANUAL / "postrider-rules.5").read_text()
-    text = text[text.index(".Ss Final actions"):text.index(".Ss Addresses")]
+    text = (text[text.index(".Ss Final actions"):text.index(".Ss Hooks")]
+            + text[text.index(".Ss What a message"):text.index(".Ss Addresses")])
     names = set()
     for line in re.findall(r"^\.It Ic (.*)$", text, re.MULTILINE):
         names.update(f":{one}" for one in re.findall(r"\bm:(\w+)", line))

@@ -322,12 +322,17 @@ static bool stage(size_t i)
     static char keys[MESSAGES][8];
     struct pr_delivery *delivery = &replay.deliveries[i];
 
+    char receipt[sizeof(delivery->receipt)];
+
+    /* Of one that was tried before, what it has left is there. */
+    memcpy(receipt, delivery->receipt, sizeof(receipt));
     snprintf(keys[i], sizeof(keys[i]), "key-%c", (char)('A' + i));
     *delivery = (struct pr_delivery){.spool = replay.messages[i],
                                      .folder = "",
                                      .key = keys[i],
                                      .sink = "sink",
                                      .result = PR_BUG};
+    memcpy(delivery->receipt, receipt, sizeof(receipt));
     replay.is_begun[i] = replay.is_ended[i] = false;
     if (replay.messages[i] == NULL)
         return false;
