@@ -143,7 +143,7 @@ void tally_begin(struct tally *tally, const char *name, uint64_t today,
 static void add_latency(struct tally *tally, struct tally_account *account,
                         int64_t received, int64_t now_ms)
 {
-    if (received < tally->began) {
+    if (received <= tally->began) {
         return;
     }
     double latency = fmax(0, (double)(now_ms - received * 1000) / 1000.0);

@@ -439,7 +439,7 @@ static pr_status copy_headers(const struct pr_http *http,
 pr_status pr_http_run(struct pr_http *http)
 {
     struct curl_slist *headers;
-    struct client *client;
+    struct client *client = NULL;
     pr_status status = copy_headers(http, &headers);
     if (status != PR_OK) {
         return status;

@@ -345,7 +345,7 @@ pr_status keep_step(struct keep *keep, struct keep_entry *entry,
                     struct message *message, const struct kept_step *like)
 {
     struct pending *pending = NULL;
-    struct keep_step *step;
+    struct keep_step *step = NULL;
     pr_status status;
 
     if (message != NULL && (pending = pending_of(keep, message)) == NULL)

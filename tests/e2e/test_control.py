@@ -184,6 +184,9 @@ def test_status_follow_prints_a_line_a_change(server, mailbox):
         try:
             first = json.loads(follow.stdout.readline())
             assert first["accounts"][0]["account"] == "work"
+            # INTERNALDATE has whole seconds.
+            while time.time() < first["daemon"]["started"] + 1:
+                time.sleep(0.05)
             server.append(letter("later"))
             assert daemon.run("poll").code == 0
             for _ in range(600):
