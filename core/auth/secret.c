@@ -6,7 +6,6 @@
  */
 #include "config.h"
 
-#include "auth/cache.h"
 #include "auth/secret.h"
 
 #include <errno.h>
@@ -16,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "auth/cache.h"
 #include "base/memory.h"
 #include "io/file.h"
 #include "io/program.h"

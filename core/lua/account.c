@@ -248,10 +248,10 @@ static void take(lua_State *L, struct reader *reader, const char *name,
         void (*take)(lua_State *L, struct reader *reader, const char *name,
                      struct place place);
     } takers[] = {
-        {"source", take_source}, {"folders", take_folders},
-        {"every", take_every},   {"after", take_after},
+        {"source", take_source},   {"folders", take_folders},
+        {"every", take_every},     {"after", take_after},
         {"deliver", take_deliver}, {"start", take_start},
-        {"limit", take_limit},   {"on_error", take_later},
+        {"limit", take_limit},     {"on_error", take_later},
     };
 
     for (size_t i = 0; i < sizeof takers / sizeof *takers; i++)

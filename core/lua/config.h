@@ -34,7 +34,8 @@ struct account {
     uint64_t every; /* ms: folders that folder_every says nothing of */
     const struct folder_every *folder_every; /* the first that matches counts */
     size_t folder_every_count;
-    uint64_t probe; /* ms: a silent line is proved to be alive so often; 0: no */
+    uint64_t
+        probe; /* ms: a silent line is proved to be alive so often; 0: no */
     enum after after;
     uint64_t after_delay;
     const char *after_folder;
@@ -52,8 +53,8 @@ struct account {
 
 struct config {
     struct pr_arena *arena;
-    const char *file;      /* absolute */
-    const char *state_dir; /* absolute */
+    const char *file;              /* absolute */
+    const char *state_dir;         /* absolute */
     unsigned connections_per_host; /* that are at work */
     unsigned connections;          /* in all; 0: no limit */
     uint64_t stall; /* ms without a step forward, after which a session ends */

@@ -8,11 +8,11 @@
 #include "io/file.h"
 #include "lua/script.h"
 
-#define TEXT_MOST (64 * 1024)    /* octets of m.text and m.html */
-#define PART_MOST (1024 * 1024u) /* octets of part:text() and part:bytes() */
-#define TYPE_MOST 1000           /* octets of a type's name */
-#define LOOKED_AT (64 * 1024)    /* octets: what telling a type costs */
-#define TYPE_ENCODED (512 * 1024)    /* octets, before they are decoded */
+#define TEXT_MOST (64 * 1024)     /* octets of m.text and m.html */
+#define PART_MOST (1024 * 1024u)  /* octets of part:text() and part:bytes() */
+#define TYPE_MOST 1000            /* octets of a type's name */
+#define LOOKED_AT (64 * 1024)     /* octets: what telling a type costs */
+#define TYPE_ENCODED (512 * 1024) /* octets, before they are decoded */
 #define NAMES_MOST (4 * 1024 * 1024) /* octets of names in an archive */
 #define NAME_MOST 150                /* octets of a file name from mail */
 

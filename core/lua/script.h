@@ -119,8 +119,8 @@ struct script {
     struct source *sources;
     struct rule_test *tests; /* testing.c */
     size_t test_count, tests_allocated;
-    int nothing; /* a function that does nothing, in the registry */
-    struct calls *calls;      /* what calls that wait share */
+    int nothing;         /* a function that does nothing, in the registry */
+    struct calls *calls; /* what calls that wait share */
     const char *name_servers; /* NULL: the system's */
     uint64_t call_timeout;    /* ms; 0: the default */
     size_t call_concurrency;  /* 0: the default */
@@ -442,6 +442,7 @@ struct cell *push_message(lua_State *L, struct run *run);
 struct message *check_cell(lua_State *L, const struct cell *cell);
 /* Pushes a list of flags that can also be asked by name. */
 void push_flags(lua_State *L, struct pr_flags flags);
+
 /* Around what may have more of a message fetched: it waits, and how long the
  * line takes is not the rule's doing. `octets`: how many were worked on. */
 struct fetch_wait {

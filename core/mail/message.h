@@ -58,8 +58,8 @@ PR_CHECKED pr_status message_view(struct message *message, struct view **ret);
  * whole message where it gives none. Waits if that is not here yet. */
 PR_CHECKED pr_status message_parts(struct message *message, struct view **ret);
 /* Makes sure that the first `octets` of the part with that path are here, as
- * they are encoded, or all of it (0), and tells where. PR_GONE: there is no such
- * part. Waits. */
+ * they are encoded, or all of it (0), and tells where. PR_GONE: there is no
+ * such part. Waits. */
 PR_CHECKED pr_status message_part(struct message *message, const char *path,
                                   uint64_t octets, struct view **ret_view,
                                   size_t *ret_part);

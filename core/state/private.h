@@ -91,7 +91,7 @@ struct state {
     bool is_taken;
     struct turn *first, *last;
     struct state_changes *queue, **queue_end; /* to be committed */
-    struct kept_read *reads; /* that wait for their turn */
+    struct kept_read *reads;                  /* that wait for their turn */
 };
 
 /* A statement with its parameters being filled in, from the first on. The first

@@ -276,8 +276,7 @@ pr_status state_standings(struct state *state, const char *account, int64_t now,
                           struct pr_arena *arena, struct state_standing **ret,
                           size_t *ret_count)
 {
-    struct standings_job job = {
-        {.state = state, .arena = arena}, account, now};
+    struct standings_job job = {{.state = state, .arena = arena}, account, now};
     void *standings;
     pr_status status =
         list_end(&job.list, state_run(state, standings_job, &job), &standings,

@@ -96,6 +96,7 @@ PR_CHECKED pr_status state_rows(struct state *state, int64_t folder,
 PR_CHECKED pr_status state_all_rows(struct state *state, int64_t folder,
                                     struct pr_arena *arena,
                                     struct state_row **ret, size_t *ret_count);
+
 /* Where a folder stands, in short. */
 struct state_standing {
     const char *folder;

@@ -92,7 +92,8 @@ static const char *const texts[SQL_COUNT] = {
         "SELECT f.name, f.uidvalidity, f.watermark, f.modseq,"
         "  min(CASE WHEN m.at > ?1 THEN m.at END), ifnull(sum(m.at <= ?1), 0), "
         "  ifnull(l.uidvalidity, 0), ifnull(l.modseq, 0) "
-        "FROM folder f LEFT JOIN lookout l ON l.folder = f.id LEFT JOIN (SELECT folder, CASE stage WHEN 1 THEN 0 "
+        "FROM folder f LEFT JOIN lookout l ON l.folder = f.id LEFT JOIN "
+        "(SELECT folder, CASE stage WHEN 1 THEN 0 "
         "  WHEN 4 THEN ifnull(due, 0) ELSE ifnull(debt_due, 0) END AS at "
         "  FROM message INDEXED BY message_open WHERE stage <> 3) m "
         "ON m.folder = f.id WHERE f.account = ?2 GROUP BY f.id",

@@ -14,8 +14,9 @@
 #include "imap.h"
 
 #define CHANGES_CAP (10u * 1000 * 1000)
-#define KEYWORDS_KEPT 64u /* sets of keywords that are looked up, not copied \
-                           */
+#define KEYWORDS_KEPT                                      \
+    64u /* sets of keywords that are looked up, not copied \
+         */
 
 struct change {
     uint32_t uid;

@@ -239,9 +239,9 @@ struct pr_source_ops {
      * last listed (glanced at, if it never was) is told; of one that this
      * source did neither with, all there is. With one folder it is selected if
      * it is not. After news, select of the selected folder costs no round
-     * trip. While it waits, the connection keeps no more memory than it must. Cancelled, it ends what it does in good order and
-     * returns PR_CANCELLED: the source may go on. PR_UNSUPPORTED: the server
-     * will not have it. */
+     * trip. While it waits, the connection keeps no more memory than it must.
+     * Cancelled, it ends what it does in good order and returns PR_CANCELLED:
+     * the source may go on. PR_UNSUPPORTED: the server will not have it. */
     pr_status (*watch)(struct pr_source *source, const struct pr_watch *watch);
     /* From another fiber while watch waits: the line is proved to be alive now,
      * and watch fails with PR_NETWORK within `ms` if it is not. Does not wait.
