@@ -83,6 +83,9 @@ static void link_newest(struct cache *cache, struct entry *entry)
 static void drop(struct cache *cache, struct entry **place)
 {
     struct entry *entry = *place;
+    if (entry == NULL) {
+        return;
+    }
     *place = entry->next;
     unlink_use(cache, entry);
     cache->octets -= cost(entry);

@@ -18,7 +18,7 @@ struct client;
 PR_CHECKED pr_status client_new(struct control *control, int fd,
                                 struct client **ret);
 /* Serves it to its end, then frees it. For a fiber of its own. */
-pr_status client_run(void *client);
+pr_status client_run(void *argument);
 
 /* For those who answer: adds a line; takes the reference (NULL: memory is
  * short, which ends the client). Does not wait. */

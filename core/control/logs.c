@@ -195,11 +195,14 @@ void logs_capture(struct pr_buffer *lines)
 static bool stderr_is_journal(void)
 {
     const char *text = getenv("JOURNAL_STREAM");
-    unsigned long long device, inode;
     struct stat info;
-    return text != NULL && sscanf(text, "%llu:%llu", &device, &inode) == 2 &&
-           fstat(STDERR_FILENO, &info) == 0 && info.st_dev == device &&
-           info.st_ino == inode;
+    char *end;
+    if (text == NULL || fstat(STDERR_FILENO, &info) != 0) {
+        return false;
+    }
+    unsigned long long device = strtoull(text, &end, 10);
+    return *end == ':' && info.st_dev == device &&
+           info.st_ino == strtoull(end + 1, NULL, 10);
 }
 
 static int open_journal(void)
@@ -300,7 +303,7 @@ void logs_set_accounts(const char *const *names)
         count++;
     }
     char **copy = count > 0 ? memory_zeroed(count + 1, sizeof(*copy)) : NULL;
-    for (size_t i = 0; copy != NULL && i < count; i++) {
+    for (size_t i = 0; copy != NULL && names != NULL && i < count; i++) {
         copy[i] = memory_text(names[i]);
     }
     pthread_mutex_lock(&logs.lock);

@@ -10,6 +10,6 @@
 #define CLIENTS_MOST 32
 
 /* Serves a struct control's socket until cancelled. For a fiber of its own. */
-pr_status server_run(void *control);
+pr_status server_run(void *argument);
 
 #endif

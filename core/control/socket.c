@@ -163,15 +163,15 @@ pr_status control_lock(const char *state_dir, struct control_socket *socket)
 }
 
 /* A link at `path` to the socket; without one a client has one way less. */
-static char *make_link(const char *path, const char *target)
+static char *make_link(const char *alias, const char *target)
 {
-    (void)unlink(path);
-    if (symlink(target, path) != 0) {
-        pr_log(&daemon_log, PR_LOG_WARNING, "cannot make the link %s: %s", path,
-               strerror(errno));
+    (void)unlink(alias);
+    if (symlink(target, alias) != 0) {
+        pr_log(&daemon_log, PR_LOG_WARNING, "cannot make the link %s: %s",
+               alias, strerror(errno));
         return NULL;
     }
-    return memory_text(path);
+    return memory_text(alias);
 }
 
 static pr_status make_folder(const char *path)
@@ -197,7 +197,7 @@ static pr_status make_folder(const char *path)
 pr_status control_listen(const char *state_dir, const char *config,
                          struct control_socket *control)
 {
-    char path[PATH_MAX], link[PATH_MAX];
+    char path[PATH_MAX], alias[PATH_MAX];
     socket_path(state_dir, path);
     pr_status status = make_folder(path);
     if (status != PR_OK) {
@@ -213,10 +213,10 @@ pr_status control_listen(const char *state_dir, const char *config,
         return status;
     }
     control->path = memory_text(path);
-    snprintf(link, sizeof(link), "%s/control", state_dir);
-    control->state_link = make_link(link, path);
-    if (config_link(config, link)) {
-        control->config_link = make_link(link, path);
+    snprintf(alias, sizeof(alias), "%s/control", state_dir);
+    control->state_link = make_link(alias, path);
+    if (config_link(config, alias)) {
+        control->config_link = make_link(alias, path);
     }
     return control->path != NULL ? PR_OK : pr_fail(PR_NOMEM, "out of memory");
 }

@@ -28,7 +28,7 @@ PR_CHECKED pr_status control_lock(const char *state_dir,
 PR_CHECKED pr_status control_listen(const char *state_dir, const char *config,
                                     struct control_socket *socket);
 /* Takes the socket away, then gives the lock back. */
-void control_close(struct control_socket *socket);
+void control_close(struct control_socket *control);
 
 /* Connects to the daemon of that state directory, or (state_dir NULL) of that
  * configuration; a blocking descriptor. PR_GONE, without words: none runs.

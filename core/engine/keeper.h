@@ -112,7 +112,7 @@ void keeper_free(struct keeper *keeper); /* NULL is fine; between turns */
 /* Is there something to do now? */
 bool keeper_wants_turn(const struct keeper *keeper, pr_time now);
 /* Does it, in a fiber of its own: argument is the keeper. */
-pr_status keeper_turn(void *keeper);
+pr_status keeper_turn(void *argument);
 /* A configuration is there in which the account may be another. */
 void keeper_look_at(struct keeper *keeper, const struct account *account);
 void keeper_tell(struct keeper *keeper, enum daemon_news news);

@@ -49,7 +49,7 @@ void tally_free(struct tally *tally); /* NULL is fine */
 
 /* What happened before this program began: messages done today, and when the
  * last one was. */
-void tally_begin(struct tally *tally, const char *account, uint64_t today,
+void tally_begin(struct tally *tally, const char *name, uint64_t today,
                  int64_t last_message);
 /* A message's or an account's report, at `now`. */
 void tally_message(struct tally *tally, const struct message_report *report,

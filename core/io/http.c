@@ -153,17 +153,14 @@ static int seek_message(void *user, curl_off_t offset, int origin)
 
 /* ---- The request --------------------------------------------------------- */
 
-#define SET(option, value)                                          \
-    do {                                                            \
-        CURLcode code_ = curl_easy_setopt(easy, (option), (value)); \
-        if (code_ != CURLE_OK) {                                    \
-            return code_;                                           \
-        }                                                           \
-    } while (0)
+/* The first failure stays in `code`. */
+#define SET(option, value) \
+    (code = code == CURLE_OK ? curl_easy_setopt(easy, (option), (value)) : code)
 
 static CURLcode set_body(CURL *easy, struct client *client)
 {
     struct pr_http *http = client->http;
+    CURLcode code = CURLE_OK;
     if (http->message != NULL) {
         SET(CURLOPT_POST, 1L);
         SET(CURLOPT_POSTFIELDSIZE_LARGE,
@@ -182,7 +179,7 @@ static CURLcode set_body(CURL *easy, struct client *client)
     } else if (http->method != NULL) {
         SET(CURLOPT_CUSTOMREQUEST, http->method);
     }
-    return CURLE_OK;
+    return code;
 }
 
 /* What is posted goes to where the user sent it, and no further. */
@@ -196,6 +193,7 @@ static bool may_follow(const struct pr_http *http)
 
 static CURLcode set_safety(CURL *easy, const struct pr_http *http)
 {
+    CURLcode code = CURLE_OK;
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_FOLLOWLOCATION, may_follow(http) ? 1L : 0L);
@@ -218,7 +216,7 @@ static CURLcode set_safety(CURL *easy, const struct pr_http *http)
         SET(CURLOPT_USERNAME, http->user);
         SET(CURLOPT_PASSWORD, http->password != NULL ? http->password : "");
     }
-    return CURLE_OK;
+    return code;
 }
 
 static CURLcode set_up(struct client *client, struct curl_slist *headers,
@@ -226,6 +224,7 @@ static CURLcode set_up(struct client *client, struct curl_slist *headers,
 {
     struct pr_http *http = client->http;
     CURL *easy = client->easy;
+    CURLcode code = CURLE_OK;
     words[0] = '\0';
     SET(CURLOPT_URL, http->url);
     SET(CURLOPT_USERAGENT, AGENT);
@@ -236,7 +235,9 @@ static CURLcode set_up(struct client *client, struct curl_slist *headers,
     SET(CURLOPT_WRITEDATA, client);
     SET(CURLOPT_HEADERFUNCTION, take_head);
     SET(CURLOPT_HEADERDATA, client);
-    CURLcode code = set_safety(easy, http);
+    if (code == CURLE_OK) {
+        code = set_safety(easy, http);
+    }
     return code == CURLE_OK ? set_body(easy, client) : code;
 }
 

@@ -117,7 +117,6 @@ static pr_status go_on(void *argument)
 /* Searches; raises when it gives up. Waits if it takes long. */
 static bool search(lua_State *L, struct regex_search *search)
 {
-    struct run *run = script_of(L)->running;
     pr_status status;
 
     search->budget = script_time_left(L);
@@ -125,7 +124,7 @@ static bool search(lua_State *L, struct regex_search *search)
     if (status == PR_BUSY) {
         uint64_t before = search->spent;
 
-        run = script_pause(L);
+        struct run *run = script_pause(L);
         status = pr_offload(go_on, search);
         script_resume_spent(run, search->spent - before);
     }

@@ -90,6 +90,7 @@ static pr_status set(struct imap *imap, const char *const *folders,
     struct imap_command noop = {.name = NULL}, none = {.is_done = true};
     pr_status status = PR_OK;
 
+    *command = (struct imap_command){.name = NULL};
     if (imap->watching.was_set)
         status = imap_send(imap, &none, "NOTIFY", "NOTIFY NONE");
     imap->watching.is_notifying = true; /* its STATUS come before its OK */
