@@ -8,11 +8,8 @@
 #include "clamd.h"
 
 #include <arpa/inet.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-#define PORT 3310
 #define CHUNK 16384
 #define LINE_MOST 4096
 
@@ -76,26 +73,6 @@ static pr_status read_line(struct pr_stream *stream, struct pr_bytes *ret)
     return status;
 }
 
-static pr_status connect_to(struct pr_service *service,
-                            struct pr_net_options *net, pr_time deadline,
-                            struct pr_stream **ret)
-{
-    const struct clamd_options *clamd = service->options;
-    pr_time now = pr_now();
-    pr_status status;
-
-    *net = (struct pr_net_options){
-        .host = clamd->host,
-        .port = clamd->port,
-        .tls = PR_TLS_NONE,
-        .timeout = deadline > now ? deadline - now : 1,
-    };
-    status = pr_stream_connect(net, PORT, service->log, ret);
-    if (status == PR_OK)
-        pr_stream_set_deadline(*ret, deadline);
-    return status;
-}
-
 static pr_status ask(struct pr_service *service,
                      const struct pr_question *question, struct pr_reply *reply)
 {
@@ -105,12 +82,10 @@ static pr_status ask(struct pr_service *service,
     struct pr_bytes line;
     pr_status status;
 
-    if (pr_spool_size(question->message) > clamd->limit)
-        return pr_fail(PR_LIMIT,
-                       "clamd: the message is larger than %" PRIu64
-                       " octets (`limit`)",
-                       clamd->limit);
-    status = connect_to(service, &net, question->deadline, &stream);
+    status = pr_service_check_size(service, question, clamd->limit);
+    if (status == PR_OK)
+        status = pr_service_connect(service, clamd->host, clamd->port,
+                                    question->deadline, &net, &stream);
     if (status != PR_OK)
         return status;
     status = send_message(stream, question->message);
@@ -124,10 +99,12 @@ static pr_status ask(struct pr_service *service,
 
 static pr_status check(struct pr_service *service, pr_time deadline)
 {
+    const struct clamd_options *clamd = service->options;
     struct pr_net_options net;
     struct pr_stream *stream;
     struct pr_bytes line;
-    pr_status status = connect_to(service, &net, deadline, &stream);
+    pr_status status = pr_service_connect(service, clamd->host, clamd->port,
+                                          deadline, &net, &stream);
 
     if (status != PR_OK)
         return status;
@@ -144,10 +121,7 @@ static void describe(const void *set, char *name, size_t size)
 {
     const struct clamd_options *clamd = set;
 
-    if (clamd->host[0] == '/')
-        snprintf(name, size, "clamd %s", clamd->host);
-    else
-        snprintf(name, size, "clamd %s:%" PRId64, clamd->host, clamd->port);
+    pr_service_describe("clamd", clamd->host, clamd->port, name, size);
 }
 
 /* ---- The descriptor -------------------------------------------------------

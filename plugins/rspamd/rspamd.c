@@ -6,7 +6,6 @@
 
 #include "rspamd.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -276,12 +275,8 @@ static pr_status ask(struct pr_service *service,
 
     if (request.arena == NULL)
         return PR_NOMEM;
-    if (pr_spool_size(question->message) > rspamd->limit)
-        status = pr_fail(PR_LIMIT,
-                         "rspamd: the message is larger than %" PRIu64
-                         " octets (`limit`)",
-                         rspamd->limit);
-    else
+    status = pr_service_check_size(service, question, rspamd->limit);
+    if (status == PR_OK)
         status = add_password(&request, rspamd);
     if (status == PR_OK)
         status = strcmp(question->verb->name, "learn") == 0

@@ -7,10 +7,8 @@
 #include "spamd.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-#define PORT 783
 #define CHUNK 16384
 #define LINE_MOST 8192
 #define HEADER_LINES_MOST 100
@@ -228,26 +226,6 @@ static pr_status read_lesson(struct pr_stream *stream, struct pr_reply *reply)
 /* ---- Asking ---------------------------------------------------------------
  */
 
-static pr_status connect_to(struct pr_service *service,
-                            struct pr_net_options *net, pr_time deadline,
-                            struct pr_stream **ret)
-{
-    const struct options *spamd = service->options;
-    pr_time now = pr_now();
-    pr_status status;
-
-    *net = (struct pr_net_options){
-        .host = spamd->host,
-        .port = spamd->port,
-        .tls = PR_TLS_NONE,
-        .timeout = deadline > now ? deadline - now : 1,
-    };
-    status = pr_stream_connect(net, PORT, service->log, ret);
-    if (status == PR_OK)
-        pr_stream_set_deadline(*ret, deadline);
-    return status;
-}
-
 static pr_status ask(struct pr_service *service,
                      const struct pr_question *question, struct pr_reply *reply)
 {
@@ -256,12 +234,10 @@ static pr_status ask(struct pr_service *service,
     struct pr_stream *stream;
     pr_status status;
 
-    if (pr_spool_size(question->message) > spamd->limit)
-        return pr_fail(PR_LIMIT,
-                       "spamd: the message is larger than %" PRIu64
-                       " octets (`limit`)",
-                       spamd->limit);
-    status = connect_to(service, &net, question->deadline, &stream);
+    status = pr_service_check_size(service, question, spamd->limit);
+    if (status == PR_OK)
+        status = pr_service_connect(service, spamd->host, spamd->port,
+                                    question->deadline, &net, &stream);
     if (status != PR_OK)
         return status;
     status = send_request(stream, spamd, question);
@@ -274,10 +250,12 @@ static pr_status ask(struct pr_service *service,
 
 static pr_status check(struct pr_service *service, pr_time deadline)
 {
+    const struct options *spamd = service->options;
     struct pr_net_options net;
     struct pr_stream *stream;
     struct pr_bytes line;
-    pr_status status = connect_to(service, &net, deadline, &stream);
+    pr_status status = pr_service_connect(service, spamd->host, spamd->port,
+                                          deadline, &net, &stream);
 
     if (status != PR_OK)
         return status;
@@ -294,10 +272,7 @@ static void describe(const void *set, char *name, size_t size)
 {
     const struct options *spamd = set;
 
-    if (spamd->host[0] == '/')
-        snprintf(name, size, "spamd %s", spamd->host);
-    else
-        snprintf(name, size, "spamd %s:%" PRId64, spamd->host, spamd->port);
+    pr_service_describe("spamd", spamd->host, spamd->port, name, size);
 }
 
 static pr_status check_options(const void *set)

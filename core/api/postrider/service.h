@@ -15,6 +15,7 @@
 #include <postrider/log.h>
 #include <postrider/message.h>
 #include <postrider/option.h>
+#include <postrider/stream.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -124,6 +125,27 @@ struct pr_service_ops {
     /* Names the service for logs from its options, into `name`. */
     void (*describe)(const void *options, char *name, size_t size);
 };
+
+/* ---- For services that are asked over a connection ------------------------
+ */
+
+/* PR_LIMIT, with words, if the message of the question has more than `limit`
+ * octets. */
+PR_API PR_CHECKED pr_status
+pr_service_check_size(const struct pr_service *service,
+                      const struct pr_question *question, uint64_t limit);
+/* Connects on a clear line to `host`, a name or the path of a unix socket; no
+ * wait of the stream goes on beyond `deadline`. `net` is filled, and must last
+ * as long as the stream. Waits. As pr_stream_connect. */
+PR_API PR_CHECKED pr_status pr_service_connect(const struct pr_service *service,
+                                               const char *host, int64_t port,
+                                               pr_time deadline,
+                                               struct pr_net_options *net,
+                                               struct pr_stream **ret);
+/* For pr_service_ops.describe: "clamd /run/clamav/clamd.ctl", "spamd
+ * localhost:783". */
+PR_API void pr_service_describe(const char *class, const char *host,
+                                int64_t port, char *name, size_t size);
 
 /* Waits until a descriptor of a library's own can be read or written, as asked,
  * for plugins whose library brings its connections with it. PR_TIMEOUT,
