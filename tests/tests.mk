@@ -32,8 +32,9 @@ EXTRA_DIST += %D%/lib/server.py %D%/lib/dovecot.py %D%/lib/exim.py \
 	%D%/lib/otherpop.py %D%/lib/postfix.py %D%/lib/recorder.py \
 	%D%/lib/messages.py %D%/lib/valgrind.supp
 EXTRA_DIST += %D%/lib/proxy.py %D%/lib/maildir.py
-check_PROGRAMS += tests/lib/delay_proxy tests/lib/measure
+check_PROGRAMS += tests/lib/delay_proxy tests/lib/measure tests/lib/each
 tests_lib_measure_SOURCES = %D%/lib/measure.c
+tests_lib_each_SOURCES = %D%/lib/each.c
 check_PROGRAMS += tests/lib/watcher
 tests_lib_watcher_SOURCES = %D%/lib/watcher.c
 tests_lib_watcher_LDADD = libimap.la libcore.la
@@ -41,6 +42,9 @@ tests_lib_delay_proxy_SOURCES = %D%/lib/delay_proxy.c
 tests_lib_delay_proxy_CFLAGS = $(AM_CFLAGS)
 EXTRA_DIST += %D%/bench/run %D%/bench/bench.py %D%/bench/contenders.py \
 	%D%/bench/limits.py %D%/bench/measured_mail.py %D%/bench/accounts.py
+EXTRA_DIST += %D%/bench/filters.py %D%/bench/filter/rules.lua \
+	%D%/bench/filter/procmailrc %D%/bench/filter/mailfilter \
+	%D%/bench/filter/fdm.conf %D%/bench/filter/filter.sieve
 EXTRA_DIST += %D%/e2e/test_watch.py
 EXTRA_DIST += %D%/crash/sweep.py %D%/crash/sweep_sinks.py
 EXTRA_DIST += %D%/crash/sweep_sources.py

@@ -7,7 +7,8 @@ the first --slow-messages of the mailbox: their rates are messages of their own
 count per second. Client CPU and peak memory are those of the process and all
 its children. What arrived is counted and compared after each run.
 With --accounts it is another contest: so many accounts with ten messages each,
-all fetched in one run.
+all fetched in one run. With --filter it is one of filters: local mail through 20
+rules into Maildirs.
 On ext4 let five minutes pass after anything that deleted thousands of files,
 another run of this included: until then each new file costs several times more.
 """
@@ -28,6 +29,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "lib")]
 import accounts  # noqa: E402
 import contenders  # noqa: E402
 import dovecot  # noqa: E402
+import filters  # noqa: E402
 import measured_mail  # noqa: E402
 
 SLOW = {"fdm", "fetchmail", "getmail6"}
@@ -63,6 +65,8 @@ def arguments():
     add("--spread", type=int, default=0, metavar="N",
         help="with --accounts: also start those that serve one account after "
         "the other as N processes")
+    add("--filter", action="store_true",
+        help="file local mail by 20 rules, beside other filters")
     add("--messages", type=int, default=0,
         help="size of the mailbox (10000; IMAP with --latency 1000; "
         "with --accounts 10 for each)")
@@ -72,7 +76,8 @@ def arguments():
     add("--runs", type=int, default=3, help="runs of each (3)")
     add("--peers", default=None, metavar="NAME,...",
         help="others to measure: mbsync, mpop, fdm, fetchmail, getmail6 (all; "
-        "with --latency mbsync and mpop); none for none")
+        "with --latency mbsync and mpop), with --filter sieve-filter, fdm, "
+        "procmail, maildrop; none for none")
     add("--latency", type=float, default=0, metavar="MS",
         help="round trip of the link in milliseconds (0: loopback)")
     add("--seed", type=int, default=1)
@@ -85,7 +90,7 @@ def arguments():
     if options.latency and options.protocol == "lmtp":
         parser.error("--latency is about imap and pop3")
     known = {name for table in contenders.CONTENDERS.values()
-             for name in table}
+             for name in table} | set(filters.CONTENDERS)
     if options.peers is None:
         options.peers = PIPELINED if options.latency else known
     else:
@@ -144,7 +149,7 @@ def copy_programs(options, place):
     (programs / "tests/lib").mkdir(parents=True)
     if (build / "inst").exists():
         shutil.copytree(build / "inst", programs / "inst")
-    for name in ("measure", "delay_proxy"):
+    for name in ("measure", "delay_proxy", "each"):
         shutil.copy(build / "tests/lib" / name, programs / "tests/lib")
     shutil.copy(HERE / "limits.py", programs)
     return programs
@@ -368,6 +373,10 @@ def main():
             names = []
             passed, failed = accounts.run(options, place / "accounts", measure,
                                           copy_programs)
+        if options.filter:
+            names = []
+            passed, failed = filters.run(options, place / "filters", measure,
+                                         copy_programs)
         for name in names:
             with Contest(name, options, place / name) as contest:
                 results = contest.run()
@@ -375,7 +384,7 @@ def main():
             passed, failed = passed + held, failed + broken
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    if options.json and not options.accounts:
+    if options.json and names:
         print(json.dumps(records, indent=1))
     else:
         print(f"{passed} passed, {failed} failed")
