@@ -1,5 +1,6 @@
 /*
- * The one way of all calls that wait: cache, place, deadline, answer.
+ * The one way of all calls that wait: cache, who asks the same, place,
+ * deadline, answer.
  */
 #include <config.h>
 
@@ -30,6 +31,7 @@ struct known {
 
 struct calls {
     struct cache *cache;
+    struct questions under_way;
     struct known *known; /* by last use */
     size_t known_count;
     struct dns *dns; /* NULL until it is needed */
@@ -145,6 +147,8 @@ static int call_free(lua_State *L)
     if (call->release != NULL)
         call->release(call->resource);
     call->release = NULL;
+    question_release(call->joined);
+    call->joined = NULL;
     reply_done(&call->reply);
     pr_arena_free(call->arena);
     call->arena = NULL;
@@ -348,7 +352,7 @@ static bool push_kept(lua_State *L, const struct call *call)
 {
     struct pr_bytes kept;
 
-    if (call->key.data == NULL ||
+    if (call->key.data == NULL || call->is_fresh ||
         !cache_get(script_of(L)->calls->cache, call->key, pr_now(), &kept))
         return false;
     push_reply(L, kept);
@@ -366,6 +370,61 @@ static int push_answer(lua_State *L, const struct call *call)
     return 1;
 }
 
+/* The words are those of the last failure. */
+static int push_failure(lua_State *L, const struct run *run, pr_status status)
+{
+    if (status == PR_CANCELLED || status == PR_NOMEM)
+        return script_raise(L, status);
+    if (pr_now() >= run->deadline)
+        script_check_time(L);
+    lua_pushnil(L);
+    lua_pushstring(L, pr_last_failure()->text);
+    return 2;
+}
+
+/* Waits for what another, who asks the same, is told; true: it is in `joined`.
+ * False: that one gave up, so that there may be nobody any more who asks. */
+static bool wait_for_other(struct call *call, pr_time total,
+                           pr_status *ret_status)
+{
+    struct question *question = call->joined;
+    pr_status status = question_wait(question, total);
+
+    if (status == PR_OK && question->status == PR_CANCELLED) {
+        question_release(call->joined);
+        call->joined = NULL;
+        return false;
+    }
+    if (status == PR_OK && question->status != PR_OK)
+        status = pr_fail(question->status, "%s",
+                         question->words != NULL ? question->words
+                                                 : "out of memory");
+    *ret_status = status;
+    return true;
+}
+
+/* Asks, unless another asks the same and is told. */
+static pr_status ask_once(struct call *call, struct questions *under_way,
+                          pr_time total)
+{
+    struct question *question;
+    pr_status status;
+
+    if (call->key.data == NULL)
+        return ask_at_gate(call, total);
+    while ((call->joined = question_join(under_way, call->key)) != NULL)
+        if (wait_for_other(call, total, &status))
+            return status;
+    question = question_begin(under_way, call->key);
+    status = ask_at_gate(call, total);
+    /* Others may have more time left than this message had. */
+    question_end(
+        under_way, question,
+        status != PR_OK && pr_now() >= total ? PR_CANCELLED : status,
+        (struct pr_bytes){call->reply.octets.data, call->reply.octets.size});
+    return status;
+}
+
 int call_make(lua_State *L, struct call *call)
 {
     struct run *run;
@@ -374,17 +433,16 @@ int call_make(lua_State *L, struct call *call)
     if (push_kept(L, call))
         return 1;
     run = script_pause(L);
-    status = ask_at_gate(call, run->deadline);
+    status = ask_once(call, &run->script->calls->under_way, run->deadline);
     script_resume(run);
-    if (status == PR_OK)
+    if (status != PR_OK)
+        return push_failure(L, run, status);
+    if (call->joined == NULL)
         return push_answer(L, call);
-    if (status == PR_CANCELLED || status == PR_NOMEM)
-        return script_raise(L, status);
-    if (pr_now() >= run->deadline)
-        script_check_time(L);
-    lua_pushnil(L);
-    lua_pushstring(L, pr_last_failure()->text);
-    return 2;
+    push_reply(L, call->joined->answer);
+    question_release(call->joined);
+    call->joined = NULL;
+    return 1;
 }
 
 void open_calls(lua_State *L)

@@ -1,15 +1,17 @@
 /*
  * Calls that wait: what a rule asks of a service, a name server, a web server.
  *
- * One way for all: the cache is looked at, then a place before the service is
- * waited for (io/gate.h), then it is asked with a deadline; the answer becomes
- * a table, a failure `nil, text`. No wait goes on beyond the time that the
+ * One way for all: the cache is looked at, then whether the same is being asked
+ * (io/coalesce.h), whose answer will do; else a place before the service is
+ * waited for (io/gate.h) and it is asked with a deadline. The answer becomes a
+ * table, a failure `nil, text`. No wait goes on beyond the time that the
  * message has in all.
  */
 #ifndef LUA_CALLS_H
 #define LUA_CALLS_H
 
 #include "base/reply.h"
+#include "io/coalesce.h"
 #include "io/gate.h"
 #include "lua/script.h"
 
@@ -27,8 +29,11 @@ struct call {
 
     struct gate *gate;
     uint64_t timeout;    /* ms for the answer */
-    struct pr_bytes key; /* of the cache; .data NULL: it is not looked at */
+    struct pr_bytes key; /* what is asked, of whom; .data NULL: whoever asks the
+                            same is to be asked for, too */
+    bool is_fresh;       /* an answer that was kept will not do */
     uint64_t keep;       /* ms to keep the answer; `ask` may change it */
+    struct question *joined; /* held: of another that asks the same */
     /* Asks, until `deadline`, and writes the answer. Waits. */
     pr_status (*ask)(struct call *call, pr_time deadline);
     void *user;
@@ -40,7 +45,7 @@ struct call *call_new(lua_State *L, const char *what);
 /* Makes it: pushes the answer, or nil and a text; returns how many. Raises when
  * cancelled or out of memory. Waits. */
 int call_make(lua_State *L, struct call *call);
-/* Adds to the key of the cache. */
+/* Adds to the key. */
 void call_key(lua_State *L, struct call *call, const char *part, size_t size);
 /* The same of what a spool holds. Waits. */
 void call_key_of_spool(lua_State *L, struct call *call,

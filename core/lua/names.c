@@ -50,11 +50,12 @@ static struct call *lookup_call(lua_State *L, const char *what,
         .name = script_copy(L, call->arena, name),
         .type = type,
     };
+    call->timeout = call_duration(L, options, "timeout", call_timeout(L));
     call_key(L, call, "dns", 3);
     call_key(L, call, &number, 1);
     call_key(L, call, name, strlen(name));
+    call_key(L, call, (const char *)&call->timeout, sizeof call->timeout);
     call->gate = call_gate(L, "dns");
-    call->timeout = call_duration(L, options, "timeout", call_timeout(L));
     call->ask = ask;
     call->user = lookup;
     return call;

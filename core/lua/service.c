@@ -282,14 +282,16 @@ static int verb_call(lua_State *L)
         asking->question.message = check_spool(L, what, 1);
         if (service->settings->cache > 0)
             call_key_of_spool(L, call, asking->question.message);
+        else /* it stays what it is while it is asked about */
+            call_key(L, call, (const char *)&asking->question.message,
+                     sizeof asking->question.message);
     }
     asking->question.arguments =
         read_arguments(L, call, verb, what, verb->takes_message ? 2 : 1);
     call->gate = &service->gate;
     call->timeout = service->settings->timeout;
     call->keep = service->settings->cache;
-    if (call->keep == 0)
-        call->key = (struct pr_bytes){NULL, 0};
+    call->is_fresh = call->keep == 0;
     call->ask = ask;
     call->user = asking;
     return call_make(L, call);

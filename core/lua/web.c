@@ -214,11 +214,24 @@ static const char *push_server(lua_State *L, const char *what, const char *url)
     return lua_tostring(L, -1);
 }
 
-static void add_key(lua_State *L, struct call *call, const struct pr_http *http,
-                    const char *method)
+static void add_text_key(lua_State *L, struct call *call, const char *text)
 {
+    call_key(L, call, text != NULL ? text : "",
+             text != NULL ? strlen(text) : 0);
+}
+
+/* All that may make another answer of it. */
+static void add_key(lua_State *L, struct call *call, const struct pr_http *http)
+{
+    const uint64_t numbers[] = {http->redirects, http->response_most,
+                                call->timeout};
+
     call_key(L, call, "http", 4);
-    call_key(L, call, method, strlen(method));
+    add_text_key(L, call, http->method);
+    add_text_key(L, call, http->user);
+    add_text_key(L, call, http->password);
+    add_text_key(L, call, http->ca_file);
+    call_key(L, call, (const char *)numbers, sizeof numbers);
     call_key(L, call, http->url, strlen(http->url));
     for (size_t i = 0; http->headers[i] != NULL; i++)
         call_key(L, call, http->headers[i], strlen(http->headers[i]));
@@ -227,6 +240,12 @@ static void add_key(lua_State *L, struct call *call, const struct pr_http *http,
         call_key_of_spool(L, call, http->message);
     else if (http->body.data != NULL)
         call_key(L, call, http->body.data, http->body.size);
+}
+
+/* RFC 9110, 9.2.1: it only reads. */
+static bool is_safe(const char *method)
+{
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
 
 /* The URL is at 1, the options at 2. */
@@ -270,8 +289,11 @@ static int request(lua_State *L, const char *what, const char *method)
         (size_t)number_field(L, what, 2, "max", 512 * 1024, 900 * 1024);
     call->timeout = call_duration(L, 2, "timeout", call_timeout(L));
     call->keep = call_duration(L, 2, "cache", 0);
-    if (call->keep > 0)
-        add_key(L, call, http, http->method);
+    call->is_fresh = call->keep == 0;
+    /* What may change something there is asked as often as rules ask. */
+    if (call->keep > 0 || (is_safe(http->method) && http->body.data == NULL &&
+                           http->message == NULL))
+        add_key(L, call, http);
     call->gate = call_gate(L, push_server(L, what, http->url));
     call->ask = ask;
     return call_make(L, call);

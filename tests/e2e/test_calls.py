@@ -346,6 +346,53 @@ def test_an_answer_is_kept(home, start):
     assert rspamd.asked == 3
 
 
+@pytest.mark.parametrize("how, asked", [
+    ('http.get(u)', 1),
+    ('http.get(u, { headers = { ["X-A"] = "b" } })', 1),
+    ('http.get(u, { user = "u" .. m.uid, password = "p" })', 30),
+    ('http.post(u, { body = "x" })', 30),
+    ('http.post(u, { body = "x", cache = 60 })', 1),
+])
+def test_the_same_question_is_asked_once_at_a_time(home, start, how, asked):
+    """30 messages of a batch ask the same: one asks, the others have its
+    answer; but what may change something is asked as often as rules do."""
+    web = start(services.Web, {"/": (200, {}, b"yes")}, delay=1.0)
+    run = take(home, [b"hello %d\n" % one for one in range(30)], rule(f"""
+      local u = "{web.url}/"
+      assert(assert({how}).body == "yes")
+    """), 'options { calls = { concurrency = 30 } }\n')
+    assert run.code == 0, run
+    assert len(folder(home, "inbox")) == 30
+    assert web.asked == asked
+
+
+def test_rules_of_a_message_that_ask_the_same_ask_once(home, start):
+    """Also where nothing is kept, and a service is asked about a message."""
+    rspamd = start(services.Rspamd, delay=0.5)
+    run = take(home, [b"hello\n", b"others\n"], rule("""
+      local function ask() return rs.check(m) end
+      local both = all { ask, ask, ask }
+      assert(both[1].score == both[3].score)
+      assert(both[2].symbols ~= both[3].symbols)
+      assert(rs.check(m))
+    """), f'local rs = rspamd {{ url = "{rspamd.url}", cache = 0 }}\n')
+    assert run.code == 0, run
+    assert rspamd.asked == 4
+
+
+def test_who_waits_for_anothers_answer_gets_its_failure(home, start):
+    """A service that does not answer is asked once by all of a batch, which
+    counts once."""
+    web = start(services.Web, {}, delay=20.0)
+    run = take(home, [b"hello %d\n" % one for one in range(20)], rule(f"""
+      local got, why = http.get("{web.url}/", {{ timeout = 3 }})
+      assert(got == nil and why:has "in time", why)
+    """))
+    assert run.code == 0, run
+    assert len(folder(home, "inbox")) == 20
+    assert web.asked == 1
+
+
 def test_a_large_message_is_fetched_whole_only_when_it_is_asked_about(
         home, start):
     clamd = start(services.Clamd)

@@ -22,6 +22,7 @@
 #include "base/memory.h"
 #include "base/reply.h"
 #include "fiber/loop.h"
+#include "io/coalesce.h"
 #include "io/dns.h"
 #include "io/gate.h"
 
@@ -266,6 +267,124 @@ what_fails_in_a_row_is_left_alone_for_longer_and_longer(void **state)
     assert_int_equal(loop_run(1, breaker_opens, NULL), PR_OK);
 }
 
+/* ---- The same question at the same time -----------------------------------
+ */
+
+struct chorus {
+    struct questions questions;
+    unsigned asked, told, failed;
+    pr_status fails; /* how the first to ask ends */
+    bool gives_up;   /* the first to ask does */
+};
+
+static pr_status one_voice(void *argument)
+{
+    struct chorus *chorus = argument;
+    struct question *question;
+
+    while ((question = question_join(&chorus->questions, text("key"))) !=
+           NULL) {
+        pr_status status = question_wait(question, pr_in(60000));
+        bool is_open = status == PR_OK && question->status == PR_CANCELLED;
+
+        if (status == PR_OK && question->status == PR_OK) {
+            assert_true(pr_bytes_equal(question->answer, text("answer")));
+            chorus->told++;
+        } else if (status == PR_OK && !is_open) {
+            assert_string_equal(question->words, "it is broken");
+            chorus->failed++;
+        }
+        question_release(question);
+        if (!is_open)
+            return status;
+    }
+    question = question_begin(&chorus->questions, text("key"));
+    chorus->asked++;
+    assert_int_equal(pr_sleep(5), PR_OK);
+    if (chorus->gives_up) {
+        chorus->gives_up = false;
+        question_end(&chorus->questions, question, PR_CANCELLED, text(""));
+        return PR_OK;
+    }
+    if (chorus->fails != PR_OK)
+        pr_fail(chorus->fails, "it is %s", "broken");
+    question_end(&chorus->questions, question, chorus->fails, text("answer"));
+    return PR_OK;
+}
+
+static pr_status all_voices(void *argument)
+{
+    struct pr_scope scope;
+
+    pr_scope_init(&scope);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(
+            pr_spawn(&scope, "one", PR_STACK_SESSION, one_voice, argument),
+            PR_OK);
+    return pr_scope_join(&scope);
+}
+
+static void the_same_question_is_asked_once(void **state)
+{
+    struct chorus chorus = {.asked = 0};
+
+    (void)state;
+    assert_int_equal(loop_run(1, all_voices, &chorus), PR_OK);
+    assert_int_equal(chorus.asked, 1);
+    assert_int_equal(chorus.told, 19);
+    assert_int_equal(chorus.questions.shared, 19);
+    assert_null(chorus.questions.first);
+    /* What is over is asked anew. */
+    assert_int_equal(loop_run(1, all_voices, &chorus), PR_OK);
+    assert_int_equal(chorus.asked, 2);
+}
+
+static void
+who_waits_is_told_of_a_failure_and_asks_after_one_that_gave_up(void **state)
+{
+    struct chorus failing = {.fails = PR_NETWORK};
+    struct chorus leaving = {.gives_up = true};
+
+    (void)state;
+    assert_int_equal(loop_run(1, all_voices, &failing), PR_OK);
+    assert_int_equal(failing.asked, 1);
+    assert_int_equal(failing.failed, 19);
+    assert_int_equal(loop_run(1, all_voices, &leaving), PR_OK);
+    assert_int_equal(leaving.asked, 2);
+    assert_int_equal(leaving.told, 18);
+}
+
+static pr_status waits_too_long(void *argument)
+{
+    struct questions *questions = argument;
+    struct question *question = question_begin(questions, text("a")),
+                    *other = question_join(questions, text("a"));
+
+    assert_null(question_join(questions, text("b")));
+    assert_int_equal(question_wait(other, pr_in(1)), PR_TIMEOUT);
+    memory_fail_at(1);
+    question_end(questions, question, PR_OK, text("answer"));
+    memory_fail_at(0);
+    assert_int_equal(question_wait(other, pr_in(1)), PR_OK);
+    assert_int_equal(other->status, PR_NOMEM);
+    question_release(other);
+    memory_fail_at(1);
+    assert_null(question_begin(questions, text("a")));
+    memory_fail_at(0);
+    question_end(questions, NULL, PR_OK, text(""));
+    question_release(NULL);
+    return PR_OK;
+}
+
+static void a_wait_for_another_has_its_own_end(void **state)
+{
+    struct questions questions = {NULL};
+
+    (void)state;
+    assert_int_equal(loop_run(1, waits_too_long, &questions), PR_OK);
+    assert_null(questions.first);
+}
+
 /* ---- Names
  * -------------------------------------------------------------------- */
 
@@ -446,6 +565,10 @@ int main(void)
         cmocka_unit_test(no_more_are_inside_than_there_are_places),
         cmocka_unit_test(
             what_fails_in_a_row_is_left_alone_for_longer_and_longer),
+        cmocka_unit_test(the_same_question_is_asked_once),
+        cmocka_unit_test(
+            who_waits_is_told_of_a_failure_and_asks_after_one_that_gave_up),
+        cmocka_unit_test(a_wait_for_another_has_its_own_end),
         cmocka_unit_test(addresses_are_turned_round),
         cmocka_unit_test(an_answer_of_a_name_server_is_read),
         cmocka_unit_test(a_pointer_to_itself_is_not_followed),

@@ -4,8 +4,9 @@
  * A class of the role PR_ROLE_SERVICE is written `rspamd { ... }` and asked by
  * its verbs: `rspamd.check(m)`. What holds for every service is the core's
  * work: a deadline, places for those that ask at the same time, a breaker that
- * leaves a service alone which failed several times in a row, and a cache of
- * answers. A plugin asks, once, and says what it was told.
+ * leaves a service alone which failed several times in a row, a cache of
+ * answers, and that the same question, of the same message, is not asked while
+ * it is being asked. A plugin asks, once, and says what it was told.
  */
 #ifndef POSTRIDER_SERVICE_H
 #define POSTRIDER_SERVICE_H
