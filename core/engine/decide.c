@@ -88,6 +88,21 @@ static pr_status take_default(struct letter *letter)
     return PR_OK;
 }
 
+/* It goes because a rule says so, and not because it is delivered: the limit
+ * on deletions is asked first. */
+static void guard_removal(struct letter *letter)
+{
+    struct state_debt *debt = &letter->row.debt;
+    const struct plan_entry *final = letter->final;
+    if (!debt->remove || !deletions_are_limited(letter->session->account)) {
+        return;
+    }
+    debt->guard = GUARD_COUNTED;
+    debt->rule = final->rule;
+    debt->file = final->file;
+    debt->line = final->line;
+}
+
 static pr_status take_final(struct letter *letter)
 {
     const struct plan_entry *final = letter->final;
@@ -96,14 +111,18 @@ static pr_status take_final(struct letter *letter)
     }
     switch (final->action) {
     case PLAN_DELIVER: /* its targets were added with all others */
+        settle_by_account(letter);
+        return PR_OK;
     case PLAN_DISCARD:
         settle_by_account(letter);
+        guard_removal(letter);
         return PR_OK;
     case PLAN_MOVE:
         letter->row.debt.move_to = final->text;
         return PR_OK;
     case PLAN_DELETE:
         letter->row.debt.remove = true;
+        guard_removal(letter);
         return PR_OK;
     case PLAN_DEFER:
         letter->is_put_off = true;

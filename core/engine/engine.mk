@@ -13,7 +13,7 @@ libcore_la_SOURCES += \
 	%D%/feed.c %D%/more.c \
 	%D%/decide.c \
 	%D%/batch.c \
-	%D%/settle.c \
+	%D%/settle.c %D%/guard.c \
 	%D%/recover.c \
 	%D%/lineup.c \
 	%D%/rematch.c \

@@ -156,10 +156,17 @@ static void finish_batches(struct session *session)
     (void)pr_scope_join(&keeping);
 }
 
+/* A source without UIDs is asked once for all that is owed. */
+static pr_status settle_slice(struct session *session)
+{
+    pr_status status = session->has_uids ? PR_OK : session_judge(session);
+    return status == PR_OK ? session_settle(session) : status;
+}
+
 pr_status session_fetch(struct session *session)
 {
     if (session->ledger.count == 0) {
-        return session_settle(session);
+        return settle_slice(session);
     }
     account_wants_help(session->run);
     feed_reset(session);
@@ -182,5 +189,5 @@ pr_status session_fetch(struct session *session)
         return pr_fail(session->failure, "%s", session->failure_text);
     }
     status = defer_unfetched(session);
-    return status == PR_OK ? session_settle(session) : status;
+    return status == PR_OK ? settle_slice(session) : status;
 }

@@ -26,6 +26,7 @@
  *   decide.c   rules to plan, plan to decision
  *   batch.c    decided messages to sinks and state, in the one safe order
  *   settle.c   debts to the server, paid merged
+ *   guard.c    deletions that rules ask for, held when they are too many
  *   recover.c  what a crash left: intents looked up
  *   lineup.c   known messages found again by size and header
  *   rematch.c  a folder made anew on the server
@@ -178,6 +179,7 @@ struct account_run {
     void (*folder_done)(struct account_run *run, struct line *line,
                         const char *folder, pr_status status,
                         uint64_t messages);
+    uint64_t deleted; /* on the server, because rules said so */
     struct account_report report;
     char error[PR_FAILURE_MAX];
 };
@@ -450,6 +452,19 @@ PR_CHECKED pr_status session_owe(struct session *session,
                                  const struct state_debt *debt);
 /* Pays what is owed now. Failures of single messages stay owed. */
 PR_CHECKED pr_status session_settle(struct session *session);
+
+/* May a run delete so many messages of a folder because rules say so? `count`
+ * of the `exists` messages that the folder had when it was selected, `before`:
+ * what the run has deleted of the account's other folders. */
+bool deletions_are_allowed(const struct account *account, uint64_t count,
+                           uint64_t before, uint64_t exists);
+/* Is there any limit? */
+bool deletions_are_limited(const struct account *account);
+/* All that rules want of the folder is known: deletions that are counted
+ * (debt.guard) are made if the limit allows them, else all of them are held. To
+ * have a deletion judged, note a row of stage OWED whose debt.guard is
+ * GUARD_COUNTED, with state_safe; do not call session_owe for it. */
+PR_CHECKED pr_status session_judge(struct session *session);
 
 /* Looks at the rows of INTENT: those that happened become OWED or SETTLED, in
  * the state and in `rows`. */

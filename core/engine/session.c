@@ -347,6 +347,9 @@ static pr_status visit(struct session *session)
     if (status == PR_OK) {
         status = work_folder(session);
     }
+    if (status == PR_OK) {
+        status = session_judge(session);
+    }
     return status == PR_OK ? session_tell_events(session) : status;
 }
 

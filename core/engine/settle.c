@@ -29,6 +29,9 @@ bool is_owing(const struct state_debt *debt)
 /* `due` is about the removal. */
 bool is_owing_at(const struct state_debt *debt, int64_t now)
 {
+    if (debt->guard == GUARD_COUNTED || debt->guard == GUARD_HELD) {
+        return false; /* see guard.c */
+    }
     return debt->due <= now ? is_owing(debt)
                             : has_flags(debt) || debt->copy_to != NULL;
 }

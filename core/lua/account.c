@@ -75,8 +75,8 @@ static const struct pr_class limit_class = {
 };
 
 static const char *const by_hand[] = {
-    "source", "folders", "every",    "after", "deliver",
-    "start",  "limit",   "on_error", NULL,
+    "source", "folders", "every",    "after",           "deliver",
+    "start",  "limit",   "on_error", "limit_deletions", NULL,
 };
 
 static void wrong_type(lua_State *L, const struct reader *reader,
@@ -240,6 +240,15 @@ static void take_limit(lua_State *L, struct reader *reader, const char *name,
     lua_pop(L, 1);
 }
 
+static void take_deletions(lua_State *L, struct reader *reader,
+                           const char *name, struct place place)
+{
+    struct account *account = reader->user;
+
+    (void)name;
+    take_deletion_limit(L, reader->what, place, &account->deletions);
+}
+
 static void take(lua_State *L, struct reader *reader, const char *name,
                  struct place place)
 {
@@ -248,10 +257,15 @@ static void take(lua_State *L, struct reader *reader, const char *name,
         void (*take)(lua_State *L, struct reader *reader, const char *name,
                      struct place place);
     } takers[] = {
-        {"source", take_source},   {"folders", take_folders},
-        {"every", take_every},     {"after", take_after},
-        {"deliver", take_deliver}, {"start", take_start},
-        {"limit", take_limit},     {"on_error", take_later},
+        {"source", take_source},
+        {"folders", take_folders},
+        {"every", take_every},
+        {"after", take_after},
+        {"deliver", take_deliver},
+        {"start", take_start},
+        {"limit", take_limit},
+        {"on_error", take_later},
+        {"limit_deletions", take_deletions},
     };
 
     for (size_t i = 0; i < sizeof takers / sizeof *takers; i++)
@@ -294,6 +308,7 @@ static struct account *add_account(lua_State *L, const char *name)
         .every = EVERY_DEFAULT,
         .after = AFTER_KEEP,
         .start = START_ALL,
+        .deletions = {-1, -1},
     };
     return account;
 }
@@ -468,6 +483,15 @@ void finish_accounts(lua_State *L)
                     lua_tostring(L, -2), lua_tostring(L, -2));
     }
     lua_pop(L, 1);
+    struct config *config = script_of(L)->config;
+    for (size_t i = 0; i < config->account_count; i++) {
+        struct deletion_limit *limit = &config->accounts[i].deletions;
+
+        if (limit->messages < 0)
+            limit->messages = config->deletions.messages;
+        if (limit->percent < 0)
+            limit->percent = config->deletions.percent;
+    }
 }
 
 void open_accounts(lua_State *L)

@@ -211,6 +211,7 @@ static pr_status fill(struct config *config, const char *file)
     config->connections_per_host = CONNECTIONS_PER_HOST;
     config->connections = CONNECTIONS;
     config->stall = STALL;
+    config->deletions = DELETIONS_DEFAULT;
     status = under(config->arena, "XDG_STATE_HOME", "~/.local/state",
                    "postrider", &config->state_dir);
     if (status != PR_OK)

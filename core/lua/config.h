@@ -18,6 +18,17 @@ enum after {
 
 enum start { START_ALL, START_NOW, START_RECENT /* start_age ms */ };
 
+/* Of a folder, what rules may delete on the server in one run without being
+ * asked. */
+struct deletion_limit {
+    int64_t messages; /* of all of the account's folders; 0: no limit */
+    int64_t percent;  /* of the folder's messages; 0: no limit */
+};
+
+#define DELETIONS_DEFAULT ((struct deletion_limit){500, 30})
+/* So few are never too many percent. */
+#define DELETIONS_FEW 10
+
 /* How often to look at the folders that match a glob. */
 struct folder_every {
     const char *folder;
@@ -49,6 +60,7 @@ struct account {
                                 ask for them */
     unsigned connections;    /* most at the same time */
     bool read_only;
+    struct deletion_limit deletions;
 };
 
 struct config {
@@ -60,6 +72,7 @@ struct config {
     uint64_t stall; /* ms without a step forward, after which a session ends */
     const char *metrics; /* address and port to show them at; NULL: none */
     bool metrics_remote; /* also at one that other machines reach */
+    struct deletion_limit deletions; /* of accounts that say nothing of it */
     struct account *accounts;
     size_t account_count;
     struct pr_sink **sinks; /* every sink that is written anywhere in it */

@@ -255,6 +255,9 @@ const char *path_beside(lua_State *L, const char *path);
 const char *const *read_texts(lua_State *L, int index, struct pr_arena *arena);
 /* The value on top of the stack, as one for this option. */
 struct option_value reader_value(lua_State *L, const struct pr_option *option);
+/* The field `limit_deletions`, which is on top of the stack, of `what`. */
+void take_deletion_limit(lua_State *L, const char *what, struct place place,
+                         struct deletion_limit *limit);
 /* The account's field `every`, a time or a table of times by folder, which is
  * on top of the stack. */
 void take_every(lua_State *L, struct reader *reader, const char *name,

@@ -66,6 +66,45 @@ static const struct pr_option limits_table[] = {
     {.name = NULL},
 };
 
+static const struct pr_option deletions_table[] = {
+    {.name = "messages",
+     .kind = PR_OPTION_NUMBER,
+     .offset = offsetof(struct deletion_limit, messages),
+     .least = 0,
+     .most = 1000000000,
+     .help = "most messages that rules delete on the server in one run, of "
+             "all folders; 0: any number"},
+    {.name = "percent",
+     .kind = PR_OPTION_NUMBER,
+     .offset = offsetof(struct deletion_limit, percent),
+     .least = 0,
+     .most = 100,
+     .help = "most of a folder's messages, of 10 and more; 0: any number"},
+    {.name = NULL},
+};
+
+static const struct pr_class deletions_class = {
+    .size = sizeof(struct pr_class),
+    .name = "limit_deletions",
+    .options = deletions_table,
+    .options_size = sizeof(struct deletion_limit),
+};
+
+void take_deletion_limit(lua_State *L, const char *what, struct place place,
+                         struct deletion_limit *limit)
+{
+    struct reader inner = {
+        .what = lua_pushfstring(L, "%s: limit_deletions", what),
+        .opener = "limit_deletions",
+        .class = &deletions_class,
+        .options = limit,
+        .place = place,
+    };
+
+    reader_read(L, &inner, -2);
+    lua_pop(L, 1);
+}
+
 static const struct pr_class settings_class = {
     .size = sizeof(struct pr_class),
     .name = "options",
@@ -162,6 +201,9 @@ static void take_other(lua_State *L, struct reader *reader, const char *name,
         take_redirect(L, place);
     else if (strcmp(name, "calls") == 0)
         take_calls(L, reader, place);
+    else if (strcmp(name, "limit_deletions") == 0)
+        take_deletion_limit(L, "options", place,
+                            &script_of(L)->config->deletions);
     else
         take_limits(L, reader, place);
 }
@@ -191,10 +233,12 @@ static const char *const *absolute_paths(lua_State *L, const char *const *paths)
 
 /* options { state = "...", connections_per_host = n, trust_auth = { ... },
  * limits = { time = "50ms", memory = "32M", total = "60s" },
+ * limit_deletions = { messages = 500, percent = 30 },
  * dns = { "192.0.2.1" }, calls = { timeout = "10s", concurrency = 8 } } */
 static int options(lua_State *L)
 {
-    static const char *const others[] = {"limits", "calls", "redirect", NULL};
+    static const char *const others[] = {"limits", "limit_deletions", "calls",
+                                         "redirect", NULL};
     struct script *script = script_of(L);
     struct settings *settings =
         script_alloc(L, script->arena, sizeof *settings);

@@ -13,8 +13,6 @@
 
 /* A reason is for people: so much of it is enough. */
 #define REASON_CAP 500
-/* Longer names are no names: they come from a server or a mistake. */
-#define TEXT_CAP 4096
 
 pr_status state_begin(struct state *state, struct state_changes **ret)
 {
@@ -159,6 +157,10 @@ static pr_status put_row(struct state *state, const struct change *change,
     bind_some(&statement, row->due);
     bind_text(&statement, row->reason);
     bind_debt(&statement, &row->debt);
+    bind_some(&statement, row->debt.guard);
+    bind_text(&statement, row->debt.rule);
+    bind_text(&statement, row->debt.file);
+    bind_some(&statement, row->debt.line);
     return statement_run(&statement);
 }
 
@@ -205,6 +207,8 @@ static void copy_debt(struct state_changes *changes, struct state_debt *debt)
     debt->clear.keywords = keep(changes, debt->clear.keywords);
     debt->copy_to = keep(changes, debt->copy_to);
     debt->move_to = keep(changes, debt->move_to);
+    debt->rule = keep(changes, debt->rule);
+    debt->file = keep(changes, debt->file);
 }
 
 static struct row_change *

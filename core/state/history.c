@@ -8,7 +8,7 @@
 #include "state/private.h"
 
 /* So much of a text is enough for a person. */
-#define TEXT_CAP 300
+#define EVENT_TEXT_CAP 300
 
 /* ---- Adding -------------------------------------------------------------- */
 
@@ -55,13 +55,13 @@ static pr_status apply_event(struct state *state, const struct change *change)
 }
 
 /* A Message-ID without the white space and angle brackets around it, at most
- * TEXT_CAP octets. */
+ * EVENT_TEXT_CAP octets. */
 static struct pr_bytes bare_id(const char *id)
 {
     size_t size;
 
     id += strspn(id, " \t\r\n<");
-    size = strnlen(id, TEXT_CAP);
+    size = strnlen(id, EVENT_TEXT_CAP);
     while (size > 0 && strchr(" \t\r\n>", id[size - 1]) != NULL)
         size--;
     return (struct pr_bytes){id, size};
@@ -85,19 +85,19 @@ void state_history(struct state_changes *changes,
         return;
     it->event = (struct state_event){
         .time = event->time,
-        .account = change_text(changes, event->account, TEXT_CAP),
-        .folder = change_text(changes, event->folder, TEXT_CAP),
+        .account = change_text(changes, event->account, EVENT_TEXT_CAP),
+        .folder = change_text(changes, event->folder, EVENT_TEXT_CAP),
         .uid = event->uid,
         .message_id = keep_id(changes, event->message_id),
-        .sender = change_text(changes, event->sender, TEXT_CAP),
-        .subject = change_text(changes, event->subject, TEXT_CAP),
-        .action = change_text(changes, event->action, TEXT_CAP),
-        .target = change_text(changes, event->target, TEXT_CAP),
-        .rule = change_text(changes, event->rule, TEXT_CAP),
-        .file = change_text(changes, event->file, TEXT_CAP),
+        .sender = change_text(changes, event->sender, EVENT_TEXT_CAP),
+        .subject = change_text(changes, event->subject, EVENT_TEXT_CAP),
+        .action = change_text(changes, event->action, EVENT_TEXT_CAP),
+        .target = change_text(changes, event->target, EVENT_TEXT_CAP),
+        .rule = change_text(changes, event->rule, EVENT_TEXT_CAP),
+        .file = change_text(changes, event->file, EVENT_TEXT_CAP),
         .line = event->line,
-        .outcome = change_text(changes, event->outcome, TEXT_CAP),
-        .reason = change_text(changes, event->reason, TEXT_CAP),
+        .outcome = change_text(changes, event->outcome, EVENT_TEXT_CAP),
+        .reason = change_text(changes, event->reason, EVENT_TEXT_CAP),
     };
 }
 

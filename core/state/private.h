@@ -72,6 +72,23 @@ enum statement_id {
     SQL_EXPECTED_DELETE,
     SQL_SIGHTINGS_PRUNE,
     SQL_EXPECTED_PRUNE,
+    SQL_COUNTED,
+    SQL_COUNTED_ROWS,
+    SQL_HOLD,
+    SQL_HOLD_NOTE,
+    SQL_ALLOW,
+    SQL_HELD_FOLDER_PUT,
+    SQL_HELD_FOLDER_DELETE,
+    SQL_HELD_FOLDERS,
+    SQL_HELD,
+    SQL_HELD_NOTE_CONFIRM,
+    SQL_HELD_NOTE_REFUSE,
+    SQL_HELD_NOTE_RETRY,
+    SQL_HELD_CONFIRM,
+    SQL_HELD_REFUSE,
+    SQL_HELD_RETRY,
+    SQL_HELD_FOLDERS_CONFIRM,
+    SQL_HELD_FOLDERS_REFUSE,
     SQL_COUNT
 };
 
@@ -144,6 +161,10 @@ PR_CHECKED pr_status list_read(struct list *list, struct statement *statement,
 PR_CHECKED pr_status list_end(struct list *list, pr_status status, void **ret,
                               size_t *ret_count);
 
+/* A list_reader of struct state_row. */
+pr_status row_read(const struct statement *statement, struct pr_arena *arena,
+                   void *item);
+
 /* Words for a failure of SQLite, from its last error. */
 pr_status state_fail(struct state *state, int error);
 
@@ -211,6 +232,9 @@ struct state_changes {
     struct state_changes *next; /* in the queue */
     bool is_finished;
 };
+
+/* Longer names are no names: they come from a server or a mistake. */
+#define TEXT_CAP 4096
 
 /* A change of `size` octets at the end of the list; NULL if out of memory, or
  * if an earlier one failed. */

@@ -86,6 +86,8 @@ static pr_status read_debt(const struct statement *statement,
     debt->clear.system = (unsigned)column_int(statement, 11);
     debt->remove = column_int(statement, 15) != 0;
     debt->due = column_int(statement, 16);
+    debt->guard = (enum state_guard)column_int(statement, 17);
+    debt->line = (int)column_int(statement, 20);
     pr_status status = column_text(statement, 10, arena, &debt->set.keywords);
     if (status == PR_OK)
         status = column_text(statement, 12, arena, &debt->clear.keywords);
@@ -93,11 +95,15 @@ static pr_status read_debt(const struct statement *statement,
         status = column_text(statement, 13, arena, &debt->copy_to);
     if (status == PR_OK)
         status = column_text(statement, 14, arena, &debt->move_to);
+    if (status == PR_OK)
+        status = column_text(statement, 18, arena, &debt->rule);
+    if (status == PR_OK)
+        status = column_text(statement, 19, arena, &debt->file);
     return status;
 }
 
-static pr_status read_row(const struct statement *statement,
-                          struct pr_arena *arena, void *item)
+pr_status row_read(const struct statement *statement, struct pr_arena *arena,
+                   void *item)
 {
     struct state_row *row = item;
 
@@ -125,7 +131,7 @@ static pr_status read_rows(struct rows_job *job, enum statement_id id)
     bind_int(&statement, job->folder);
     bind_int(&statement, job->from_uid);
     return list_read(&job->list, &statement, sizeof(struct state_row),
-                     read_row);
+                     row_read);
 }
 
 static pr_status rows_job(void *argument)

@@ -137,7 +137,53 @@ static const char step_3[] =
     "CREATE INDEX expected_target ON expected (account, target);"
     "PRAGMA user_version = 3;";
 
-const char *const schema_steps[] = {step_1, step_2, step_3};
+/* Deletions that wait to be judged or confirmed, and what was done on the
+ * server, for undo: core/state/guard.h and core/state/deeds.h. */
+static const char step_4[] =
+    "ALTER TABLE message ADD COLUMN guard INTEGER;" /* enum state_guard */
+    "ALTER TABLE message ADD COLUMN rule TEXT;"
+    "ALTER TABLE message ADD COLUMN file TEXT;"
+    "ALTER TABLE message ADD COLUMN line INTEGER;"
+    "CREATE TABLE held_folder ("
+    "  account TEXT NOT NULL,"
+    "  name TEXT NOT NULL,"
+    "  guard INTEGER NOT NULL,"
+    "  messages INTEGER NOT NULL,"
+    "  rule TEXT,"
+    "  file TEXT,"
+    "  line INTEGER,"
+    "  PRIMARY KEY (account, name)"
+    ") WITHOUT ROWID;"
+    "CREATE TABLE deed ("
+    "  id INTEGER PRIMARY KEY,"
+    "  time INTEGER NOT NULL,"
+    "  account TEXT NOT NULL,"
+    "  folder TEXT NOT NULL,"
+    "  uidvalidity INTEGER NOT NULL,"
+    "  uid INTEGER NOT NULL,"
+    "  kind INTEGER NOT NULL,"  /* enum deed_kind */
+    "  stage INTEGER NOT NULL," /* enum deed_stage */
+    "  size INTEGER NOT NULL,"
+    "  received INTEGER NOT NULL,"
+    "  print BLOB,"
+    "  target TEXT,"
+    "  target_validity INTEGER,"
+    "  target_uid INTEGER,"
+    "  set_flags INTEGER,"
+    "  set_keywords TEXT,"
+    "  clear_flags INTEGER,"
+    "  clear_keywords TEXT,"
+    "  sender TEXT,"
+    "  subject TEXT"
+    ");"
+    "CREATE INDEX deed_place ON deed (uid);"
+    "CREATE INDEX deed_target ON deed (target_uid) WHERE target_uid IS NOT "
+    "NULL;"
+    /* 2: DEED_RETURNING. */
+    "CREATE INDEX deed_returning ON deed (account, folder) WHERE stage = 2;"
+    "PRAGMA user_version = 4;";
+
+const char *const schema_steps[] = {step_1, step_2, step_3, step_4};
 const int schema_version = sizeof(schema_steps) / sizeof(schema_steps[0]);
 
 static pr_status execute(struct state *state, const char *sql)

@@ -13,7 +13,7 @@
 #include "state/private.h"
 
 /* So much of a text is enough for a person. */
-#define TEXT_CAP 300
+#define SIGHTING_TEXT_CAP 300
 #define KEYWORDS_CAP 4096
 
 /* ---- Reading ------------------------------------------------------------- */
@@ -198,9 +198,9 @@ void state_see(struct state_changes *changes, int64_t folder,
     it->sighting.flags.keywords =
         change_text(changes, sighting->flags.keywords, KEYWORDS_CAP);
     it->sighting.message_id =
-        change_text(changes, sighting->message_id, TEXT_CAP);
-    it->sighting.sender = change_text(changes, sighting->sender, TEXT_CAP);
-    it->sighting.subject = change_text(changes, sighting->subject, TEXT_CAP);
+        change_text(changes, sighting->message_id, SIGHTING_TEXT_CAP);
+    it->sighting.sender = change_text(changes, sighting->sender, SIGHTING_TEXT_CAP);
+    it->sighting.subject = change_text(changes, sighting->subject, SIGHTING_TEXT_CAP);
 }
 
 static pr_status apply_unsee(struct state *state, const struct change *change)

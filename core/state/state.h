@@ -54,12 +54,24 @@ enum state_stage {
     STAGE_DEFERRED = 4
 };
 
+/* A deletion on the server that a rule asked for is not made before the limit
+ * on deletions allows it: all of its debt waits. */
+enum state_guard {
+    GUARD_NONE,     /* no rule's deletion */
+    GUARD_COUNTED,  /* to be judged when the folder's run ends */
+    GUARD_HELD,     /* over the limit: until a person confirms or refuses it */
+    GUARD_CONFIRMED /* done at the next visit */
+};
+
 /* What the server still is to do for a message. Texts may be NULL. */
 struct state_debt {
     struct pr_flags set, clear;
     const char *copy_to, *move_to;
     bool remove;
     int64_t due; /* seconds since 1970: not before; 0: at once */
+    enum state_guard guard;
+    const char *rule, *file; /* who asked for it, unless GUARD_NONE */
+    int line;
 };
 
 #define STATE_PRINT_SIZE 16 /* octets of a message's fingerprint */
@@ -88,7 +100,8 @@ struct state_delivery {
 };
 
 /* Rows of a folder, by ascending UID, copied into `arena`: those with
- * uid >= from_uid, and those below it whose stage is not SETTLED. */
+ * uid >= from_uid, and those below it whose stage is not SETTLED and whose
+ * guard is not HELD. */
 PR_CHECKED pr_status state_rows(struct state *state, int64_t folder,
                                 uint32_t from_uid, struct pr_arena *arena,
                                 struct state_row **ret, size_t *ret_count);

@@ -14,7 +14,7 @@
 #define MESSAGE_COLUMNS                                               \
     "uid, stage, size, received, print, uidl, tries, due, reason, "   \
     "set_flags, set_keywords, clear_flags, clear_keywords, copy_to, " \
-    "move_to, remove, debt_due"
+    "move_to, remove, debt_due, guard, rule, file, line"
 #define HISTORY_COLUMNS                                                 \
     "time, account, folder, uid, message_id, sender, subject, action, " \
     "target, rule, file, line, outcome, reason"
@@ -38,7 +38,7 @@ static const char *const texts[SQL_COUNT] = {
 
     [SQL_MESSAGE_PUT] = "REPLACE INTO message (folder, " MESSAGE_COLUMNS ") "
                         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                        "?, ?, ?)",
+                        "?, ?, ?, ?, ?, ?, ?)",
     [SQL_MESSAGE_OWE] =
         "UPDATE message SET set_flags = ?, set_keywords = ?, clear_flags = ?, "
         "clear_keywords = ?, copy_to = ?, move_to = ?, remove = ?, "
@@ -47,8 +47,8 @@ static const char *const texts[SQL_COUNT] = {
         "UPDATE message SET stage = 3, tries = NULL, due = NULL, "
         "reason = NULL, set_flags = NULL, set_keywords = NULL, "
         "clear_flags = NULL, clear_keywords = NULL, copy_to = NULL, "
-        "move_to = NULL, remove = NULL, debt_due = NULL "
-        "WHERE folder = ? AND uid = ?",
+        "move_to = NULL, remove = NULL, debt_due = NULL, guard = NULL, "
+        "rule = NULL, file = NULL, line = NULL WHERE folder = ? AND uid = ?",
     [SQL_MESSAGE_KNOWN] = "UPDATE message SET uidl = ?, size = ?, due = ? "
                           "WHERE folder = ? AND uid = ?",
     [SQL_MESSAGE_DELETE] = "DELETE FROM message WHERE folder = ? AND uid = ?",
@@ -81,7 +81,8 @@ static const char *const texts[SQL_COUNT] = {
                  "WHERE folder = ? AND uid >= ? ORDER BY uid",
     [SQL_OPEN_ROWS] =
         "SELECT " MESSAGE_COLUMNS " FROM message INDEXED BY message_open "
-        "WHERE folder = ? AND uid < ? AND stage <> 3 ORDER BY uid",
+        "WHERE folder = ? AND uid < ? AND stage <> 3 AND guard IS NOT 2 "
+        "ORDER BY uid",
     [SQL_DELIVERIES] = "SELECT sink, sink_folder, key, receipt, done "
                        "FROM delivery WHERE folder = ? AND uid = ?",
     [SQL_INTENTS] = "SELECT count(*) FROM message WHERE stage = 1 AND folder "
@@ -95,7 +96,8 @@ static const char *const texts[SQL_COUNT] = {
         "FROM folder f LEFT JOIN lookout l ON l.folder = f.id LEFT JOIN "
         "(SELECT folder, CASE stage WHEN 1 THEN 0 "
         "  WHEN 4 THEN ifnull(due, 0) ELSE ifnull(debt_due, 0) END AS at "
-        "  FROM message INDEXED BY message_open WHERE stage <> 3) m "
+        "  FROM message INDEXED BY message_open WHERE stage <> 3 "
+        "  AND guard IS NOT 2) m "
         "ON m.folder = f.id WHERE f.account = ?2 GROUP BY f.id",
 
     [SQL_WHY] = "SELECT " HISTORY_COLUMNS " FROM history "
@@ -190,6 +192,69 @@ static const char *const texts[SQL_COUNT] = {
                             "gone < ?",
     [SQL_EXPECTED_PRUNE] = "DELETE FROM expected WHERE account = ? AND "
                            "target = ? AND time < ?",
+
+    /* 2: STAGE_OWED; guards 1: counted, 2: held, 3: confirmed. */
+    [SQL_COUNTED] = "SELECT count(*) FROM message INDEXED BY message_open "
+                    "WHERE folder = ? AND stage <> 3 AND guard = 1",
+    [SQL_COUNTED_ROWS] =
+        "SELECT " MESSAGE_COLUMNS " FROM message INDEXED BY message_open "
+        "WHERE folder = ? AND uid > ? AND stage <> 3 AND guard = 1 "
+        "ORDER BY uid LIMIT ?",
+    [SQL_HOLD] = "UPDATE message INDEXED BY message_open SET guard = 2 "
+                 "WHERE folder = ? AND stage <> 3 AND guard = 1",
+    [SQL_ALLOW] = "UPDATE message INDEXED BY message_open SET guard = 3 "
+                  "WHERE folder = ? AND stage <> 3 AND guard = 1",
+    [SQL_HOLD_NOTE] =
+        "INSERT INTO history (time, account, folder, uid, action, rule, file, "
+        "line, outcome, reason) SELECT ?2, f.account, f.name, m.uid, 'delete', "
+        "m.rule, m.file, m.line, 'later', 'held until it is confirmed: more "
+        "than limit_deletions allows' FROM message m INDEXED BY message_open "
+        "JOIN folder f ON f.id = m.folder WHERE m.folder = ?1 AND m.stage <> 3 "
+        "AND m.guard = 1",
+    [SQL_HELD_FOLDER_PUT] =
+        "REPLACE INTO held_folder (account, name, guard, messages, rule, file, "
+        "line) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    [SQL_HELD_FOLDER_DELETE] =
+        "DELETE FROM held_folder WHERE account = ? AND name = ?",
+    [SQL_HELD_FOLDERS] =
+        "SELECT account, name, guard, messages, rule, file, line "
+        "FROM held_folder WHERE account = ? AND guard = ? ORDER BY name",
+    [SQL_HELD] = "SELECT f.account, f.name, count(*), m.rule, m.file, m.line, "
+                 "0 FROM message m INDEXED BY message_open JOIN folder f "
+                 "ON f.id = m.folder WHERE m.stage <> 3 AND m.guard = 2 "
+                 "GROUP BY f.account, f.name, m.rule, m.file, m.line "
+                 "UNION ALL SELECT account, name, messages, rule, file, line, "
+                 "1 FROM held_folder WHERE guard = 2 ORDER BY 1, 2, 5, 6",
+#define HELD_NOTE(reason)                                                     \
+    "INSERT INTO history (time, account, folder, uid, action, rule, file, "   \
+    "line, outcome, reason) SELECT ?3, f.account, f.name, m.uid, 'delete', "  \
+    "m.rule, m.file, m.line, 'done', '" reason "' FROM message m INDEXED BY " \
+    "message_open JOIN folder f ON f.id = m.folder WHERE m.stage <> 3 "       \
+    "AND m.guard = 2 AND f.account = ?1 AND (?2 IS NULL OR f.name = ?2)"
+    [SQL_HELD_NOTE_CONFIRM] = HELD_NOTE("the deletion was confirmed"),
+    [SQL_HELD_NOTE_REFUSE] =
+        HELD_NOTE("the deletion was refused: it stays on the server"),
+    [SQL_HELD_NOTE_RETRY] =
+        HELD_NOTE("the deletion was refused: rules run over it again"),
+#define OF_HELD                                                            \
+    "WHERE stage <> 3 AND guard = 2 AND folder IN (SELECT id FROM folder " \
+    "WHERE account = ?1 AND (?2 IS NULL OR name = ?2))"
+    [SQL_HELD_CONFIRM] = "UPDATE message INDEXED BY message_open SET guard = "
+                         "3 " OF_HELD,
+#define NO_DEBT                                                        \
+    "tries = NULL, due = NULL, reason = NULL, set_flags = NULL, "      \
+    "set_keywords = NULL, clear_flags = NULL, clear_keywords = NULL, " \
+    "copy_to = NULL, move_to = NULL, remove = NULL, debt_due = NULL, " \
+    "guard = NULL, rule = NULL, file = NULL, line = NULL "
+    [SQL_HELD_REFUSE] = "UPDATE message INDEXED BY message_open SET stage = "
+                        "3, " NO_DEBT OF_HELD,
+    [SQL_HELD_RETRY] = "UPDATE message INDEXED BY message_open SET stage = "
+                       "4, " NO_DEBT OF_HELD,
+    [SQL_HELD_FOLDERS_CONFIRM] =
+        "UPDATE held_folder SET guard = 3 WHERE guard = 2 AND account = ?1 "
+        "AND (?2 IS NULL OR name = ?2)",
+    [SQL_HELD_FOLDERS_REFUSE] = "DELETE FROM held_folder WHERE guard = 2 AND "
+                                "account = ?1 AND (?2 IS NULL OR name = ?2)",
 };
 
 struct statement statement_for(struct state *state, enum statement_id id)

@@ -268,7 +268,13 @@ static void an_older_database_gets_the_tables(void **unused)
     assert_int_equal(
         sqlite3_exec(db,
                      "DROP TABLE lookout; DROP TABLE sighting;"
-                     "DROP TABLE expected; PRAGMA user_version = 2",
+                     "DROP TABLE expected; DROP TABLE deed;"
+                     "DROP TABLE held_folder;"
+                     "ALTER TABLE message DROP COLUMN guard;"
+                     "ALTER TABLE message DROP COLUMN rule;"
+                     "ALTER TABLE message DROP COLUMN file;"
+                     "ALTER TABLE message DROP COLUMN line;"
+                     "PRAGMA user_version = 2",
                      NULL, NULL, NULL),
         SQLITE_OK);
     sqlite3_close(db);

@@ -139,6 +139,9 @@ struct pr_deed {
     const char *move_to; /* NULL: no */
     bool remove;         /* for good */
     pr_status result;    /* of settle, for this deed */
+    /* Told by settle for copy_to or move_to: where the message is now (RFC
+     * 4315, 3: COPYUID); 0: the server does not say. Zero before. */
+    uint32_t target_validity, target_uid;
 };
 
 /* What a source's messages cannot have done to them. */
