@@ -37,6 +37,8 @@ static const struct {
     {"IDLE", IMAP_CAN_IDLE},
     {"NOTIFY", IMAP_CAN_NOTIFY},
     {"LIST-STATUS", IMAP_CAN_LIST_STATUS},
+    {"WITHIN", IMAP_CAN_WITHIN},
+    {"X-GM-EXT-1", IMAP_CAN_GMAIL},
 };
 
 #define REV2_INCLUDES                                              \

@@ -31,7 +31,9 @@ enum imap_capability {
     IMAP_CAN_QRESYNC = 1 << 20,      /* RFC 7162 */
     IMAP_CAN_IDLE = 1 << 21,         /* RFC 2177 */
     IMAP_CAN_NOTIFY = 1 << 22,       /* RFC 5465 */
-    IMAP_CAN_LIST_STATUS = 1 << 23   /* RFC 5819 */
+    IMAP_CAN_LIST_STATUS = 1 << 23,  /* RFC 5819 */
+    IMAP_CAN_WITHIN = 1 << 24,       /* RFC 5032 */
+    IMAP_CAN_GMAIL = 1 << 25         /* X-GM-EXT-1 */
 };
 
 /* The bit of a capability's name, 0 if it does not matter here. */

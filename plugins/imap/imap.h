@@ -215,6 +215,22 @@ void imap_unselect(struct imap *imap);
  * command that needs the folder says why. */
 PR_CHECKED pr_status imap_create(struct imap *imap, const char *name);
 
+/* ---- labels.c: X-GM-LABELS --------------------------------------------- */
+
+/* Appends one as a command carries it, without quotes. */
+PR_CHECKED pr_status imap_label_encode(const struct imap *imap,
+                                       struct pr_bytes label,
+                                       struct pr_buffer *ret);
+/* Appends labels (pr_item.labels) as a list of STORE has them, without its
+ * parentheses. PR_CONFIG for one that no command may carry. */
+PR_CHECKED pr_status imap_labels_format(const struct imap *imap,
+                                        const char *labels,
+                                        struct pr_buffer *ret);
+/* Appends labels as they came, LF between, as pr_item.labels has them. */
+PR_CHECKED pr_status imap_labels_decode(const struct imap *imap,
+                                        const char *wire,
+                                        struct pr_buffer *ret);
+
 /* ---- the operations (plugin.h: struct pr_source_ops) -------------------- */
 
 pr_status imap_op_open(struct pr_source *source);
@@ -237,6 +253,12 @@ pr_status imap_op_watch(struct pr_source *source, const struct pr_watch *watch);
 void imap_op_probe(struct pr_source *source, uint64_t ms);
 pr_status imap_op_glance(struct pr_source *source, const char *const *folders,
                          pr_glanced *glanced, void *user);
+pr_status imap_op_search(struct pr_source *source,
+                         const struct pr_search_key *keys, size_t count,
+                         pr_found *found, void *user);
+pr_status imap_op_manage(struct pr_source *source, enum pr_folder_change change,
+                         const char *folder, const char *to);
+bool imap_op_has_labels(const struct pr_source *source);
 void imap_op_close(struct pr_source *source);
 
 #endif

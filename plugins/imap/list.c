@@ -21,8 +21,9 @@ struct entry {
     uint64_t size;
     int64_t received;
     const char *keywords;
+    const char *labels;
     unsigned system_flags;
-    bool has_flags;
+    bool has_flags, has_labels;
 };
 
 struct gathering {
@@ -32,8 +33,11 @@ struct gathering {
     size_t range; /* the one that the last message was in */
     struct pr_buffer entries;
     bool is_sorted;
-    const char *keywords[KEYWORDS_KEPT];
-    size_t keyword_sets;
+
+    struct sets {
+        const char *kept[KEYWORDS_KEPT];
+        size_t count;
+    } keywords, labels;
 };
 
 /* The answer to n:* has the last message even if its UID is below n. Messages
@@ -52,20 +56,33 @@ static bool is_in_ranges(struct gathering *gathering, uint32_t uid)
 }
 
 /* Most messages share a few sets of keywords: one copy of each. */
-static pr_status keep_keywords(struct gathering *gathering, const char *text,
-                               const char **ret)
+static pr_status keep_set(const struct gathering *gathering, struct sets *sets,
+                          const char *text, const char **ret)
 {
-    for (size_t i = 0; i < gathering->keyword_sets; i++)
-        if (strcmp(gathering->keywords[i], text) == 0) {
-            *ret = gathering->keywords[i];
+    for (size_t i = 0; i < sets->count; i++)
+        if (strcmp(sets->kept[i], text) == 0) {
+            *ret = sets->kept[i];
             return PR_OK;
         }
     *ret = pr_arena_text(gathering->imap->folder.arena, text);
     if (*ret == NULL)
         return PR_NOMEM;
-    if (gathering->keyword_sets < KEYWORDS_KEPT)
-        gathering->keywords[gathering->keyword_sets++] = *ret;
+    if (sets->count < KEYWORDS_KEPT)
+        sets->kept[sets->count++] = *ret;
     return PR_OK;
+}
+
+static pr_status keep_labels(struct gathering *gathering, const char *wire,
+                             const char **ret)
+{
+    struct pr_buffer labels = {.cap = IMAP_RESPONSE_CAP};
+    pr_status status = imap_labels_decode(gathering->imap, wire, &labels);
+
+    if (status == PR_OK)
+        status = keep_set(gathering, &gathering->labels,
+                          pr_buffer_text(&labels), ret);
+    pr_buffer_done(&labels);
+    return status;
 }
 
 static pr_status gather(void *user, const struct imap_response *told)
@@ -78,15 +95,19 @@ static pr_status gather(void *user, const struct imap_response *told)
                           .size = message->size,
                           .received = message->received,
                           .system_flags = message->system_flags,
-                          .has_flags = message->has_flags};
+                          .has_flags = message->has_flags,
+                          .has_labels = message->has_labels};
     pr_status status = PR_OK;
 
     if (told->kind != IMAP_FETCH || message->uid == 0 ||
         !is_in_ranges(gathering, message->uid))
         return PR_OK;
     if (message->keywords.size > 0)
-        status = keep_keywords(gathering, imap_text(told, message->keywords),
-                               &entry.keywords);
+        status = keep_set(gathering, &gathering->keywords,
+                          imap_text(told, message->keywords), &entry.keywords);
+    if (status == PR_OK && message->labels.size > 0)
+        status = keep_labels(gathering, imap_text(told, message->labels),
+                             &entry.labels);
     if (entry.order > 0) {
         const struct entry *before =
             (const struct entry *)(void *)entries->data + entry.order - 1;
@@ -113,6 +134,7 @@ static size_t merge_entries(const struct entry *entries, size_t first,
                             size_t count, struct pr_item *ret)
 {
     size_t i = first;
+    const char *labels = NULL;
 
     *ret = (struct pr_item){.uid = entries[first].uid};
     for (; i < count && entries[i].uid == ret->uid; i++) {
@@ -121,9 +143,12 @@ static size_t merge_entries(const struct entry *entries, size_t first,
         if (entries[i].received != 0)
             ret->received = entries[i].received;
         if (entries[i].has_flags)
-            ret->flags =
-                (struct pr_flags){entries[i].system_flags, entries[i].keywords};
+            ret->flags = (struct pr_flags){.system = entries[i].system_flags,
+                                           .keywords = entries[i].keywords};
+        if (entries[i].has_labels)
+            labels = entries[i].labels;
     }
+    ret->labels = labels;
     return i;
 }
 
@@ -157,7 +182,10 @@ static pr_status ask(struct imap *imap, struct imap_uidset *set)
     if (status == PR_OK)
         status = imap_put_bytes(imap, text);
     if (status == PR_OK)
-        status = imap_put(imap, " (UID FLAGS INTERNALDATE RFC822.SIZE)");
+        status = imap_put(imap, imap_can(imap, IMAP_CAN_GMAIL)
+                                    ? " (UID FLAGS X-GM-LABELS INTERNALDATE "
+                                      "RFC822.SIZE)"
+                                    : " (UID FLAGS INTERNALDATE RFC822.SIZE)");
     if (status == PR_OK)
         status = imap_end(imap);
     if (status == PR_OK)

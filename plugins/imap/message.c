@@ -4,6 +4,8 @@
  * Items that were not asked for are read and dropped: servers add what they
  * like.
  */
+#include <string.h>
+
 #include "flags.h"
 #include "response.h"
 
@@ -65,6 +67,42 @@ static pr_status read_flags(struct imap_reader *reader,
     if (status != PR_OK)
         return status;
     return imap_span_end(ret, ret->message.keywords.at, &ret->message.keywords);
+}
+
+/* X-GM-LABELS: a list of strings. One with a line end in it is dropped. */
+static pr_status read_labels(struct imap_reader *reader,
+                             struct imap_response *ret)
+{
+    struct imap_token token;
+    size_t at = ret->octets.size;
+    pr_status status =
+        imap_expect(reader, IMAP_OPEN, "the list of labels", &token);
+
+    while (status == PR_OK) {
+        status = imap_read(reader, &token);
+        if (status != PR_OK || token.kind == IMAP_CLOSE)
+            break;
+        imap_unread(reader, &token);
+        size_t begin = ret->octets.size;
+        bool is_nil = false;
+        if (begin > at)
+            status = pr_buffer_add(&ret->octets, "\n", 1);
+        size_t first = ret->octets.size;
+        if (status == PR_OK)
+            status = imap_read_string(reader, &ret->octets, &is_nil);
+        if (status == PR_OK && is_nil) /* a label may be called NIL */
+            status = pr_buffer_add(&ret->octets, "NIL", 3);
+        if (status == PR_OK && (ret->octets.size == first ||
+                                memchr(ret->octets.data + first, '\n',
+                                       ret->octets.size - first) != NULL ||
+                                memchr(ret->octets.data + first, '\0',
+                                       ret->octets.size - first) != NULL))
+            ret->octets.size = begin;
+    }
+    if (status != PR_OK)
+        return status;
+    ret->message.has_labels = true;
+    return imap_span_end(ret, at, &ret->message.labels);
 }
 
 static pr_status read_date(struct imap_reader *reader,
@@ -208,6 +246,8 @@ static pr_status read_item(struct imap_reader *reader,
         return read_uid(reader, message);
     if (pr_bytes_equal_nocase(name, PR_BYTES("FLAGS")))
         return read_flags(reader, ret);
+    if (pr_bytes_equal_nocase(name, PR_BYTES("X-GM-LABELS")))
+        return read_labels(reader, ret);
     if (pr_bytes_equal_nocase(name, PR_BYTES("INTERNALDATE")))
         return read_date(reader, ret);
     if (pr_bytes_equal_nocase(name, PR_BYTES("RFC822.SIZE"))) {

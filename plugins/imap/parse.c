@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#define SET_PIECE 4096u      /* octets of a set that are an atom of their own */
 #define LITERAL_HEAD_CAP 32u /* "~{18446744073709551615}" CRLF */
 
 void imap_lexer_done(struct imap_lexer *lexer)
@@ -226,6 +227,10 @@ static pr_status lex_atom(struct imap_lexer *lexer, struct pr_bytes input,
             return pr_fail(PR_PROTOCOL,
                            "the server sent a control character (0x%02x)",
                            (unsigned)(unsigned char)c);
+        if (c == ',' && lexer->in_set && end - at >= SET_PIECE)
+            return lex_token(lexer, IMAP_ATOM,
+                             (struct pr_bytes){input.data + at, end + 1 - at},
+                             end + 1, ret);
         if (c == '[')
             in_section = true;
         else if (c == ']')

@@ -44,6 +44,8 @@ struct imap_lexer {
     size_t spent;    /* octets of this response */
     unsigned depth;  /* open parentheses */
     bool in_section; /* `scanned` ends between "[" and "]" */
+    bool in_set;     /* atoms are sets of UIDs: a long one comes in pieces, of
+                        which all but the last end with a comma */
     bool
         is_streamed; /* this literal goes elsewhere: its octets are no burden */
 };

@@ -201,6 +201,27 @@ static pr_status read_search(struct imap_reader *reader,
     }
 }
 
+/* A set of UIDs, which may be longer than any other token. */
+static pr_status read_set(struct imap_reader *reader, struct imap_response *ret)
+{
+    bool is_cut = true;
+    pr_status status = PR_OK;
+
+    reader->lexer.in_set = true;
+    while (status == PR_OK && is_cut) {
+        struct imap_token token;
+        status = imap_expect(reader, IMAP_ATOM, "a set of UIDs", &token);
+        if (status != PR_OK)
+            break;
+        is_cut =
+            token.text.size > 0 && token.text.data[token.text.size - 1] == ',';
+        token.text.size -= is_cut;
+        status = imap_ranges_add(ret, token.text);
+    }
+    reader->lexer.in_set = false;
+    return status;
+}
+
 /* RFC 4731, 3.1: "* ESEARCH (TAG "A1") UID ALL 1:3,5". */
 static pr_status read_esearch(struct imap_reader *reader,
                               struct imap_response *ret)
@@ -221,9 +242,7 @@ static pr_status read_esearch(struct imap_reader *reader,
         if (token.kind == IMAP_END)
             return PR_OK;
         if (is_all) {
-            status = imap_expect(reader, IMAP_ATOM, "a set of UIDs", &token);
-            if (status == PR_OK)
-                status = imap_ranges_add(ret, token.text);
+            status = read_set(reader, ret);
         } else if (!stands_alone) {
             status = imap_skip_value(reader);
         }

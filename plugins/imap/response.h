@@ -103,6 +103,8 @@ struct imap_message {
     bool has_flags, has_size, has_date;
     unsigned system_flags;
     struct imap_span keywords;
+    bool has_labels;
+    struct imap_span labels; /* X-GM-LABELS as on the wire, LF between */
     uint64_t size;
     int64_t received;
     enum imap_body body;

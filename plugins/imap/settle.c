@@ -1,7 +1,8 @@
 /*
  * What is to happen on the server with messages that are safe here.
  *
- * In phases: flags set, flags cleared, copied, moved, deleted. Each phase is
+ * In phases: flags set, flags cleared, the same of labels, copied, moved,
+ * deleted. Each phase is
  * one flight of merged commands and takes only messages that every earlier
  * phase was right for; so nothing is deleted whose copy failed.
  */
@@ -14,6 +15,8 @@
 enum phase {
     PHASE_SET,
     PHASE_CLEAR,
+    PHASE_LABEL,
+    PHASE_UNLABEL,
     PHASE_COPY,
     PHASE_MOVE, /* or COPY, where the server cannot move */
     PHASE_REMOVE,
@@ -42,6 +45,10 @@ static bool is_in_phase(const struct imap *imap, const struct pr_deed *deed,
         return has_flags(&deed->set);
     case PHASE_CLEAR:
         return has_flags(&deed->clear);
+    case PHASE_LABEL:
+        return deed->label != NULL;
+    case PHASE_UNLABEL:
+        return deed->unlabel != NULL;
     case PHASE_COPY:
         return deed->copy_to != NULL;
     case PHASE_MOVE:
@@ -83,6 +90,30 @@ static pr_status make_store(struct settling *settling, const char *sign,
     return status;
 }
 
+static pr_status make_label(struct settling *settling, const char *sign,
+                            const char *labels, struct task *ret)
+{
+    struct pr_buffer text = {.cap = IMAP_TOKEN_CAP};
+    pr_status status = PR_OK;
+
+    if (!imap_can(settling->imap, IMAP_CAN_GMAIL))
+        return pr_fail(PR_UNSUPPORTED, "the server has no labels "
+                                       "(X-GM-EXT-1)");
+    status = pr_buffer_printf(&text, "%sX-GM-LABELS.SILENT (", sign);
+    if (status == PR_OK)
+        status = imap_labels_format(settling->imap, labels, &text);
+    if (status == PR_OK)
+        status = pr_buffer_add(&text, ")", 1);
+    if (status == PR_OK) {
+        ret->verb = VERB_STORE;
+        ret->object = pr_arena_text(settling->arena, pr_buffer_text(&text));
+        if (ret->object == NULL)
+            status = PR_NOMEM;
+    }
+    pr_buffer_done(&text);
+    return status;
+}
+
 static pr_status make_task(struct settling *settling, enum phase phase,
                            struct pr_deed *deed, struct task *ret)
 {
@@ -92,6 +123,10 @@ static pr_status make_task(struct settling *settling, enum phase phase,
         return make_store(settling, "+", &deed->set, ret);
     case PHASE_CLEAR:
         return make_store(settling, "-", &deed->clear, ret);
+    case PHASE_LABEL:
+        return make_label(settling, "+", deed->label, ret);
+    case PHASE_UNLABEL:
+        return make_label(settling, "-", deed->unlabel, ret);
     case PHASE_COPY:
         ret->verb = VERB_COPY;
         ret->object = deed->copy_to;

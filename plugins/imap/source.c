@@ -37,4 +37,7 @@ const struct pr_source_ops imap_source_ops = {
     .glance = imap_op_glance,
     .changes = imap_op_changes,
     .wants = PR_WANT_STRUCTURE | PR_WANT_PART,
+    .search = imap_op_search,
+    .manage = imap_op_manage,
+    .has_labels = imap_op_has_labels,
 };

@@ -80,6 +80,9 @@ struct pr_item {
     int64_t received; /* INTERNALDATE: seconds since 1970; 0: not told */
     struct pr_flags flags;
     void *user; /* the lister's own */
+    /* Labels of the server's own (pr_source_ops.has_labels), which may hold
+     * spaces: UTF-8, separated by LF, none twice; NULL: none. */
+    const char *labels;
 };
 
 struct pr_journal; /* the core's: see pr_delivery_begin */

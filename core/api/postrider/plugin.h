@@ -142,6 +142,12 @@ struct pr_deed {
     /* Told by settle for copy_to or move_to: where the message is now (RFC
      * 4315, 3: COPYUID); 0: the server does not say. Zero before. */
     uint32_t target_validity, target_uid;
+    const char *copy_to;         /* NULL: no */
+    const char *move_to;         /* NULL: no */
+    bool remove;                 /* for good */
+    pr_status result;            /* of settle, for this deed */
+    const char *label, *unlabel; /* as pr_item.labels; NULL: none. Done with the
+                                    flags */
 };
 
 /* What a source's messages cannot have done to them. */
@@ -194,6 +200,59 @@ struct pr_change {
 };
 
 typedef pr_status pr_changed(void *user, const struct pr_change *change);
+
+/* What a key of a search looks at. */
+enum pr_search_by {
+    PR_SEARCH_ALL = 1,
+    PR_SEARCH_BEFORE, /* received before `time` */
+    PR_SEARCH_SINCE,
+    PR_SEARCH_SENT_BEFORE, /* the same of its Date field */
+    PR_SEARCH_SENT_SINCE,
+    PR_SEARCH_FROM, /* `text` is in it, whatever the case */
+    PR_SEARCH_TO,
+    PR_SEARCH_CC,
+    PR_SEARCH_BCC,
+    PR_SEARCH_SUBJECT,
+    PR_SEARCH_BODY,
+    PR_SEARCH_TEXT,   /* header or body */
+    PR_SEARCH_HEADER, /* the field `name`; `text` "": it is there */
+    PR_SEARCH_LARGER, /* than `octets` */
+    PR_SEARCH_SMALLER,
+    PR_SEARCH_FLAG,    /* it has `flag`, an enum pr_flag */
+    PR_SEARCH_KEYWORD, /* `text` */
+    PR_SEARCH_LABEL,   /* `text`: a label of the server's own, else a keyword */
+    PR_SEARCH_UIDS,    /* one of `uids` */
+    PR_SEARCH_GMAIL,   /* `text` in the words of X-GM-RAW */
+    PR_SEARCH_RAW      /* `text` in the protocol's own words: one line of ASCII
+                        */
+};
+
+/* A key of a search. All lent. */
+struct pr_search_key {
+    enum pr_search_by by;
+    bool is_not;   /* holds for what it is not true of */
+    bool or_next;  /* this one or the next: one of such a row is enough */
+    bool is_exact; /* BEFORE and SINCE: to the second, where the server can;
+                      else, and without it, by the days of UTC */
+    const char *text, *name; /* UTF-8, without NUL, CR and LF */
+    uint64_t octets;
+    int64_t time; /* seconds since 1970 */
+    unsigned flag;
+    const struct pr_range *uids;
+    size_t uid_count;
+};
+
+/* Messages that a search found; no order, and a message may be told twice. */
+typedef pr_status pr_found(void *user, struct pr_range uids);
+
+/* What manage does to a folder. */
+enum pr_folder_change {
+    PR_FOLDER_CREATE, /* PR_OK too if it is there */
+    PR_FOLDER_RENAME,
+    PR_FOLDER_DELETE, /* with all that is in it */
+    PR_FOLDER_SUBSCRIBE,
+    PR_FOLDER_UNSUBSCRIBE
+};
 
 struct pr_source_ops {
     uint32_t size;
@@ -265,6 +324,21 @@ struct pr_source_ops {
                          pr_changed *changed, void *user, uint64_t *ret_modseq);
     unsigned wants; /* of enum pr_want, beside PR_WANT_HEADER and PR_WANT_ALL:
                        what else of a message it can fetch by itself */
+    /* Tells which messages of the selected folder match all of `keys`.
+     * PR_UNSUPPORTED: the server cannot search by one of them. PR_REFUSED: it
+     * does not want to. PR_LIMIT: a key is too long. NULL slot: messages cannot
+     * be searched for. */
+    pr_status (*search)(struct pr_source *source,
+                        const struct pr_search_key *keys, size_t count,
+                        pr_found *found, void *user);
+    /* Changes the folders; `to`: the new name, for RENAME. PR_GONE: there is no
+     * such folder; PR_REFUSED. Not of the selected folder. NULL slot: folders
+     * cannot be changed. */
+    pr_status (*manage)(struct pr_source *source, enum pr_folder_change change,
+                        const char *folder, const char *to);
+    /* Has the server labels of its own (X-GM-EXT-1), which pr_item.labels are
+     * about? After open; does not wait. NULL slot: it has not. */
+    bool (*has_labels)(const struct pr_source *source);
 };
 
 /* ---- Sinks ------------------------------------------------------------- */
