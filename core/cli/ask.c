@@ -125,6 +125,27 @@ int ask_once(const struct invocation *invocation, json_t *request,
     return result;
 }
 
+int ask_each(const struct invocation *invocation,
+             int (*each)(struct call *call, const struct config *config,
+                         char *id))
+{
+    struct call *call;
+    struct config *config;
+    if (invocation->argument_count == 0) {
+        fputs("postrider: which message? `postrider status` names them\n",
+              stderr);
+        return EX_USAGE;
+    }
+    int result = ask_reach(invocation, &call, &config);
+    for (char **id = invocation->arguments; result == EX_OK && *id != NULL;
+         id++) {
+        result = each(call, config, *id);
+    }
+    call_close(call);
+    config_free(config);
+    return result;
+}
+
 /* ---- Without a daemon ---------------------------------------------------- */
 
 struct job {

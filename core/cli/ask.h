@@ -38,6 +38,13 @@ int ask(struct call *call, json_t *request, unsigned timeout,
 int ask_once(const struct invocation *invocation, json_t *request,
              unsigned timeout, const char *done);
 
+/* A whole command about messages that were put aside: `each(call, config, id)`
+ * for each argument until one fails; call is NULL, and config set, if no daemon
+ * runs. Returns the exit status. */
+int ask_each(const struct invocation *invocation,
+             int (*each)(struct call *call, const struct config *config,
+                         char *id));
+
 /* The state of a configuration, for a command that does without a daemon: runs
  * `work(user, state)` in a fiber. Returns the exit status. */
 struct state;

@@ -32,21 +32,7 @@ static int drop(struct call *call, const struct config *config, char *id)
 
 static int run(const struct invocation *invocation)
 {
-    struct call *call;
-    struct config *config;
-    if (invocation->argument_count == 0) {
-        fputs("postrider: which message? `postrider status` names them\n",
-              stderr);
-        return EX_USAGE;
-    }
-    int result = ask_reach(invocation, &call, &config);
-    for (char **id = invocation->arguments; result == EX_OK && *id != NULL;
-         id++) {
-        result = drop(call, config, *id);
-    }
-    call_close(call);
-    config_free(config);
-    return result;
+    return ask_each(invocation, drop);
 }
 
 const struct command command_drop = {

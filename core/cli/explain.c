@@ -15,7 +15,6 @@
 #include "cli/words.h"
 #include "engine/look.h"
 #include "fiber/loop.h"
-#include "io/file.h"
 #include "lua/trace.h"
 #include "mail/spool.h"
 
@@ -119,13 +118,7 @@ static void print_end(const struct account *account, const struct plan *plan,
     }
     pr_buffer_init(&lines, 256 * 1024);
     (void)!plan_effects(plan, account, &lines);
-    const char *head = "In the end: ";
-    for (const char *at = pr_buffer_text(&lines); *at != '\0';) {
-        size_t size = strcspn(at, "\n");
-        printf("%s%.*s\n", head, (int)size, at);
-        head = "            ";
-        at += size + (at[size] == '\n');
-    }
+    print_lines("In the end: ", "            ", pr_buffer_text(&lines));
     pr_buffer_done(&lines);
 }
 
@@ -241,18 +234,6 @@ static pr_status explain(void *user, const struct account *account,
     return PR_OK;
 }
 
-static pr_status fill(struct explanation *it, struct pr_spool *spool)
-{
-    struct pr_buffer octets;
-    pr_buffer_init(&octets, MESSAGE_MOST);
-    pr_status status = file_read(it->subject, &octets);
-    if (status == PR_OK && octets.size > 0) {
-        status = pr_spool_append(spool, octets.data, octets.size);
-    }
-    pr_buffer_done(&octets);
-    return status == PR_OK ? pr_spool_seal(spool) : status;
-}
-
 static pr_status explain_file(struct explanation *it)
 {
     const struct invocation *invocation = it->invocation;
@@ -273,7 +254,7 @@ static pr_status explain_file(struct explanation *it)
         status = spool_new(it->config->state_dir, 0, &message->spool);
     }
     if (status == PR_OK) {
-        status = fill(it, message->spool);
+        status = spool_fill(message->spool, it->subject, MESSAGE_MOST);
     }
     if (status == PR_OK) {
         status = explain(it, account, message);

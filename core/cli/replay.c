@@ -64,18 +64,6 @@ static pr_status ask_others(struct replay *replay, struct message *message,
 
 /* ---- What is printed ----------------------------------------------------- */
 
-static void print_lines(const char *mark, const char *lines)
-{
-    while (*lines != '\0') {
-        size_t size = strcspn(lines, "\n");
-        char shown[1000];
-        printf("  %s %s\n", mark,
-               text_printable((struct pr_bytes){lines, size}, shown,
-                              sizeof(shown)));
-        lines += size + (lines[size] == '\n');
-    }
-}
-
 static void print_text(struct message *message, const char *now,
                        const char *then)
 {
@@ -85,8 +73,8 @@ static void print_text(struct message *message, const char *now,
     printf("%s/%s/%u  %s\n", message->account, message->folder,
            message->item->uid, pr_buffer_text(&words));
     pr_buffer_done(&words);
-    print_lines("-", now);
-    print_lines("+", then);
+    print_lines("  - ", "  - ", now);
+    print_lines("  + ", "  + ", then);
 }
 
 static void print_json(const struct message *message, const char *now,

@@ -12,8 +12,11 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/words.h"
 #include "fiber/loop.h"
 #include "lua/testing.h"
+
+static const char margin[] = "        ";
 
 struct course {
     const struct invocation *invocation;
@@ -84,17 +87,6 @@ static void print_json(const struct test_report *report)
     pr_buffer_done(&line);
 }
 
-static void print_words(const char *words)
-{
-    while (*words != '\0') {
-        size_t size = strcspn(words, "\n");
-        char shown[1000];
-        printf("        %s\n", text_printable((struct pr_bytes){words, size},
-                                              shown, sizeof(shown)));
-        words += size + (words[size] == '\n');
-    }
-}
-
 static void print_plan(const struct plan *plan)
 {
     struct pr_buffer line;
@@ -127,7 +119,7 @@ static void on_test(void *user, const struct test_report *report)
         return;
     }
     printf("FAIL  %s (%s:%d)\n", name, report->file, report->line);
-    print_words(report->words);
+    print_lines(margin, margin, report->words);
     print_plan(report->plan);
 }
 

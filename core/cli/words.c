@@ -3,6 +3,9 @@
  */
 #include "cli/words.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/text.h"
 
 pr_status message_words(struct message *message, struct pr_buffer *buffer)
@@ -72,4 +75,17 @@ pr_status plan_effects(const struct plan *plan, const struct account *account,
     bool is_default = final == NULL || final->action == PLAN_STOP;
     return status == PR_OK && is_default ? add_default(account, buffer)
                                          : status;
+}
+
+void print_lines(const char *head, const char *rest, const char *text)
+{
+    while (*text != '\0') {
+        size_t size = strcspn(text, "\n");
+        char shown[1000];
+        printf("%s%s\n", head,
+               text_printable((struct pr_bytes){text, size}, shown,
+                              sizeof(shown)));
+        head = rest;
+        text += size + (text[size] == '\n');
+    }
 }

@@ -20,4 +20,8 @@ PR_CHECKED pr_status plan_effects(const struct plan *plan,
                                   const struct account *account,
                                   struct pr_buffer *buffer);
 
+/* Prints each line of `text`, fit for a terminal: the first after `head`, the
+ * others after `rest`. */
+void print_lines(const char *head, const char *rest, const char *text);
+
 #endif

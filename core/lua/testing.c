@@ -277,23 +277,14 @@ static pr_status do_turn(struct trial *trial, const char *what,
 
 static pr_status fill_spool(const struct trial *trial)
 {
-    struct pr_buffer file;
-    struct pr_bytes octets;
     pr_status status = PR_OK;
 
-    pr_buffer_init(&file, MESSAGE_MOST);
-    if (trial->path != NULL) {
-        status = file_read(trial->path, &file);
-        octets = (struct pr_bytes){file.data, file.size};
-    } else {
-        octets = pr_bytes_of(trial->text);
-    }
-    if (status == PR_OK && octets.size > 0)
-        status = pr_spool_append(trial->spool, octets.data, octets.size);
-    if (status == PR_OK)
-        status = pr_spool_seal(trial->spool);
-    pr_buffer_done(&file);
-    return status;
+    if (trial->path != NULL)
+        return spool_fill(trial->spool, trial->path, MESSAGE_MOST);
+    if (trial->text[0] != '\0')
+        status =
+            pr_spool_append(trial->spool, trial->text, strlen(trial->text));
+    return status == PR_OK ? pr_spool_seal(trial->spool) : status;
 }
 
 static pr_status make_message(struct trial *trial)

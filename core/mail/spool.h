@@ -22,6 +22,11 @@ void spool_expect(struct pr_spool *spool, uint64_t octets);
 PR_CHECKED pr_status spool_append_exact(struct pr_spool *spool,
                                         const char *data, size_t size);
 
+/* Fills an empty spool with a file of at most `most` octets, and seals it.
+ * Blocks, and holds the whole of it in memory meanwhile. */
+PR_CHECKED pr_status spool_fill(struct pr_spool *spool, const char *path,
+                                size_t most);
+
 /* Where its file is, or would be. Lent. */
 const char *spool_directory(const struct pr_spool *spool);
 /* Others have its file open, maybe for longer than it lives: the file is not to
