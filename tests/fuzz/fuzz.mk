@@ -1,7 +1,7 @@
 # Fuzz targets: one block for each. `make check` runs a target over its seeds
 # and over damaged copies of them; %D%/run builds it with clang's libFuzzer.
 EXTRA_DIST += %D%/run
-fuzz_driver = %D%/driver.c %D%/driver.h
+fuzz_driver = %D%/driver.c %D%/driver.h %D%/octets.h
 
 # The view of a message, and edits of its header.
 check_PROGRAMS += tests/fuzz/view

@@ -15,39 +15,7 @@
 #include "mail/decode.h"
 #include "mail/tree.h"
 #include "mail/view.h"
-
-struct octets {
-    struct pr_bytes all;
-    size_t shown, used, step;
-};
-
-static pr_status fill(void *user)
-{
-    struct octets *octets = user;
-    size_t left = octets->all.size - octets->shown;
-
-    if (left == 0)
-        return PR_EOF;
-    octets->shown += left < octets->step ? left : octets->step;
-    return PR_OK;
-}
-
-static struct pr_bytes peek(void *user)
-{
-    struct octets *octets = user;
-
-    return (struct pr_bytes){octets->all.data + octets->used,
-                             octets->shown - octets->used};
-}
-
-static void consume(void *user, size_t size)
-{
-    struct octets *octets = user;
-
-    if (size > octets->shown - octets->used)
-        abort();
-    octets->used += size;
-}
+#include "octets.h"
 
 static void check_tree(const struct pr_part *parts, size_t count)
 {
@@ -98,7 +66,7 @@ static uint64_t fold_parts(const struct imap_structure *structure)
 static uint64_t read_all(const uint8_t *data, size_t size, size_t step)
 {
     struct octets octets = {.all = {(const char *)data, size}, .step = step};
-    const struct imap_octets from = {fill, peek, consume, &octets};
+    const struct imap_octets from = octets_source(&octets);
     struct imap_structure structure;
     struct imap_reader reader;
 
