@@ -111,20 +111,25 @@ static pr_status address_of(const char *path, struct sockaddr_un *ret,
     return PR_OK;
 }
 
+/* Bound under another name first: what stands at `path` answers from its first
+ * moment on. */
 static pr_status bind_at(int fd, const char *path)
 {
+    char early[PATH_MAX + 8];
     struct sockaddr_un address;
     int folder;
-    pr_status status = address_of(path, &address, &folder);
+    snprintf(early, sizeof(early), "%s.new", path);
+    pr_status status = address_of(early, &address, &folder);
     if (status != PR_OK) {
         return status;
     }
     /* The lock is ours: what stands there is of a daemon that died. */
-    (void)unlink(path);
+    (void)unlink(early);
     mode_t mask = umask(0177);
     if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-        listen(fd, BACKLOG) != 0) {
+        listen(fd, BACKLOG) != 0 || rename(early, path) != 0) {
         status = pr_fail_errno(PR_IO, errno, "cannot make the socket %s", path);
+        (void)unlink(early);
     }
     umask(mask);
     if (folder >= 0) {
