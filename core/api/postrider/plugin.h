@@ -142,10 +142,6 @@ struct pr_deed {
     /* Told by settle for copy_to or move_to: where the message is now (RFC
      * 4315, 3: COPYUID); 0: the server does not say. Zero before. */
     uint32_t target_validity, target_uid;
-    const char *copy_to;         /* NULL: no */
-    const char *move_to;         /* NULL: no */
-    bool remove;                 /* for good */
-    pr_status result;            /* of settle, for this deed */
     const char *label, *unlabel; /* as pr_item.labels; NULL: none. Done with the
                                     flags */
 };
