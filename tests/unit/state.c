@@ -20,57 +20,7 @@
 #include "base/memory.h"
 #include "fiber/loop.h"
 #include "state/private.h"
-
-#define OK(call) assert_int_equal((call), PR_OK)
-
-static char directory[64];
-static struct state *state;
-static struct pr_arena *arena;
-
-static int set_up(void **unused)
-{
-    (void)unused;
-    strcpy(directory, "/tmp/postrider-state-XXXXXX");
-    assert_non_null(mkdtemp(directory));
-    arena = pr_arena_new();
-    OK(state_open(directory, &state));
-    return 0;
-}
-
-static int tear_down(void **unused)
-{
-    char command[100];
-
-    (void)unused;
-    state_close(state);
-    state = NULL;
-    pr_arena_free(arena);
-    snprintf(command, sizeof(command), "rm -rf %s", directory);
-    return system(command);
-}
-
-static void reopen(void)
-{
-    state_close(state);
-    state = NULL;
-    OK(state_open(directory, &state));
-}
-
-static int64_t folder_id(const char *name)
-{
-    struct state_folder folder;
-
-    OK(state_folder(state, "work", name, &folder));
-    return folder.id;
-}
-
-static struct state_changes *begin(void)
-{
-    struct state_changes *changes;
-
-    OK(state_begin(state, &changes));
-    return changes;
-}
+#include "state_fixture.h"
 
 static struct state_row *rows(int64_t folder, uint32_t from, size_t expected)
 {

@@ -15,41 +15,7 @@
 
 #include "fiber/loop.h"
 #include "state/state.h"
-
-#define OK(call) assert_int_equal((call), PR_OK)
-
-static char directory[64];
-static struct state *state;
-static struct pr_arena *arena;
-
-static int set_up(void **unused)
-{
-    (void)unused;
-    strcpy(directory, "/tmp/postrider-aside-XXXXXX");
-    assert_non_null(mkdtemp(directory));
-    arena = pr_arena_new();
-    OK(state_open(directory, &state));
-    return 0;
-}
-
-static int tear_down(void **unused)
-{
-    char command[100];
-
-    (void)unused;
-    state_close(state);
-    pr_arena_free(arena);
-    snprintf(command, sizeof(command), "rm -rf %s", directory);
-    return system(command);
-}
-
-static struct state_folder folder(const char *name)
-{
-    struct state_folder found;
-
-    OK(state_folder(state, "work", name, &found));
-    return found;
-}
+#include "state_fixture.h"
 
 static void put_aside(const char *name, uint32_t uid, int64_t due)
 {

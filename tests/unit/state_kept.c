@@ -16,30 +16,7 @@
 #include "base/memory.h"
 #include "fiber/loop.h"
 #include "state/kept.h"
-
-#define OK(call) assert_int_equal((call), PR_OK)
-
-static char directory[64];
-static struct state *state;
-
-static int set_up(void **unused)
-{
-    (void)unused;
-    snprintf(directory, sizeof directory, "/tmp/postrider-kept-XXXXXX");
-    assert_non_null(mkdtemp(directory));
-    OK(state_open(directory, &state));
-    return 0;
-}
-
-static int tear_down(void **unused)
-{
-    char command[100];
-
-    (void)unused;
-    state_close(state);
-    snprintf(command, sizeof command, "rm -rf %s", directory);
-    return system(command);
-}
+#include "state_fixture.h"
 
 static struct kept_step set_text(const char *text, int64_t expires)
 {

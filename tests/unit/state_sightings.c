@@ -19,50 +19,7 @@
 #include "mail/flags.h"
 #include "state/private.h"
 #include "state/sightings.h"
-
-#define OK(call) assert_int_equal((call), PR_OK)
-
-static char directory[64];
-static struct state *state;
-static struct pr_arena *arena;
-
-static int set_up(void **unused)
-{
-    (void)unused;
-    strcpy(directory, "/tmp/postrider-sights-XXXXXX");
-    assert_non_null(mkdtemp(directory));
-    arena = pr_arena_new();
-    OK(state_open(directory, &state));
-    return 0;
-}
-
-static int tear_down(void **unused)
-{
-    char command[100];
-
-    (void)unused;
-    state_close(state);
-    state = NULL;
-    pr_arena_free(arena);
-    snprintf(command, sizeof(command), "rm -rf %s", directory);
-    return system(command);
-}
-
-static struct state_folder folder(const char *name)
-{
-    struct state_folder found;
-
-    OK(state_folder(state, "work", name, &found));
-    return found;
-}
-
-static struct state_changes *begin(void)
-{
-    struct state_changes *changes;
-
-    OK(state_begin(state, &changes));
-    return changes;
-}
+#include "state_fixture.h"
 
 static struct state_sighting sighting_of(uint32_t uid)
 {
@@ -265,18 +222,17 @@ static void an_older_database_gets_the_tables(void **unused)
     state = NULL;
     snprintf(path, sizeof(path), "%s/state.db", directory);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(
-        sqlite3_exec(db,
-                     "DROP TABLE lookout; DROP TABLE sighting;"
-                     "DROP TABLE expected; DROP TABLE deed;"
-                     "DROP TABLE held_folder;"
-                     "ALTER TABLE message DROP COLUMN guard;"
-                     "ALTER TABLE message DROP COLUMN rule;"
-                     "ALTER TABLE message DROP COLUMN file;"
-                     "ALTER TABLE message DROP COLUMN line;"
-                     "PRAGMA user_version = 2",
-                     NULL, NULL, NULL),
-        SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "DROP TABLE lookout; DROP TABLE sighting;"
+                                  "DROP TABLE expected; DROP TABLE deed;"
+                                  "DROP TABLE held_folder;"
+                                  "ALTER TABLE message DROP COLUMN guard;"
+                                  "ALTER TABLE message DROP COLUMN rule;"
+                                  "ALTER TABLE message DROP COLUMN file;"
+                                  "ALTER TABLE message DROP COLUMN line;"
+                                  "PRAGMA user_version = 2",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
     sqlite3_close(db);
     OK(state_open(directory, &state));
     const struct state_sighting first = sighting_of(1);
