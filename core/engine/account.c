@@ -220,15 +220,26 @@ static pr_status lead(struct account_run *run, struct line *line)
     return status == PR_OK ? account_work(run, line) : status;
 }
 
-/* A line that takes no part yet; NULL: there are as many as there may be. */
+static bool is_idle(const struct line *line)
+{
+    return line != NULL && line->run == NULL && !line->is_running;
+}
+
+/* A line that takes no part yet, one that is open before others; NULL: there
+ * are as many as there may be. */
 static struct line *idle_line(struct account_run *run)
 {
+    for (size_t i = 0; i < run->line_count; i++) {
+        if (is_idle(run->lines[i]) && run->lines[i]->is_open) {
+            return run->lines[i];
+        }
+    }
     for (size_t i = 0; i < run->line_count; i++) {
         if (run->lines[i] == NULL) {
             run->lines[i] = memory_zeroed(1, sizeof(struct line));
             return run->lines[i];
         }
-        if (run->lines[i]->run == NULL && !run->lines[i]->is_running) {
+        if (is_idle(run->lines[i])) {
             return run->lines[i];
         }
     }

@@ -478,6 +478,22 @@ static void pause_all(struct keeper *keeper)
     keeper_set_state(keeper, ACCOUNT_PAUSED);
 }
 
+/* May lines whose folders are not due watch on while others are looked at? Not
+ * where the folders are listed, or the configuration changes. */
+static bool can_be_partial(const struct keeper *keeper, bool is_asked)
+{
+    return !is_asked && !keeper->is_paused && !keeper->has_changed &&
+           keeper->engine == keeper->daemon->engine && keeper->spot_count > 0 &&
+           keeper->list_due > pr_now();
+}
+
+static pr_status recall(struct keeper *keeper, bool is_pass)
+{
+    return keeper->is_partial
+               ? watching_recall_due(keeper)
+               : watching_recall(keeper, is_pass || keeper->is_paused);
+}
+
 static void turn(struct keeper *keeper)
 {
     bool is_asked = keeper->is_asked;
@@ -493,10 +509,13 @@ static void turn(struct keeper *keeper)
         return;
     }
     bool could_watch = !keeper->cannot_watch;
-    pr_status lost = watching_recall(keeper, is_pass || keeper->is_paused);
-    if (could_watch && keeper->cannot_watch && !is_pass) {
+    keeper->is_partial = is_pass && can_be_partial(keeper, is_asked);
+    pr_status lost = recall(keeper, is_pass);
+    if (could_watch && keeper->cannot_watch &&
+        (!is_pass || keeper->is_partial)) {
         lost = watching_recall(keeper, true);
         is_pass = true;
+        keeper->is_partial = false;
     }
     if (keeper->is_paused && !is_asked) {
         pause_all(keeper);

@@ -61,6 +61,7 @@ struct keeper {
     pr_time due;             /* for its next turn */
     pr_time list_due;        /* for listing the folders */
     bool is_turning;
+    bool is_partial;  /* the present pass: some lines watch on */
     bool wants_turn;  /* a line has news, or has ended */
     bool is_asked;    /* for a poll */
     bool asks_retry;  /* ... of what is put aside, too */

@@ -15,6 +15,8 @@
  * round trip on a connection that is there, a poll of POP3 a whole session. */
 #define GLANCE_LEAST ((uint64_t)30 * 1000)
 #define POLL_LEAST ((uint64_t)60 * 1000)
+/* What is put aside for longer is not waited for, in seconds. */
+#define RETRY_FARTHEST ((int64_t)366 * 86400)
 
 struct spot *keeper_spot(struct keeper *keeper, const char *folder)
 {
@@ -185,28 +187,32 @@ void spots_note(struct keeper *keeper, struct spot *spot, struct line *line,
     spot_schedule(keeper, spot);
 }
 
-static pr_time due_later(struct keeper *keeper, struct pr_arena *arena)
+/* A folder is looked at when a message that is put aside is to be tried again,
+ * too. */
+static void take_retries(struct keeper *keeper, struct pr_arena *arena)
 {
     struct state_standing *standings = NULL;
     size_t count = 0;
-    int64_t now = time(NULL), first = INT64_MAX;
+    int64_t now = time(NULL);
     if (state_standings(keeper->daemon->state, keeper->name, now, arena,
                         &standings, &count) != PR_OK) {
-        return PR_NEVER;
+        return;
     }
     for (size_t i = 0; i < count; i++) {
-        if (standings[i].due_later > 0 && standings[i].due_later < first &&
-            keeper_spot(keeper, standings[i].folder) != NULL) {
-            first = standings[i].due_later;
+        int64_t later = standings[i].due_later;
+        struct spot *spot = keeper_spot(keeper, standings[i].folder);
+        if (spot == NULL || later <= now || later - now > RETRY_FARTHEST) {
+            continue;
         }
+        pr_time due = pr_in((uint64_t)(later - now) * 1000 + 500);
+        spot->next = due < spot->next ? due : spot->next;
     }
-    bool is_far = first == INT64_MAX || first - now > (int64_t)366 * 86400;
-    return is_far ? PR_NEVER : pr_in((uint64_t)(first - now) * 1000 + 500);
 }
 
 pr_time spots_due(struct keeper *keeper, struct pr_arena *arena)
 {
-    pr_time due = due_later(keeper, arena);
+    pr_time due = PR_NEVER;
+    take_retries(keeper, arena);
     for (size_t i = 0; i < keeper->spot_count; i++) {
         if (keeper->spots[i].next < due) {
             due = keeper->spots[i].next;
@@ -222,6 +228,7 @@ struct choice {
     struct line *line;
     struct state_standing *standings;
     size_t count;
+    pr_time now;
 };
 
 static const struct state_standing *standing_of(const struct choice *choice,
@@ -278,11 +285,15 @@ static pr_status note_glance(void *user, const struct pr_glance *glance)
     return PR_OK;
 }
 
-static bool is_due(const struct keeper *keeper, const struct spot *spot,
-                   pr_time now)
+/* What a line watches on is its own matter. */
+static bool is_due(const struct choice *choice, const struct spot *spot)
 {
+    const struct keeper *keeper = choice->keeper;
+    if (spot->line != NULL && spot->line->is_watching) {
+        return false;
+    }
     return keeper->served != NULL || keeper->run->retries_now ||
-           spot->next <= now || spot->news != 0;
+           spot->next <= choice->now || spot->news != 0;
 }
 
 static pr_status glance(struct choice *choice, struct account_run *run)
@@ -296,12 +307,11 @@ static pr_status glance(struct choice *choice, struct account_run *run)
     const char **names =
         pr_arena_array(run->arena, keeper->spot_count + 1, sizeof(*names));
     size_t count = 0;
-    pr_time now = pr_now();
     if (names == NULL) {
         return PR_NOMEM;
     }
     for (size_t i = 0; i < keeper->spot_count; i++) {
-        if (is_due(keeper, &keeper->spots[i], now)) {
+        if (is_due(choice, &keeper->spots[i])) {
             names[count++] = keeper->spots[i].name;
         }
     }
@@ -328,18 +338,17 @@ static pr_status list(struct keeper *keeper, struct account_run *run,
     return status;
 }
 
-static pr_status queue_chosen(struct keeper *keeper, struct account_run *run,
-                              struct line *line)
+static pr_status queue_chosen(struct choice *choice, struct account_run *run)
 {
+    struct keeper *keeper = choice->keeper;
     pr_status status = PR_OK;
-    pr_time now = pr_now();
     for (size_t i = 0; status == PR_OK && i < keeper->spot_count; i++) {
         struct spot *spot = &keeper->spots[i];
-        if (!is_due(keeper, spot, now)) {
+        if (!is_due(choice, spot)) {
             continue;
         }
         if (spot->is_glanced && !spot->has_news && spot->news == 0) {
-            spots_note(keeper, spot, line, 0);
+            spots_note(keeper, spot, choice->line, 0);
             continue;
         }
         status = account_queue(run, spot->name);
@@ -353,16 +362,17 @@ pr_status spots_choose(struct account_run *run, struct line *line)
     struct choice choice = {.keeper = keeper, .line = line};
     pr_status status = PR_OK;
     if (keeper->spot_count == 0 || keeper->served != NULL ||
-        keeper->list_due <= pr_now()) {
+        (keeper->list_due <= pr_now() && !keeper->is_partial)) {
         status = list(keeper, run, line);
     }
     for (size_t i = 0; i < keeper->spot_count; i++) {
         keeper->spots[i].is_glanced = false;
     }
+    choice.now = pr_now();
     if (status == PR_OK) {
         status = glance(&choice, run);
     }
     return status == PR_OK || status == PR_UNSUPPORTED
-               ? queue_chosen(keeper, run, line)
+               ? queue_chosen(&choice, run)
                : status;
 }

@@ -31,6 +31,19 @@ static void note_news(void *user, const char *folder, unsigned what)
     }
 }
 
+/* When one of its folders is to be looked at. */
+static pr_time due_of(const struct keeper *keeper, const struct line *line)
+{
+    pr_time due = PR_NEVER;
+    for (size_t i = 0; i < keeper->spot_count; i++) {
+        const struct spot *spot = &keeper->spots[i];
+        if (spot->line == line && spot->next < due) {
+            due = spot->next;
+        }
+    }
+    return due;
+}
+
 static pr_status watch(struct line *line)
 {
     struct keeper *keeper = line->owner;
@@ -42,7 +55,7 @@ static pr_status watch(struct line *line)
     const struct pr_watch wanted = {
         .folders = names,
         .wanted = keeper->wanted_news,
-        .deadline = keeper->due,
+        .deadline = due_of(keeper, line),
         .probe_ms = account->probe,
         .news = note_news,
         .user = line,
@@ -183,6 +196,39 @@ pr_status watching_recall(struct keeper *keeper, bool all)
     return status;
 }
 
+/* The least important of those that watch. */
+static struct line *least_important(const struct keeper *keeper)
+{
+    for (size_t i = keeper->spot_count; i > 0; i--) {
+        struct line *line = keeper->spots[i - 1].line;
+        if (line != NULL && line->is_watching) {
+            return line;
+        }
+    }
+    return NULL;
+}
+
+pr_status watching_recall_due(struct keeper *keeper)
+{
+    pr_time now = pr_now();
+    pr_status status = PR_OK;
+    for (size_t i = 0; i < keeper->spot_count; i++) {
+        struct line *line = keeper->spots[i].line;
+        if (line != NULL && line->is_watching && keeper->spots[i].next <= now) {
+            pr_scope_cancel(&line->scope);
+            join(keeper, line, &status);
+        }
+    }
+    pr_status other = watching_recall(keeper, false);
+    struct line *line =
+        watching_first_open(keeper) == NULL ? least_important(keeper) : NULL;
+    if (line != NULL) {
+        pr_scope_cancel(&line->scope);
+        join(keeper, line, &status);
+    }
+    return status == PR_OK ? other : status;
+}
+
 /* ---- Given up ------------------------------------------------------------ */
 
 struct burial {
@@ -252,8 +298,9 @@ void watching_probe(struct keeper *keeper)
 struct line *watching_first_open(const struct keeper *keeper)
 {
     for (size_t i = 0; i < keeper->line_count; i++) {
-        if (keeper->lines[i] != NULL && keeper->lines[i]->is_open) {
-            return keeper->lines[i];
+        struct line *line = keeper->lines[i];
+        if (line != NULL && line->is_open && !line->is_watching) {
+            return line;
         }
     }
     return NULL;
@@ -292,25 +339,44 @@ static struct line *line_at(struct keeper *keeper, size_t index)
     return keeper->lines[index];
 }
 
-/* Folders are dealt out in the order of their importance. */
+static bool is_held(const struct spot *spot)
+{
+    return spot->line != NULL && spot->line->is_watching;
+}
+
+/* Gives the line as many as it reaches, from *next on. */
+static void deal_to(struct keeper *keeper, struct line *line, size_t reach,
+                    size_t *next)
+{
+    for (size_t n = 0; n < reach && *next < keeper->spot_count; ++*next) {
+        struct spot *spot = &keeper->spots[*next];
+        if (is_held(spot)) {
+            continue;
+        }
+        spot->line = line;
+        if (spot->seen_by != line) {
+            spot->news |= PR_NEWS_MESSAGES;
+        }
+        n++;
+    }
+}
+
+/* Folders are dealt out in the order of their importance; those that are being
+ * watched stay where they are. */
 static void deal_out(struct keeper *keeper, struct line *first, size_t reach)
 {
     size_t next = 0;
     for (size_t i = 0; i < keeper->spot_count; i++) {
-        keeper->spots[i].line = NULL;
-    }
-    for (size_t i = 0; i <= keeper->line_count && next < keeper->spot_count;
-         i++) {
-        struct line *line = i == 0 ? first : line_at(keeper, i - 1);
-        if (line == NULL || (i > 0 && line == first)) {
-            continue;
+        if (!is_held(&keeper->spots[i])) {
+            keeper->spots[i].line = NULL;
         }
-        for (size_t n = 0; n < reach && next < keeper->spot_count; n++) {
-            struct spot *spot = &keeper->spots[next++];
-            spot->line = line;
-            if (spot->seen_by != line) {
-                spot->news |= PR_NEWS_MESSAGES;
-            }
+    }
+    deal_to(keeper, first, reach, &next);
+    for (size_t i = 0; i < keeper->line_count && next < keeper->spot_count;
+         i++) {
+        struct line *line = line_at(keeper, i);
+        if (line != NULL && line != first && !line->is_watching) {
+            deal_to(keeper, line, reach, &next);
         }
     }
 }

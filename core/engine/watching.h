@@ -11,8 +11,12 @@
  * that are lost are closed. Returns why, with the words in the keeper. Waits.
  */
 PR_CHECKED pr_status watching_recall(struct keeper *keeper, bool all);
-/* Gives folders to lines: as many as they reach, by importance; closes what is
- * not needed. Folders that a line has to look at first have news then. */
+/* The same for lines that have a folder which is due; if no line is open then
+ * that does not watch, calls back the one whose folders matter least. Waits. */
+PR_CHECKED pr_status watching_recall_due(struct keeper *keeper);
+/* Gives folders to the lines that do not watch: as many as they reach, by
+ * importance; closes what is not needed. Folders that a line has to look at
+ * first have news then. */
 void watching_assign(struct keeper *keeper);
 /* Works off the news of folders, each on its own line. Waits. */
 PR_CHECKED pr_status watching_work(struct keeper *keeper,
@@ -26,7 +30,7 @@ void watching_start(struct keeper *keeper);
 void watching_calm(struct keeper *keeper, uint64_t messages);
 /* Fine if it is NULL or not open. Waits. */
 void watching_close(struct keeper *keeper, struct line *line);
-/* A line that is open; NULL: there is none. */
+/* A line that is open and does not watch; NULL: there is none. */
 struct line *watching_first_open(const struct keeper *keeper);
 /* What closed lines knew of folders is worth nothing any more. */
 void watching_forget_closed(struct keeper *keeper);

@@ -304,6 +304,69 @@ TEST(mail_that_comes_between_a_fetch_and_the_watch_is_not_missed)
     return PR_OK;
 }
 
+static void one_more_elsewhere(void)
+{
+    if (more_to_come > 0) {
+        more_to_come--;
+        farm_add(&farm[0], 1);
+    }
+}
+
+/* The other line hears of mail while the account works, and ends its watch; it
+ * may not watch again before what it heard is taken up. */
+TEST(what_a_line_heard_while_another_worked_is_taken_up)
+{
+    (void)nothing_;
+    farm_reset(1);
+    farm[0].folder_count = 2;
+    start(configuration(0, 1));
+    UNTIL(in_state(ACCOUNT_WATCHING) == 1);
+    assert_int_equal(daemon_account(daemon_, 0).watched, 2);
+    fake_on_commit = one_more_elsewhere;
+    for (size_t i = 0; i < 20; i++) {
+        more_to_come = 1;
+        farm_add(&farm[0], 0);
+        UNTIL(fake_mailbox.count == 2 * (i + 1));
+    }
+    stop(1000);
+    return PR_OK;
+}
+
+/* Of three folders two are watched, and one is glanced at again and again: by
+ * the line that watches the less important folder. INBOX is watched on. */
+TEST(a_glance_at_some_folders_leaves_watching_lines_alone)
+{
+    (void)nothing_;
+    static const struct folder_every times[] = {{"Lists/b", 40}};
+    farm_reset(1);
+    farm[0].folder_count = 3;
+    struct config *config = configuration(0, 1);
+    config->accounts[0].folder_every = times;
+    config->accounts[0].folder_every_count = 1;
+    start(config);
+    UNTIL(in_state(ACCOUNT_WATCHING) == 1);
+    assert_int_equal(daemon_account(daemon_, 0).watched, 2);
+    size_t watches = farm[0].folders[0].watches;
+    size_t selects = farm[0].folders[1].selects;
+    UNTIL(farm[0].glances > 5);
+    assert_int_equal(farm[0].folders[0].watches, watches);
+    assert_int_equal(farm[0].folders[1].selects, selects);
+    assert_true(farm[0].folders[1].watches >= 5);
+    farm_add(&farm[0], 0);
+    UNTIL(fake_mailbox.count == 1);
+    farm_add(&farm[0], 1);
+    UNTIL(fake_mailbox.count == 2);
+    farm_add(&farm[0], 2); /* it becomes the more important one */
+    UNTIL(fake_mailbox.count == 3);
+    farm_add(&farm[0], 1);
+    UNTIL(fake_mailbox.count == 4);
+    farm_add(&farm[0], 0);
+    UNTIL(fake_mailbox.count == 5);
+    assert_int_equal(farm[0].opens, 2);
+    stop(1000);
+    return PR_OK;
+}
+
 TEST(what_is_watched_is_looked_at_all_the_same)
 {
     (void)nothing_;
@@ -633,6 +696,8 @@ int main(int argc, char **argv)
         CASE(a_poll_selects_only_folders_with_news),
         CASE(mail_that_came_while_the_line_was_down_is_found),
         CASE(mail_that_comes_between_a_fetch_and_the_watch_is_not_missed),
+        CASE(what_a_line_heard_while_another_worked_is_taken_up),
+        CASE(a_glance_at_some_folders_leaves_watching_lines_alone),
         CASE(what_is_watched_is_looked_at_all_the_same),
         CASE(folders_can_have_times_of_their_own),
         CASE(a_server_that_hangs_delays_no_other),

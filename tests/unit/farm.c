@@ -262,6 +262,7 @@ static bool tell_news(struct connection *connection,
             *seen = folder->uidnext; /* who never listed it learns nothing */
         }
         if (*seen != folder->uidnext) {
+            *seen = folder->uidnext; /* a server tells it once */
             watch->news(watch->user, folder->name, PR_NEWS_MESSAGES);
             any = true;
         }
@@ -278,6 +279,9 @@ static pr_status farm_watch(struct pr_source *source,
         return pr_fail(PR_UNSUPPORTED, "no IDLE here");
     }
     pr_status status = PR_OK;
+    for (size_t i = 0; watch->folders[i] != NULL; i++) {
+        find(account, watch->folders[i])->watches++;
+    }
     while (status == PR_OK && !tell_news(connection, watch)) {
         status = pr_event_wait(&account->moves, watch->deadline);
         if (status == PR_OK && connection->epoch != account->epoch) {

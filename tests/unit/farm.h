@@ -13,7 +13,7 @@
 struct farm_folder {
     const char *name;
     uint32_t uidvalidity, uidnext;
-    size_t selects;
+    size_t selects, watches;
 };
 
 struct farm_account {
