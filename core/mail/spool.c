@@ -21,6 +21,7 @@
 #include <postrider/fiber.h>
 
 #include "base/memory.h"
+#include "mail/origin.h"
 #include "mail/spare.h"
 
 #define SMALLEST_BLOCK 1024
@@ -42,6 +43,7 @@ struct pr_spool {
     bool is_sealed;
     atomic_bool is_lent; /* others may have its file open */
     pr_status failed;
+    struct origin *origin; /* owned; NULL: none is known */
 };
 
 pr_status spool_new(const char *directory, uint64_t cap, struct pr_spool **ret)
@@ -65,6 +67,7 @@ void spool_free(struct pr_spool *spool)
         close(spool->fd);
     else if (spool->fd >= 0)
         spare_give(spool->directory, spool->fd);
+    origin_free(spool->origin);
     memory_free(spool->block);
     memory_free(spool);
 }
@@ -317,6 +320,25 @@ pr_status pr_spool_link(const struct pr_spool *spool, int directory,
     if (errno == EEXIST)
         return pr_fail(PR_BUSY, "the name %s is taken", name);
     return pr_fail_errno(PR_UNSUPPORTED, errno, "cannot link a message");
+}
+
+void pr_spool_found_in(struct pr_spool *spool, const char *path,
+                       const struct stat *found)
+{
+    origin_free(spool->origin);
+    spool->origin = origin_new(path, found);
+}
+
+pr_status pr_spool_link_origin(const struct pr_spool *spool, int64_t date,
+                               int directory, const char *name)
+{
+    uint64_t size = pr_spool_size(spool);
+
+    /* No line end was converted, and nothing is lacking. */
+    if (!spool->is_sealed || spool->origin == NULL ||
+        size != spool->wire_size || size != origin_size(spool->origin))
+        return pr_fail(PR_UNSUPPORTED, "no file to link");
+    return origin_link(spool->origin, date, directory, name);
 }
 
 /* ---- Reading ----------------------------------------------------------- */

@@ -137,7 +137,7 @@ static pr_status write_share(void *argument)
             if (!sync)
                 letter_finish(&letters[i], false);
         }
-        for (size_t i = first; i < end; i++)
+        for (size_t i = first; sync && i < end; i++)
             letter_finish(&letters[i], true);
         first = end;
     }
@@ -254,12 +254,13 @@ static pr_status deliver(struct batch *batch)
     uint64_t octets = 0;
 
     batch->sync = sync_choose(batch->maildir, batch->count);
-    for (size_t i = 0; i < batch->count; i++)
-        octets += pr_spool_size(batch->letters[i].delivery->spool);
     pr_status status = pr_offload(prepare, batch);
 
     if (status == PR_OK)
         status = write_letters(batch);
+    for (size_t i = 0; i < batch->count; i++)
+        if (!batch->letters[i].is_linked)
+            octets += pr_spool_size(batch->letters[i].delivery->spool);
     if (status == PR_OK)
         status = pr_offload(publish, batch);
     if (status == PR_OK)

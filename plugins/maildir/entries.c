@@ -198,7 +198,9 @@ static int by_inode(const void *a, const void *b)
 {
     const struct entry *left = a, *right = b;
 
-    return left->inode < right->inode ? -1 : left->inode > right->inode;
+    if (left->inode != right->inode)
+        return left->inode < right->inode ? -1 : 1;
+    return by_name(left, right);
 }
 
 static int by_date(const void *a, const void *b)

@@ -161,6 +161,24 @@ static int link_spool(const struct letter *letter)
     return status == PR_OK ? fcntl(file, F_DUPFD_CLOEXEC, 0) : -1;
 }
 
+/* One that lies in a Maildir already needs no octet written: its file gets one
+ * more name. It stays what the source has: nothing of it is to be changed. */
+static bool link_origin(const struct letter *letter)
+{
+    const struct pr_delivery *delivery = letter->delivery;
+    int tmp = letter->in->folder.tmp;
+    const char *name = letter->place.name;
+
+    if (!letter->in->folder.maildir->options->link)
+        return false;
+    pr_status status =
+        pr_spool_link_origin(delivery->spool, delivery->received, tmp, name);
+    if (status == PR_BUSY && unlinkat(tmp, name, 0) == 0)
+        status = pr_spool_link_origin(delivery->spool, delivery->received, tmp,
+                                      name);
+    return status == PR_OK;
+}
+
 static void remove_file(struct letter *letter)
 {
     if (letter->fd >= 0)
@@ -173,6 +191,11 @@ void letter_write(struct letter *letter)
 {
     if (!is_to_do(letter))
         return;
+    letter->is_linked = link_origin(letter);
+    if (letter->is_linked) {
+        pr_crash_point("maildir linked");
+        return;
+    }
     letter->fd = link_spool(letter);
     bool is_written = letter->fd >= 0;
     if (!is_written)
@@ -194,13 +217,27 @@ void letter_write(struct letter *letter)
     }
 }
 
+/* Whoever wrote it may not have synced it. */
+static void open_linked(struct letter *letter)
+{
+    letter->fd = openat(letter->in->folder.tmp, letter->place.name,
+                        O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (letter->fd < 0) {
+        letter_fail(letter, fail_file(letter, errno, "open"));
+        remove_file(letter);
+    }
+}
+
 void letter_finish(struct letter *letter, bool sync)
 {
     pr_status status = PR_OK;
 
+    if (letter->is_linked && sync)
+        open_linked(letter);
     if (letter->fd < 0)
         return;
-    if (sync && fsync(letter->fd) != 0)
+    if (sync &&
+        (letter->is_linked ? fdatasync(letter->fd) : fsync(letter->fd)) != 0)
         status = fail_file(letter, errno, "sync");
     int fd = letter->fd;
     letter->fd = -1;

@@ -17,6 +17,7 @@ struct letter {
     struct letter *same; /* an earlier one of the batch, for the same file */
     int fd;              /* of the file in tmp/, -1 */
     bool is_there;       /* delivered before, or under its name now */
+    bool is_linked;      /* the file in tmp/ is one of a source, too */
     struct pr_failure failure;
 };
 

@@ -17,6 +17,7 @@ struct maildir_options {
     unsigned layout; /* enum maildir_layout */
     unsigned sync;   /* enum maildir_sync */
     bool flags;      /* keep the server's */
+    bool link;       /* one more name for a file of a source, no copy */
 };
 
 /* What the two ways of syncing were measured to cost; see sync.h. */

@@ -213,9 +213,10 @@ static pr_status remove_entry(const struct settling *settling,
 {
     const struct folder *folder = &settling->maildir->folder;
 
-    if (unlinkat(directory_of(folder, entry->in_cur), entry->file, 0) != 0 &&
-        errno != ENOENT)
-        return folder_fail(folder, errno, "remove a message from");
+    if (unlinkat(directory_of(folder, entry->in_cur), entry->file, 0) != 0)
+        return errno == ENOENT
+                   ? pr_fail(PR_GONE, "the message is gone")
+                   : folder_fail(folder, errno, "remove a message from");
     pr_crash_point("maildir message removed");
     return PR_OK;
 }
@@ -228,7 +229,10 @@ static pr_status move_to(const struct settling *settling,
 
     if (status == PR_OK)
         status = folder_sync(to, entry->in_cur);
-    return status == PR_OK ? remove_entry(settling, entry) : status;
+    if (status != PR_OK)
+        return status;
+    status = remove_entry(settling, entry);
+    return status == PR_GONE ? PR_OK : status;
 }
 
 /* Was it moved there before, by a run that could not note it? */
@@ -289,7 +293,8 @@ static pr_status settle_one(struct settling *settling, struct pr_deed *deed)
     pr_status status = PR_GONE;
 
     for (int tries = 0; tries < 3 && status == PR_GONE; tries++) {
-        status = source_locate(settling->maildir, deed->item, &entry);
+        status =
+            source_locate(settling->maildir, deed->item, tries > 0, &entry);
         if (status == PR_GONE)
             break;
         if (status == PR_OK)

@@ -47,6 +47,12 @@ static const struct pr_option options[] = {
      .offset = offsetof(struct maildir_options, flags),
      .fallback = "true",
      .help = "keep the flags that the message had on the server"},
+    {.name = "link",
+     .kind = PR_OPTION_BOOLEAN,
+     .offset = offsetof(struct maildir_options, link),
+     .fallback = "true",
+     .help = "a message that comes unchanged from a Maildir on the same file "
+             "system is not copied: its file gets one more name (a hard link)"},
     {0}};
 
 static pr_status sink_open(struct pr_sink *sink)

@@ -140,21 +140,20 @@ static pr_status source_list(struct pr_source *source,
 }
 
 pr_status source_locate(struct maildir_source *maildir,
-                        const struct pr_item *item, struct entry **ret)
+                        const struct pr_item *item, bool has_moved,
+                        struct entry **ret)
 {
-    const struct folder *folder = &maildir->folder;
     pr_status status = PR_OK;
 
-    for (int tries = 0; tries < 2 && status == PR_OK; tries++) {
-        *ret = entries_find(&maildir->entries, item->uidl);
-        if (*ret != NULL &&
-            faccessat((*ret)->in_cur ? folder->cur : folder->new, (*ret)->file,
-                      F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-            return PR_OK;
-        if (tries == 0)
-            status = entries_refresh(&maildir->entries, folder);
+    *ret = has_moved ? NULL : entries_find(&maildir->entries, item->uidl);
+    if (*ret == NULL) {
+        status = entries_refresh(&maildir->entries, &maildir->folder);
+        if (status == PR_OK)
+            *ret = entries_find(&maildir->entries, item->uidl);
     }
-    return status == PR_OK ? pr_fail(PR_GONE, "the message is gone") : status;
+    if (status != PR_OK)
+        return status;
+    return *ret != NULL ? PR_OK : pr_fail(PR_GONE, "the message is gone");
 }
 
 /* ---- Folders ------------------------------------------------------------- */

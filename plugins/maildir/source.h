@@ -18,10 +18,11 @@ struct maildir_source {
 
 extern const struct pr_class maildir_source_class;
 
-/* Looks where the message that was listed as `item` is now: readers rename
- * files. PR_GONE if it is not there. Blocks. */
+/* Finds the message that was listed as `item`: where it was last, or, if it
+ * `has_moved` from there, where it is now: readers rename files. PR_GONE if it
+ * is nowhere. Blocks. */
 PR_CHECKED pr_status source_locate(struct maildir_source *maildir,
-                                   const struct pr_item *item,
+                                   const struct pr_item *item, bool has_moved,
                                    struct entry **ret);
 /* The directory of a folder that has this name for users. PR_REFUSED. */
 PR_CHECKED pr_status source_directory(const struct maildir_source *maildir,

@@ -156,6 +156,7 @@ class Contest:
         for number, data in enumerate(self.mail):
             path = maildir / "new" / f"{1735725600 + number}.M{number}.host"
             path.write_bytes(data)
+            path.chmod(0o600)  # as who delivers into a Maildir makes it
             os.utime(path, (1735725600 + number,) * 2)
 
     def fault(self, job, status):

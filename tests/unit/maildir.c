@@ -509,7 +509,7 @@ static void the_whole_file_system_can_be_synced_instead(void **unused)
     assert_int_equal(entries("f/tmp", NULL), 0);
 }
 
-/* ---- No room ------------------------------------------------------------- */
+/* ---- From a Maildir ------------------------------------------------------ */
 
 static const char *elsewhere(void)
 {
@@ -518,6 +518,161 @@ static const char *elsewhere(void)
     snprintf(path, sizeof(path), "%s/elsewhere", base);
     return path;
 }
+
+static const char *found_path(void)
+{
+    static char path[100];
+
+    snprintf(path, sizeof(path), "%s/found", base);
+    return path;
+}
+
+/* A file that holds `text`, as a source finds it. */
+static struct stat found_file(const char *text, mode_t mode, time_t date)
+{
+    const struct utimbuf times = {date, date};
+    struct stat found;
+    FILE *file = fopen(found_path(), "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(found_path(), mode), 0);
+    assert_int_equal(utime(found_path(), &times), 0);
+    assert_int_equal(stat(found_path(), &found), 0);
+    return found;
+}
+
+static struct pr_spool *spool_from(const char *text, const struct stat *found)
+{
+    struct pr_spool *spool;
+
+    OK(spool_new(base, 0, &spool));
+    OK(pr_spool_append(spool, text, strlen(text)));
+    pr_spool_found_in(spool, found_path(), found);
+    OK(pr_spool_seal(spool));
+    return spool;
+}
+
+static struct stat delivered_file(const char *folder)
+{
+    char name[256], path[700], directory[100];
+    struct stat found;
+
+    snprintf(directory, sizeof(directory), "%s/tmp", folder);
+    assert_int_equal(entries(directory, NULL), 0);
+    snprintf(directory, sizeof(directory), "%s/new", folder);
+    assert_int_equal(entries(directory, name), 1);
+    snprintf(path, sizeof(path), "%s/%s/%s", root, directory, name);
+    assert_int_equal(stat(path, &found), 0);
+    return found;
+}
+
+#define LETTER "Subject: a\n\nb\n"
+
+static void a_message_of_a_maildir_gets_one_more_name(void **unused)
+{
+    static const char *const folders[] = {"f", "g", "h"};
+
+    (void)unused;
+    options.link = true;
+    struct stat found = found_file(LETTER, 0600, RECEIVED);
+    struct pr_spool *spool = spool_from(LETTER, &found);
+    for (int i = 0; i < 3; i++) {
+        struct pr_delivery delivery = delivery_of(spool, folders[i], "k");
+        options.sync = i == 0 ? SYNC_FILES : SYNC_FILESYSTEM;
+        OK(commit_one(&delivery));
+        struct stat is = delivered_file(folders[i]);
+        assert_int_equal(is.st_ino, found.st_ino);
+        assert_int_equal(is.st_nlink, 2 + i);
+    }
+    spool_free(spool);
+}
+
+static void a_half_one_is_replaced_by_a_link(void **unused)
+{
+    char path[512];
+
+    (void)unused;
+    options.link = true;
+    OK(deliver("f", "other", PR_FLAG_SEEN));
+    snprintf(path, sizeof(path), "%s/f/tmp/1700000000.k.postrider,S=14", root);
+    fclose(fopen(path, "w"));
+    struct stat found = found_file(LETTER, 0600, RECEIVED);
+    struct pr_spool *spool = spool_from(LETTER, &found);
+    struct pr_delivery delivery = delivery_of(spool, "f", "k");
+    OK(commit_one(&delivery));
+    assert_int_equal(delivered_file("f").st_ino, found.st_ino);
+    spool_free(spool);
+}
+
+/* It is delivered as if no file were known: as a file of its own. */
+static void is_copied(const char *folder, struct pr_spool *spool)
+{
+    struct pr_delivery delivery = delivery_of(spool, folder, "k");
+    struct stat before, after;
+    bool is_there = stat(found_path(), &before) == 0;
+
+    OK(commit_one(&delivery));
+    struct stat is = delivered_file(folder);
+    assert_int_equal(is.st_nlink, 1);
+    assert_int_equal(is.st_size, strlen(LETTER));
+    assert_int_equal(is.st_mtime, RECEIVED);
+    assert_int_equal(is.st_mode & 0777, 0600);
+    if (is_there) {
+        assert_int_equal(stat(found_path(), &after), 0);
+        assert_int_equal(after.st_nlink, 1);
+        assert_int_equal(after.st_mtime, before.st_mtime);
+        assert_int_equal(after.st_size, before.st_size);
+    }
+    spool_free(spool);
+}
+
+static void what_is_not_just_that_file_is_copied(void **unused)
+{
+    const char *crlf = "Subject: a\r\n\r\nb\r\n";
+    struct stat found;
+
+    (void)unused;
+    options.link = true;
+    found = found_file(crlf, 0600, RECEIVED);
+    is_copied("line ends", spool_from(crlf, &found));
+    found = found_file(LETTER, 0644, RECEIVED);
+    is_copied("others may read it", spool_from(LETTER, &found));
+    found = found_file(LETTER, 0600, RECEIVED - 1);
+    is_copied("another date", spool_from(LETTER, &found));
+    found = found_file(LETTER "more\n", 0600, RECEIVED);
+    is_copied("not all of it", spool_from(LETTER, &found));
+    options.link = false;
+    found = found_file(LETTER, 0600, RECEIVED);
+    is_copied("not wanted", spool_from(LETTER, &found));
+}
+
+static void a_file_that_has_changed_is_not_delivered(void **unused)
+{
+    struct pr_spool *spool;
+    struct stat found;
+
+    (void)unused;
+    options.link = true;
+    found = found_file(LETTER, 0600, RECEIVED);
+    spool = spool_from(LETTER, &found);
+    assert_int_equal(rename(found_path(), elsewhere()), 0);
+    (void)found_file("Subject: x\n\ny\n", 0600, RECEIVED);
+    is_copied("another file", spool);
+    assert_int_equal(unlink(found_path()), 0);
+    found = found_file(LETTER, 0600, RECEIVED);
+    spool = spool_from(LETTER, &found);
+    assert_int_equal(chmod(found_path(), 0660), 0);
+    is_copied("others may write to it", spool);
+    assert_int_equal(unlink(found_path()), 0);
+    found = found_file(LETTER, 0600, RECEIVED);
+    spool = spool_from(LETTER, &found);
+    assert_int_equal(unlink(found_path()), 0);
+    is_copied("gone", spool);
+}
+
+/* ---- No room ------------------------------------------------------------- */
 
 static void what_does_not_fit_leaves_nothing(void **unused)
 {
@@ -760,6 +915,10 @@ static pr_status all_tests(void *failed)
         TEST(the_whole_file_system_can_be_synced_instead),
         TEST(a_message_in_a_file_is_copied_only_for_a_second_place),
         TEST(large_batches_are_synced_in_the_cheaper_way),
+        TEST(a_message_of_a_maildir_gets_one_more_name),
+        TEST(a_half_one_is_replaced_by_a_link),
+        TEST(what_is_not_just_that_file_is_copied),
+        TEST(a_file_that_has_changed_is_not_delivered),
         TEST(what_does_not_fit_leaves_nothing),
         TEST(each_allocation_may_fail),
         TEST(recovery_finds_what_was_delivered),

@@ -159,6 +159,42 @@ static void large_messages_and_headers_come_whole(void **unused)
     free(text);
 }
 
+/* More than are read at a time, of all sizes, and some that are not any more
+ * what they were when they were listed. */
+static void many_messages_come_each_with_its_own_octets(void **unused)
+{
+    enum { COUNT = 120, LARGEST = 300000 };
+
+    char *text = malloc(LARGEST + 10), name[40];
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT; i++) {
+        size_t size = i % 40 == 7 ? LARGEST : i * 97 % 20000;
+        memset(text, 'a' + (char)(i % 26), size);
+        text[size] = '\0';
+        snprintf(name, sizeof(name), "new/%03zu.x", i);
+        put(name, text, (time_t)i);
+    }
+    start();
+    put("new/005.x", "it grew much longer than it was", 5);
+    put("new/050.x", "shorter", 50);
+    assert_int_equal(unlink(below("new/051.x")), 0);
+    assert_int_equal(rename(below("new/052.x"), below("cur/052.x:2,S")), 0);
+    OK(local_fetch(local, PR_WANT_ALL));
+    for (size_t i = 0; i < COUNT; i++) {
+        size_t size = i % 40 == 7 ? LARGEST : i * 97 % 20000;
+        memset(text, 'a' + (char)(i % 26), size);
+        text[size] = '\0';
+        if (i == 51)
+            assert_int_equal(local->messages[i].result, PR_GONE);
+        else if (i == 5)
+            check_text(i, "it grew much longer than it was");
+        else
+            check_text(i, i == 50 ? "shorter" : text);
+    }
+    free(text);
+}
+
 static void hostile_names_are_taken_as_they_are(void **unused)
 {
     static const char *const names[] = {
@@ -335,6 +371,7 @@ static pr_status all_tests(void *failed)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(messages_come_in_order_of_date),
         TEST(large_messages_and_headers_come_whole),
+        TEST(many_messages_come_each_with_its_own_octets),
         TEST(hostile_names_are_taken_as_they_are),
         TEST(an_empty_folder_is_empty),
         TEST(readers_may_move_and_flag_what_is_fetched),

@@ -14,6 +14,7 @@ extern "C" {
  * beyond that in an unnamed file of the state directory. Written by one fiber;
  * once sealed, read by anyone, offloaded jobs as well. */
 struct pr_spool;
+struct stat;
 
 /* Appends octets as they came from the wire. CRLF becomes LF, also when it is
  * cut between two calls; bare CR and bare LF stay. May wait for the disk. A
@@ -38,6 +39,19 @@ PR_API int pr_spool_file(const struct pr_spool *spool);
  * name is taken. Blocks. */
 PR_API PR_CHECKED pr_status pr_spool_link(const struct pr_spool *spool,
                                           int directory, const char *name);
+/* A source tells of the file that it reads these octets from: one that nobody
+ * changes as long as it has a name, as those of a Maildir. `path` is copied,
+ * `found` is what fstat said. Only a hint. */
+PR_API void pr_spool_found_in(struct pr_spool *spool, const char *path,
+                              const struct stat *found);
+/* Gives that file one more name in `directory`, as linkat(2) does, where the
+ * octets of the spool are just those in it, its date is `date` (seconds since
+ * 1970), its mode 0600 and its owner the user we run as. It stays the source's:
+ * not to be changed. PR_BUSY if the name is taken; PR_UNSUPPORTED if it cannot
+ * be, as on another file system: the octets are to be copied. Blocks. */
+PR_API PR_CHECKED pr_status pr_spool_link_origin(const struct pr_spool *spool,
+                                                 int64_t date, int directory,
+                                                 const char *name);
 /* Reads at `offset`; *ret_size 0 at the end. Sealed only; blocks briefly for a
  * spool in a file. */
 PR_API PR_CHECKED pr_status pr_spool_read(const struct pr_spool *spool,
