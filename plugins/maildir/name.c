@@ -20,27 +20,15 @@ static bool is_reserved(const char *name, size_t size)
             memcmp(name, "tmp", 3) == 0);
 }
 
-static pr_status check_component(unsigned layout, const char *folder,
-                                 const char *name, size_t size)
+static pr_status check_part(unsigned layout, const char *folder,
+                            const char *part, size_t size)
 {
-    if (size == 0)
-        return pr_fail(PR_REFUSED,
-                       "the folder name \"%s\" has an empty part: \"/\" stands "
-                       "only between parts",
-                       folder);
-    if (size > COMPONENT_MAX)
-        return pr_fail(PR_REFUSED, "the folder name \"%.60s...\" is too long",
-                       folder);
-    if (name[0] == '.')
-        return pr_fail(PR_REFUSED,
-                       "no part of the folder name \"%s\" may begin with \".\"",
-                       folder);
-    if (is_reserved(name, size))
+    if (is_reserved(part, size))
         return pr_fail(PR_REFUSED,
                        "the folder name \"%s\": cur, new and tmp are a "
                        "Maildir's own directories",
                        folder);
-    if (layout == LAYOUT_MAILDIRPP && memchr(name, '.', size) != NULL)
+    if (layout == LAYOUT_MAILDIRPP && memchr(part, '.', size) != NULL)
         return pr_fail(PR_REFUSED,
                        "the folder name \"%s\": in layout maildir++ a \".\" "
                        "separates folders and may not be in a name",
@@ -48,26 +36,16 @@ static pr_status check_component(unsigned layout, const char *folder,
     return PR_OK;
 }
 
-static pr_status check_octets(const char *folder)
-{
-    for (const char *c = folder; *c != '\0'; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            return pr_fail(PR_REFUSED,
-                           "the folder name \"%s\" has control characters",
-                           folder);
-    return PR_OK;
-}
-
 static pr_status check_folder(unsigned layout, const char *folder)
 {
-    pr_status status = check_octets(folder);
+    pr_status status = pr_folder_check(folder, COMPONENT_MAX);
 
-    while (status == PR_OK) {
-        size_t size = strcspn(folder, "/");
-        status = check_component(layout, folder, folder, size);
-        if (folder[size] == '\0')
+    for (const char *part = folder; status == PR_OK; part++) {
+        size_t size = strcspn(part, "/");
+        status = check_part(layout, folder, part, size);
+        part += size;
+        if (*part == '\0')
             break;
-        folder += size + 1;
     }
     return status;
 }

@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #define DEPTH_MAX 20
-#define NAMES_MAX 100000u
 
 struct source_options {
     const char *path;
@@ -162,8 +161,7 @@ struct walk {
     const struct maildir_source *maildir;
     char path[4096];
     size_t base; /* where names begin in `path` */
-    struct pr_arena *arena;
-    struct pr_buffer names; /* of const char * */
+    struct pr_folder_list found;
 };
 
 static bool has_directory(const char *path, const char *name)
@@ -188,13 +186,7 @@ static pr_status add_name(struct walk *walk, const char *name)
     if (!is_maildir(walk->path) ||
         source_directory(walk->maildir, name, directory) != PR_OK)
         return PR_OK;
-    const char *copy = pr_arena_text(walk->arena, name);
-    if (copy == NULL)
-        return PR_NOMEM;
-    pr_status status = pr_buffer_add(&walk->names, &copy, sizeof(copy));
-    return status == PR_LIMIT
-               ? pr_fail(PR_LIMIT, "there are over %u folders", NAMES_MAX)
-               : status;
+    return pr_folder_list_add(&walk->found, name);
 }
 
 /* ".lists.dev" is "lists/dev". */
@@ -274,17 +266,6 @@ static pr_status walk_job(void *argument)
     return status == PR_OK ? walk_into(walk, 0) : status;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    const char *left = *(const char *const *)a;
-    const char *right = *(const char *const *)b;
-    bool is_first = strcmp(left, "INBOX") == 0;
-
-    if (is_first != (strcmp(right, "INBOX") == 0))
-        return is_first ? -1 : 1;
-    return strcmp(left, right);
-}
-
 pr_status source_folders(struct pr_source *source, const char *const *patterns,
                          pr_folder_found *found, void *user)
 {
@@ -293,19 +274,13 @@ pr_status source_folders(struct pr_source *source, const char *const *patterns,
     if (walk == NULL)
         return pr_fail(PR_NOMEM, "out of memory");
     walk->maildir = source->state;
-    walk->names.cap = NAMES_MAX * sizeof(const char *);
-    walk->arena = pr_arena_new();
+    walk->found.arena = pr_arena_new();
     pr_status status =
-        walk->arena != NULL ? pr_offload(walk_job, walk) : PR_NOMEM;
-    size_t count = walk->names.size / sizeof(const char *);
-    const char **names = (const char **)(void *)walk->names.data;
-    if (count > 0)
-        qsort(names, count, sizeof(*names), by_name);
-    for (size_t i = 0; status == PR_OK && i < count; i++)
-        if (pr_folder_matches(patterns, names[i], '/'))
-            status = found(user, names[i]);
-    pr_buffer_done(&walk->names);
-    pr_arena_free(walk->arena);
+        walk->found.arena != NULL ? pr_offload(walk_job, walk) : PR_NOMEM;
+    if (status == PR_OK)
+        status = pr_folder_list_tell(&walk->found, patterns, found, user);
+    pr_folder_list_done(&walk->found);
+    pr_arena_free(walk->found.arena);
     free(walk);
     return status;
 }

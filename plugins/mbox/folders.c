@@ -14,29 +14,20 @@
 #include "source.h"
 
 #define DEPTH_MAX 20
-#define NAMES_MAX 100000u
 
 struct walk {
     const char *root;
     char path[MBOX_PATH_MAX];
     size_t base; /* where names begin in `path` */
-    struct pr_arena *arena;
-    struct pr_buffer names; /* of const char * */
+    struct pr_folder_list found;
 };
 
 /* ---- Walking: in a job --------------------------------------------------- */
 
 static pr_status add_name(struct walk *walk, const char *name)
 {
-    const char *copy =
-        pr_arena_text(walk->arena, strcmp(name, "inbox") == 0 ? "INBOX" : name);
-
-    if (copy == NULL)
-        return PR_NOMEM;
-    pr_status status = pr_buffer_add(&walk->names, &copy, sizeof(copy));
-    return status == PR_LIMIT
-               ? pr_fail(PR_LIMIT, "there are over %u mboxes", NAMES_MAX)
-               : status;
+    return pr_folder_list_add(&walk->found,
+                              strcmp(name, "inbox") == 0 ? "INBOX" : name);
 }
 
 static pr_status walk_into(struct walk *walk, unsigned depth);
@@ -100,17 +91,6 @@ static pr_status walk_job(void *argument)
 
 /* ---- Telling ------------------------------------------------------------- */
 
-static int by_name(const void *a, const void *b)
-{
-    const char *left = *(const char *const *)a;
-    const char *right = *(const char *const *)b;
-    bool is_first = strcmp(left, "INBOX") == 0;
-
-    if (is_first != (strcmp(right, "INBOX") == 0))
-        return is_first ? -1 : 1;
-    return strcmp(left, right);
-}
-
 pr_status source_folders(struct pr_source *source, const char *const *patterns,
                          pr_folder_found *found, void *user)
 {
@@ -121,18 +101,12 @@ pr_status source_folders(struct pr_source *source, const char *const *patterns,
     if (walk == NULL)
         return pr_fail(PR_NOMEM, "out of memory");
     walk->root = mbox->options->set.path;
-    walk->names.cap = NAMES_MAX * sizeof(const char *);
-    walk->arena = pr_arena_new();
-    status = walk->arena != NULL ? pr_offload(walk_job, walk) : PR_NOMEM;
-    size_t count = walk->names.size / sizeof(const char *);
-    const char **names = (const char **)(void *)walk->names.data;
-    if (count > 0)
-        qsort(names, count, sizeof(*names), by_name);
-    for (size_t i = 0; status == PR_OK && i < count; i++)
-        if (pr_folder_matches(patterns, names[i], '/'))
-            status = found(user, names[i]);
-    pr_buffer_done(&walk->names);
-    pr_arena_free(walk->arena);
+    walk->found.arena = pr_arena_new();
+    status = walk->found.arena != NULL ? pr_offload(walk_job, walk) : PR_NOMEM;
+    if (status == PR_OK)
+        status = pr_folder_list_tell(&walk->found, patterns, found, user);
+    pr_folder_list_done(&walk->found);
+    pr_arena_free(walk->found.arena);
     free(walk);
     return status;
 }

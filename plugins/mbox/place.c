@@ -25,50 +25,24 @@ static bool ends_with(const char *name, size_t size, const char *end)
     return size >= length && memcmp(name + size - length, end, length) == 0;
 }
 
-static pr_status check_component(const char *folder, const char *name,
-                                 size_t size)
-{
-    if (size == 0)
-        return pr_fail(PR_REFUSED,
-                       "the folder name \"%s\" has an empty part: \"/\" stands "
-                       "only between parts",
-                       folder);
-    if (size > COMPONENT_MAX)
-        return pr_fail(PR_REFUSED, "the folder name \"%.60s...\" is too long",
-                       folder);
-    if (name[0] == '.')
-        return pr_fail(PR_REFUSED,
-                       "no part of the folder name \"%s\" may begin with \".\"",
-                       folder);
-    if (ends_with(name, size, ".lock"))
-        return pr_fail(PR_REFUSED,
-                       "no part of the folder name \"%s\" may end with "
-                       "\".lock\": locks are called so",
-                       folder);
-    for (size_t i = 0; i < size; i++)
-        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
-            return pr_fail(PR_REFUSED,
-                           "the folder name \"%s\" has control characters",
-                           folder);
-    return PR_OK;
-}
-
 pr_status place_check(const char *folder)
 {
-    pr_status status = PR_OK;
-    const char *rest = folder;
-
     if (folder[0] == '\0')
         return PR_OK;
     if (strlen(folder) > FOLDER_MAX)
         return pr_fail(PR_REFUSED, "the folder name \"%.60s...\" is too long",
                        folder);
-    while (status == PR_OK) {
-        size_t size = strcspn(rest, "/");
-        status = check_component(folder, rest, size);
-        if (rest[size] == '\0')
+    pr_status status = pr_folder_check(folder, COMPONENT_MAX);
+    for (const char *part = folder; status == PR_OK; part++) {
+        size_t size = strcspn(part, "/");
+        if (ends_with(part, size, ".lock"))
+            return pr_fail(PR_REFUSED,
+                           "no part of the folder name \"%s\" may end with "
+                           "\".lock\": locks are called so",
+                           folder);
+        part += size;
+        if (*part == '\0')
             break;
-        rest += size + 1;
     }
     return status;
 }

@@ -51,6 +51,33 @@ typedef pr_status pr_folder_found(void *user, const char *name);
 PR_API bool pr_folder_matches(const char *const *patterns, const char *name,
                               char separator);
 
+/* The folders of a source that finds them by walking through directories, "/"
+ * between the parts of a name. Zeroed but for the arena, which is the caller's:
+ * then pr_folder_list_add for each, at most PR_FOLDERS_MAX (PR_LIMIT), in a job
+ * of the pool if need be; pr_folder_list_tell tells those that match, INBOX
+ * first and the others in order of their names; pr_folder_list_done at the end,
+ * whatever came before. */
+#define PR_FOLDERS_MAX 100000u
+
+struct pr_folder_list {
+    struct pr_arena *arena;
+    struct pr_buffer names; /* of const char * */
+};
+
+PR_API PR_CHECKED pr_status pr_folder_list_add(struct pr_folder_list *list,
+                                               const char *name);
+PR_API PR_CHECKED pr_status pr_folder_list_tell(struct pr_folder_list *list,
+                                                const char *const *patterns,
+                                                pr_folder_found *found,
+                                                void *user);
+PR_API void pr_folder_list_done(struct pr_folder_list *list);
+
+/* May each part of `folder`, "/" between them, be the name of a file that is
+ * not hidden, of at most `part_max` octets? PR_REFUSED with words. For what
+ * makes files of names that come from rules, and so from mail. */
+PR_API PR_CHECKED pr_status pr_folder_check(const char *folder,
+                                            size_t part_max);
+
 /* What select tells about a folder. */
 struct pr_mailbox {
     uint32_t uidvalidity; /* 0: the source has no UIDs: see pr_item.number */
