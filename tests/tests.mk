@@ -30,7 +30,7 @@ EXTRA_DIST += %D%/lib/sinks.py %D%/lib/smtpd.py %D%/e2e/test_lmtp.py \
 EXTRA_DIST += %D%/run %D%/lib/packages %D%/lib/unpacked %D%/lib/build
 EXTRA_DIST += %D%/lib/server.py %D%/lib/dovecot.py %D%/lib/exim.py \
 	%D%/lib/otherpop.py %D%/lib/postfix.py %D%/lib/recorder.py \
-	%D%/lib/messages.py %D%/lib/valgrind.supp
+	%D%/lib/messages.py %D%/lib/oddmail.py %D%/lib/valgrind.supp
 EXTRA_DIST += %D%/lib/proxy.py %D%/lib/maildir.py
 check_PROGRAMS += tests/lib/delay_proxy tests/lib/measure tests/lib/each
 tests_lib_measure_SOURCES = %D%/lib/measure.c
@@ -45,7 +45,7 @@ EXTRA_DIST += %D%/bench/run %D%/bench/bench.py %D%/bench/contenders.py \
 EXTRA_DIST += %D%/bench/filters.py %D%/bench/filter/rules.lua \
 	%D%/bench/filter/procmailrc %D%/bench/filter/mailfilter \
 	%D%/bench/filter/fdm.conf %D%/bench/filter/filter.sieve
-EXTRA_DIST += %D%/e2e/test_watch.py
+EXTRA_DIST += %D%/e2e/test_watch.py %D%/e2e/test_odd.py
 EXTRA_DIST += %D%/crash/sweep.py %D%/crash/sweep_sinks.py
 EXTRA_DIST += %D%/crash/sweep_sources.py
 EXTRA_DIST += %D%/lib/postrider.py %D%/e2e/conftest.py \

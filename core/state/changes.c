@@ -397,7 +397,7 @@ static pr_status apply_known(struct state *state, const struct change *change)
     struct statement statement = statement_for(state, SQL_MESSAGE_KNOWN);
 
     bind_text(&statement, it->uidl);
-    bind_some(&statement, (int64_t)it->size);
+    bind_int(&statement, (int64_t)it->size);
     bind_some(&statement, it->due);
     bind_int(&statement, change->folder);
     bind_int(&statement, change->uid);

@@ -17,6 +17,12 @@
 #include "mail/spool.h"
 #include "plugin/registry.h"
 
+#ifdef HAVE_VALGRIND_VALGRIND_H
+#include <valgrind/valgrind.h>
+#else
+#define RUNNING_ON_VALGRIND 0
+#endif
+
 static char folder[64];
 static char path[512];
 static struct pr_buffer errors, lines, plan_text;
@@ -358,4 +364,9 @@ const char *fixture_plan_of(const char *file, const char *from,
 pr_status fixture_status(void)
 {
     return plan_status;
+}
+
+const char *fixture_patience(void)
+{
+    return RUNNING_ON_VALGRIND ? "options { limits = { time = '10s' } } " : "";
 }

@@ -36,6 +36,9 @@ const char *fixture_plan(const char *rules, const char *from,
 const char *fixture_plan_of(const char *file, const char *from,
                             const char *octets);
 pr_status fixture_status(void); /* of the last run */
+/* What begins a configuration whose rules are to end by themselves: more time
+ * where each instruction takes longer (valgrind), else "". */
+const char *fixture_patience(void);
 
 /* What the options of the class "imap" of the fixture become. */
 struct fixture_imap {

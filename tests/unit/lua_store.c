@@ -26,15 +26,17 @@ static struct config *config;
 static struct message *messages[8];
 static char answer[2000];
 
+static const char *patience; /* what begins each configuration */
+
 static void load(const char *body)
 {
     char text[8192];
 
     snprintf(text, sizeof text,
-             "local mail = maildir \"/m\" account \"work\" { source = imap { "
+             "%slocal mail = maildir \"/m\" account \"work\" { source = imap { "
              "host = \"h\" }, deliver = mail }\n"
              "rule(\"r\", function(m)\n%s\nend)",
-             body);
+             patience, body);
     config_free(config);
     config = NULL;
     if (fixture_load(text, &config) != PR_OK)
@@ -290,8 +292,10 @@ static void the_store_says_what_is_wrong(void **unused)
 static void asking_again_and_again_is_ended(void **unused)
 {
     (void)unused;
+    patience = "";
     refused("while true do store.get 'a' end", "without waiting");
     refused("while true do store.incr 'a' end", "without waiting");
+    patience = fixture_patience();
 }
 
 /* ---- ratelimit ----------------------------------------------------------- */
@@ -355,6 +359,7 @@ static int begin(void **unused)
 {
     (void)unused;
     directory = fixture_begin();
+    patience = fixture_patience();
     return 0;
 }
 

@@ -320,6 +320,24 @@ static void a_deferred_message_keeps_what_was_delivered(void **unused)
     assert_string_equal(found[1].sink, "c");
 }
 
+static void what_is_known_of_an_empty_message_is_kept(void **unused)
+{
+    int64_t folder = folder_id("INBOX");
+    struct state_row row = row_of(4, STAGE_SETTLED);
+    struct state_changes *changes;
+
+    (void)unused;
+    put_safe(folder, 4, STAGE_SETTLED);
+    row.size = 0;
+    row.uidl = "empty";
+    changes = begin();
+    state_known(changes, folder, &row);
+    OK(state_commit(changes));
+    struct state_row *read = rows(folder, 4, 1);
+    assert_string_equal(read->uidl, "empty");
+    assert_int_equal(read->size, 0);
+}
+
 static void forgotten_rows_are_gone(void **unused)
 {
     int64_t folder = folder_id("INBOX");
@@ -814,6 +832,7 @@ static pr_status all_tests(void *failed)
         TEST(missing_steps_are_taken_together),
         TEST(a_message_goes_from_intent_to_settled),
         TEST(a_deferred_message_keeps_what_was_delivered),
+        TEST(what_is_known_of_an_empty_message_is_kept),
         TEST(forgotten_rows_are_gone),
         TEST(rows_come_by_uid_from_the_watermark_and_open_ones),
         TEST(a_new_validity_forgets_the_folder_and_only_that),
