@@ -11,10 +11,19 @@
 
 #define PIECE_MOST (1024 * 1024) /* octets of one read or line */
 #define PIECE (64 * 1024)        /* octets of a read that does not say */
-#define LINE_PIECE 4096
+#define AHEAD (32 * 1024)        /* octets read at once for lines */
+
+/* What was read of a file beyond the line that was asked for: a line costs no
+ * turn of the pool then. */
+struct ahead {
+    uint64_t begin;
+    size_t size;
+    char data[AHEAD];
+};
 
 struct stream {
-    struct cell *cell; /* of the message, kept by the uservalue */
+    struct cell *cell;   /* of the message, kept by the first uservalue */
+    struct ahead *ahead; /* the second; NULL: no line was read of a file */
     uint64_t offset;
 };
 
@@ -38,7 +47,7 @@ int message_raw(lua_State *L)
     struct stream *stream;
 
     need_whole(L, check_message(L, 1));
-    stream = lua_newuserdatauv(L, sizeof *stream, 1);
+    stream = lua_newuserdatauv(L, sizeof *stream, 2);
     *stream = (struct stream){.cell = lua_touserdata(L, 1)};
     luaL_setmetatable(L, TYPE_STREAM);
     lua_pushvalue(L, 1);
@@ -109,25 +118,60 @@ static int read_octets(lua_State *L)
     return 1;
 }
 
+/* ---- Lines --------------------------------------------------------------- */
+
+/* What is here of the message from the stream's place on; nothing at its end.
+ * The stream is at upvalue 1. */
+static struct pr_bytes here(lua_State *L, struct stream *stream)
+{
+    struct pr_bytes all = pr_spool_memory(stream->cell->message->spool);
+    struct ahead *ahead = stream->ahead;
+    size_t used;
+
+    if (all.data != NULL)
+        return (struct pr_bytes){all.data + stream->offset,
+                                 all.size - (size_t)stream->offset};
+    if (ahead == NULL) {
+        ahead = lua_newuserdatauv(L, sizeof *ahead, 0);
+        *ahead = (struct ahead){.size = 0};
+        lua_setiuservalue(L, lua_upvalueindex(1), 2);
+        stream->ahead = ahead;
+    }
+    if (stream->offset < ahead->begin ||
+        stream->offset >= ahead->begin + ahead->size) {
+        ahead->size = 0; /* should reading fail */
+        ahead->begin = stream->offset;
+        ahead->size = read_at(L, stream, stream->offset, ahead->data, AHEAD);
+    }
+    used = (size_t)(stream->offset - ahead->begin);
+    return (struct pr_bytes){ahead->data + used, ahead->size - used};
+}
+
 /* The next line without its end; nothing at the end of the message. */
 static int next_line(lua_State *L)
 {
     struct stream *stream = check_stream(L, lua_upvalueindex(1));
     luaL_Buffer line;
-    size_t size = 0, got = LINE_PIECE;
+    size_t size = 0;
     const char *end = NULL;
 
     luaL_buffinit(L, &line);
-    while (end == NULL && got == LINE_PIECE && size < PIECE_MOST) {
-        char *room = luaL_prepbuffsize(&line, LINE_PIECE);
+    while (end == NULL && size < PIECE_MOST) {
+        struct pr_bytes piece = here(L, stream);
+        size_t most = PIECE_MOST - size;
 
-        got = read_at(L, stream, stream->offset, room, LINE_PIECE);
-        end = memchr(room, '\n', got);
-        luaL_addsize(&line, end != NULL ? (size_t)(end - room) : got);
-        size += got;
-        stream->offset += end != NULL ? (size_t)(end - room) + 1 : got;
+        if (piece.size == 0)
+            break;
+        if (piece.size > most)
+            piece.size = most;
+        end = memchr(piece.data, '\n', piece.size);
+        if (end != NULL)
+            piece.size = (size_t)(end - piece.data);
+        luaL_addlstring(&line, piece.data, piece.size);
+        stream->offset += piece.size + (end != NULL);
+        size += piece.size;
     }
-    if (size == 0)
+    if (size == 0 && end == NULL)
         return 0;
     luaL_pushresult(&line);
     return 1;
