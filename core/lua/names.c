@@ -42,9 +42,6 @@ static struct call *lookup_call(lua_State *L, const char *what,
     char number = (char)type;
 
     call_check_fields(L, what, options, names);
-    if (strlen(name) > NAME_MOST || name[0] == '\0')
-        luaL_error(L, "%s: expects a name, got %d octets", what,
-                   (int)strlen(name));
     *lookup = (struct lookup){
         .dns = calls_dns(L),
         .name = script_copy(L, call->arena, name),
@@ -61,34 +58,52 @@ static struct call *lookup_call(lua_State *L, const char *what,
     return call;
 }
 
+/* Names come out of mail: what cannot be one is no error, but has no answer.
+ */
+static int no_answer(lua_State *L, const char *what, const char *words)
+{
+    lua_pushnil(L);
+    lua_pushfstring(L, "%s: %s", what, words);
+    return 2;
+}
+
+/* Asks; `options` is the index of { timeout = ... }. */
+static int look_up(lua_State *L, const char *what, const char *name,
+                   enum dns_type type, int options)
+{
+    struct call *call = lookup_call(L, what, name, type, options);
+
+    if (name[0] == '\0' || strlen(name) > NAME_MOST)
+        return no_answer(L, what, "that is no name");
+    return call_make(L, call);
+}
+
 /* dns.a(name), dns.aaaa(name): list of addresses as texts; nil and a text if
  * nobody could tell. Names and types that are not there are empty lists. */
 static int ask_a(lua_State *L)
 {
     lua_settop(L, 2);
-    return call_make(L, lookup_call(L, "dns.a", check_text(L, 1), DNS_A, 2));
+    return look_up(L, "dns.a", check_text(L, 1), DNS_A, 2);
 }
 
 static int ask_aaaa(lua_State *L)
 {
     lua_settop(L, 2);
-    return call_make(L,
-                     lookup_call(L, "dns.aaaa", check_text(L, 1), DNS_AAAA, 2));
+    return look_up(L, "dns.aaaa", check_text(L, 1), DNS_AAAA, 2);
 }
 
 /* dns.mx(name): list of { preference = number, host = text }, by preference */
 static int ask_mx(lua_State *L)
 {
     lua_settop(L, 2);
-    return call_make(L, lookup_call(L, "dns.mx", check_text(L, 1), DNS_MX, 2));
+    return look_up(L, "dns.mx", check_text(L, 1), DNS_MX, 2);
 }
 
 /* dns.txt(name): list of texts */
 static int ask_txt(lua_State *L)
 {
     lua_settop(L, 2);
-    return call_make(L,
-                     lookup_call(L, "dns.txt", check_text(L, 1), DNS_TXT, 2));
+    return look_up(L, "dns.txt", check_text(L, 1), DNS_TXT, 2);
 }
 
 static bool is_version_six(const char *address)
@@ -106,14 +121,14 @@ static int ask_ptr(lua_State *L)
     if (!dns_reverse(address,
                      is_version_six(address) ? "ip6.arpa" : "in-addr.arpa",
                      name, sizeof name))
-        return luaL_error(L, "dns.ptr: expects an address, got \"%s\"",
-                          address);
-    return call_make(L, lookup_call(L, "dns.ptr", name, DNS_PTR, 2));
+        return no_answer(L, "dns.ptr", "that is no address");
+    return look_up(L, "dns.ptr", name, DNS_PTR, 2);
 }
 
 /* ---- Lists of addresses and names (RFC 5782) ----------------------------- */
 
-/* Pushes the name to ask for about what is at 1 in the zone at 2. */
+/* Pushes the name to ask for about what is at 1 in the zone at 2; NULL and
+ * nothing if that is neither an address nor a name. */
 static const char *push_list_name(lua_State *L)
 {
     const char *about = check_text(L, 1), *zone = check_text(L, 2);
@@ -122,8 +137,7 @@ static const char *push_list_name(lua_State *L)
 
     if (is_version_six(about) || inet_pton(AF_INET, about, &address) == 1) {
         if (!dns_reverse(about, zone, name, sizeof name))
-            luaL_error(L, "dns.rbl: \"%s\" is neither an address nor a name",
-                       about);
+            return NULL;
         return lua_pushstring(L, name);
     }
     return lua_pushfstring(L, "%s.%s", about, zone);
@@ -159,7 +173,7 @@ static bool is_refusal(lua_State *L)
 /* Sets the field `text` of the table at `result`: why it is listed. */
 static void add_reason(lua_State *L, int result, const char *name)
 {
-    if (call_make(L, lookup_call(L, "dns.rbl", name, DNS_TXT, 3)) != 1 ||
+    if (look_up(L, "dns.rbl", name, DNS_TXT, 3) != 1 ||
         lua_rawgeti(L, -1, 1) != LUA_TSTRING)
         lua_pushliteral(L, "");
     lua_setfield(L, result, "text");
@@ -175,7 +189,9 @@ static int ask_rbl(lua_State *L)
 
     lua_settop(L, 3);
     name = push_list_name(L);
-    if (call_make(L, lookup_call(L, "dns.rbl", name, DNS_A, 3)) != 1)
+    if (name == NULL || lua_tostring(L, 1)[0] == '\0')
+        return no_answer(L, "dns.rbl", "that is neither an address nor a name");
+    if (look_up(L, "dns.rbl", name, DNS_A, 3) != 1)
         return 2;
     push_codes(L);
     if (is_refusal(L)) {
