@@ -4,8 +4,7 @@
 noinst_LTLIBRARIES += libcore.la
 libcore_la_SOURCES =
 libcore_la_LIBADD = $(UV_LIBS) $(SSL_LIBS) $(LUA_LIBS) $(GMIME_LIBS) \
-	$(SQLITE_LIBS) $(JANSSON_LIBS) $(MICROHTTPD_LIBS) $(PCRE2_LIBS) \
-	$(MAGIC_LIBS) $(CURL_LIBS) $(CARES_LIBS) -ldl -lm
+	$(SQLITE_LIBS) $(JANSSON_LIBS) $(PCRE2_LIBS) -ldl -lm
 
 pkglib_LTLIBRARIES += libpostrider.la
 libpostrider_la_SOURCES =
@@ -24,7 +23,7 @@ dist_prapi_HEADERS = %D%/api/postrider/buffer.h %D%/api/postrider/crash.h \
 	%D%/api/postrider/message.h \
 	%D%/api/postrider/option.h %D%/api/postrider/plugin.h \
 	%D%/api/postrider/program.h %D%/api/postrider/status.h %D%/api/postrider/stream.h \
-	%D%/api/postrider/http.h %D%/api/postrider/service.h
+	%D%/api/postrider/http.h %D%/api/postrider/library.h %D%/api/postrider/service.h
 
 include core/base/base.mk
 include core/fiber/fiber.mk

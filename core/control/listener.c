@@ -13,12 +13,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <postrider/library.h>
+
 #include "base/memory.h"
 #include "control/openmetrics.h"
 #include "control/report.h"
 #include "io/stream.h"
 
 enum { CONNECTIONS = 16, IDLE_SECONDS = 10, ADDRESS_MAX = 80 };
+
+#define FUNCTIONS(each)                                                     \
+    each(MHD_, add_response_header) each(MHD_, create_response_from_buffer) \
+        each(MHD_, destroy_response) each(MHD_, get_daemon_info)            \
+            each(MHD_, get_timeout) each(MHD_, lookup_connection_value)     \
+                each(MHD_, queue_response) each(MHD_, run)                  \
+                    each(MHD_, start_daemon) each(MHD_, stop_daemon)
+
+static struct {
+    FUNCTIONS(PR_LIBRARY_FUNCTION)
+} mhd;
+
+static const char *const function_names[] = {FUNCTIONS(PR_LIBRARY_NAME) NULL};
+
+static struct pr_library library = {.file = MICROHTTPD_SONAME,
+                                    .purpose = "metrics over HTTP",
+                                    .names = function_names,
+                                    .functions = &mhd};
 
 static const struct pr_log metrics_log = {NULL, "metrics"};
 
@@ -108,17 +128,17 @@ pr_status listener_address(const char *text, bool is_remote,
 static enum MHD_Result reply(struct MHD_Connection *connection, unsigned code,
                              const char *type, const char *text, size_t size)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(
+    struct MHD_Response *response = mhd.create_response_from_buffer(
         size, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
     if (response == NULL) {
         return MHD_NO;
     }
-    (void)MHD_add_response_header(response, "Content-Type", type);
+    (void)mhd.add_response_header(response, "Content-Type", type);
     if (code == MHD_HTTP_METHOD_NOT_ALLOWED) {
-        (void)MHD_add_response_header(response, "Allow", "GET, HEAD");
+        (void)mhd.add_response_header(response, "Allow", "GET, HEAD");
     }
-    enum MHD_Result result = MHD_queue_response(connection, code, response);
-    MHD_destroy_response(response);
+    enum MHD_Result result = mhd.queue_response(connection, code, response);
+    mhd.destroy_response(response);
     return result;
 }
 
@@ -135,7 +155,7 @@ static bool is_our_name(const struct listener *listener,
                         struct MHD_Connection *connection)
 {
     static const char *const names[] = {"localhost", "127.", "[::1]"};
-    const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+    const char *host = mhd.lookup_connection_value(connection, MHD_HEADER_KIND,
                                                    MHD_HTTP_HEADER_HOST);
     for (size_t i = 0; host != NULL && i < 3; i++) {
         if (strncmp(host, names[i], strlen(names[i])) == 0) {
@@ -205,10 +225,10 @@ static pr_status drive(void *argument)
     while (status == PR_OK || status == PR_TIMEOUT) {
         MHD_UNSIGNED_LONG_LONG wait;
         pr_time deadline = PR_NEVER;
-        if (MHD_run(listener->http) != MHD_YES) {
+        if (mhd.run(listener->http) != MHD_YES) {
             return pr_fail(PR_IO, "the listener for metrics has failed");
         }
-        if (MHD_get_timeout(listener->http, &wait) == MHD_YES) {
+        if (mhd.get_timeout(listener->http, &wait) == MHD_YES) {
             deadline = pr_in(wait);
         }
         status = poller_wait(listener->poller, false, deadline);
@@ -220,7 +240,11 @@ static pr_status start(struct listener *listener,
                        const struct sockaddr_storage *address)
 {
     bool is_v6 = address->ss_family == AF_INET6;
-    listener->http = MHD_start_daemon(
+    pr_status status = pr_library_link(&library);
+    if (status != PR_OK) {
+        return status;
+    }
+    listener->http = mhd.start_daemon(
         MHD_USE_EPOLL | (is_v6 ? MHD_USE_IPv6 : 0), 0, NULL, NULL, on_request,
         listener, MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)address,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
@@ -230,11 +254,11 @@ static pr_status start(struct listener *listener,
                              listener->address);
     }
     const union MHD_DaemonInfo *info =
-        MHD_get_daemon_info(listener->http, MHD_DAEMON_INFO_EPOLL_FD);
+        mhd.get_daemon_info(listener->http, MHD_DAEMON_INFO_EPOLL_FD);
     if (info == NULL) {
         return pr_fail(PR_UNSUPPORTED, "this libmicrohttpd has no epoll");
     }
-    pr_status status = poller_new(info->epoll_fd, &listener->poller);
+    status = poller_new(info->epoll_fd, &listener->poller);
     return status == PR_OK ? pr_spawn(&listener->scope, "metrics",
                                       PR_STACK_RULE, drive, listener)
                            : status;
@@ -249,7 +273,7 @@ static void listener_free(struct listener *listener)
     (void)pr_scope_join(&listener->scope);
     poller_free(listener->poller);
     if (listener->http != NULL) {
-        MHD_stop_daemon(listener->http);
+        mhd.stop_daemon(listener->http);
     }
     memory_free(listener);
 }

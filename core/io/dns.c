@@ -9,11 +9,11 @@
 
 #include "io/dns.h"
 
-#include <ares.h>
 #include <string.h>
 #include <sys/time.h>
 
 #include "base/memory.h"
+#include "io/cares.h"
 #include "io/stream.h"
 
 #define IDLE_MOST 32
@@ -56,7 +56,7 @@ pr_status dns_new(const char *servers, struct dns **ret)
 
 static void channel_free(struct channel *channel)
 {
-    ares_destroy(channel->ares);
+    cares.destroy(channel->ares);
     memory_free(channel);
 }
 
@@ -73,28 +73,50 @@ void dns_free(struct dns *dns)
     memory_free(dns);
 }
 
+static pr_status set_up_library(void *argument)
+{
+    pr_status status = cares_link();
+    (void)argument;
+    if (status == PR_OK && cares.library_init(ARES_LIB_INIT_ALL) != 0) {
+        status = pr_fail(PR_NOMEM, "c-ares cannot be set up");
+    }
+    return status;
+}
+
+/* In the pool: it reads files. */
+static pr_status need_library(void)
+{
+    static bool is_ready;
+    pr_status status = is_ready ? PR_OK : pr_offload(set_up_library, NULL);
+    is_ready = is_ready || status == PR_OK;
+    return status;
+}
+
 static pr_status channel_new(const struct dns *dns, struct channel **ret)
 {
     struct ares_options options = {.timeout = TRY_MS, .tries = TRIES};
+    pr_status status = need_library();
+    if (status != PR_OK) {
+        return status;
+    }
     struct channel *channel = memory_zeroed(1, sizeof(*channel));
-    if (channel == NULL || ares_library_init(ARES_LIB_INIT_ALL) != 0) {
-        memory_free(channel);
+    if (channel == NULL) {
         return pr_fail(PR_NOMEM, "out of memory");
     }
-    int error = ares_init_options(&channel->ares, &options,
-                                  ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+    int error = cares.init_options(&channel->ares, &options,
+                                   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
     if (error != ARES_SUCCESS) {
         memory_free(channel);
         return pr_fail(error == ARES_ENOMEM ? PR_NOMEM : PR_CONFIG,
-                       "names cannot be asked for: %s", ares_strerror(error));
+                       "names cannot be asked for: %s", cares.strerror(error));
     }
     if (dns->servers != NULL) {
-        error = ares_set_servers_ports_csv(channel->ares, dns->servers);
+        error = cares.set_servers_ports_csv(channel->ares, dns->servers);
     }
     if (error != ARES_SUCCESS) {
         channel_free(channel);
         return pr_fail(PR_CONFIG, "name servers \"%s\": %s", dns->servers,
-                       ares_strerror(error));
+                       cares.strerror(error));
     }
     *ret = channel;
     return PR_OK;
@@ -141,7 +163,7 @@ static void answered(void *user, int result, int timeouts,
 static size_t sockets_of(ares_channel ares, struct polled *polled)
 {
     ares_socket_t fds[ARES_GETSOCK_MAXNUM];
-    int bits = ares_getsock(ares, fds, ARES_GETSOCK_MAXNUM);
+    int bits = cares.getsock(ares, fds, ARES_GETSOCK_MAXNUM);
     size_t count = 0;
     for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
         bool to_read = ((unsigned)bits >> i & 1u) != 0;
@@ -157,7 +179,7 @@ static size_t sockets_of(ares_channel ares, struct polled *polled)
 /* When c-ares wants to look at its own clock next. */
 static pr_time next_look(ares_channel ares, pr_time deadline)
 {
-    struct timeval room, *wait = ares_timeout(ares, NULL, &room);
+    struct timeval room, *wait = cares.timeout(ares, NULL, &room);
     if (wait == NULL) {
         return deadline;
     }
@@ -181,9 +203,9 @@ static pr_status drive(ares_channel ares, const struct question *question,
         if (status != PR_OK) {
             return status;
         }
-        ares_process_fd(ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+        cares.process_fd(ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
         for (size_t i = 0; i < count && !question->is_over; i++) {
-            ares_process_fd(
+            cares.process_fd(
                 ares, polled[i].to_read ? polled[i].fd : ARES_SOCKET_BAD,
                 polled[i].to_write ? polled[i].fd : ARES_SOCKET_BAD);
         }
@@ -211,10 +233,10 @@ static pr_status outcome(const struct question *question, const char *name)
     case ARES_ENOTIMP:
         /* of this name: its own servers may be broken */
         return pr_fail(PR_REFUSED, "%s: %s", name,
-                       ares_strerror(question->result));
+                       cares.strerror(question->result));
     default:
         return pr_fail(PR_PROTOCOL, "%s: %s", name,
-                       ares_strerror(question->result));
+                       cares.strerror(question->result));
     }
 }
 
@@ -227,10 +249,10 @@ pr_status dns_ask(struct dns *dns, const char *name, enum dns_type type,
     if (status != PR_OK) {
         return status;
     }
-    ares_query(channel->ares, name, 1, (int)type, answered, &question);
+    cares.query(channel->ares, name, 1, (int)type, answered, &question);
     status = drive(channel->ares, &question, deadline);
     if (status != PR_OK) {
-        ares_cancel(channel->ares);
+        cares.cancel(channel->ares);
         channel_free(channel); /* late answers shall meet nobody */
         return status == PR_TIMEOUT
                    ? pr_fail(status, "%s: no name server answers", name)

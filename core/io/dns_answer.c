@@ -6,12 +6,12 @@
  */
 #include "config.h"
 
-#include <ares.h>
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/cares.h"
 #include "io/dns.h"
 
 #define HEADER_SIZE 12
@@ -62,8 +62,8 @@ static bool expand(const struct answer *answer, size_t at, char **ret,
 {
     long length;
     if (at >= answer->size ||
-        ares_expand_name(answer->octets + at, answer->octets, (int)answer->size,
-                         ret, &length) != ARES_SUCCESS) {
+        cares.expand_name(answer->octets + at, answer->octets,
+                          (int)answer->size, ret, &length) != ARES_SUCCESS) {
         return false;
     }
     *ret_end = at + (size_t)length;
@@ -77,7 +77,7 @@ static bool skip_name(struct answer *answer)
     if (!expand(answer, answer->at, &name, &end)) {
         return false;
     }
-    ares_free_string(name);
+    cares.free_string(name);
     answer->at = end;
     return true;
 }
@@ -126,7 +126,7 @@ static pr_status add_name(const struct answer *answer,
         return broken();
     }
     pr_reply_text(reply, NULL, pr_bytes_of(name));
-    ares_free_string(name);
+    cares.free_string(name);
     return PR_OK;
 }
 
@@ -211,7 +211,7 @@ static void add_exchangers(struct exchangers *exchangers,
         pr_reply_number(reply, "preference", exchangers->all[i].preference);
         pr_reply_text(reply, "host", pr_bytes_of(exchangers->all[i].host));
         pr_reply_end(reply);
-        ares_free_string(exchangers->all[i].host);
+        cares.free_string(exchangers->all[i].host);
     }
 }
 
@@ -266,6 +266,10 @@ pr_status dns_read_answer(const unsigned char *octets, size_t size,
 {
     struct answer answer = {octets, size, HEADER_SIZE};
     struct exchangers exchangers = {.count = 0};
+    pr_status status = cares_link();
+    if (status != PR_OK) {
+        return status;
+    }
     if (size < HEADER_SIZE || size > 65535) {
         return broken();
     }
@@ -275,7 +279,7 @@ pr_status dns_read_answer(const unsigned char *octets, size_t size,
         }
         answer.at += 4;
     }
-    pr_status status = read_records(&answer, type, reply, &exchangers, ret_ttl);
+    status = read_records(&answer, type, reply, &exchangers, ret_ttl);
     add_exchangers(&exchangers, reply);
     return status;
 }

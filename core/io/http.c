@@ -8,11 +8,14 @@
  */
 #include "config.h"
 
+/* Its check of types calls the functions by their own names. */
+#define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <postrider/http.h>
+#include <postrider/library.h>
 
 #include "base/memory.h"
 #include "io/stream.h"
@@ -21,6 +24,29 @@
 #define RESPONSE_MOST ((size_t)1024 * 1024)
 #define HEAD_MOST ((size_t)64 * 1024)
 #define AGENT "postrider/" PACKAGE_VERSION
+
+#define FUNCTIONS(each)                                                        \
+    each(curl_, easy_cleanup) each(curl_, easy_getinfo) each(curl_, easy_init) \
+        each(curl_, easy_reset) each(curl_, easy_setopt)                       \
+            each(curl_, easy_strerror) each(curl_, global_init)                \
+                each(curl_, multi_add_handle) each(curl_, multi_cleanup)       \
+                    each(curl_, multi_info_read) each(curl_, multi_init)       \
+                        each(curl_, multi_remove_handle)                       \
+                            each(curl_, multi_setopt)                          \
+                                each(curl_, multi_socket_action)               \
+                                    each(curl_, slist_append)                  \
+                                        each(curl_, slist_free_all)
+
+static struct {
+    FUNCTIONS(PR_LIBRARY_FUNCTION)
+} curl;
+
+static const char *const names[] = {FUNCTIONS(PR_LIBRARY_NAME) NULL};
+
+static struct pr_library library = {.file = CURL_SONAME,
+                                    .purpose = "requests over HTTP",
+                                    .names = names,
+                                    .functions = &curl};
 
 /* What libcurl waits for, as it last said. */
 struct wants {
@@ -50,9 +76,9 @@ static void client_free(struct client *client)
         return;
     }
     if (client->multi != NULL) {
-        curl_multi_cleanup(client->multi);
+        curl.multi_cleanup(client->multi);
     }
-    curl_easy_cleanup(client->easy);
+    curl.easy_cleanup(client->easy);
     memory_free(client);
 }
 
@@ -64,29 +90,43 @@ static pr_status client_new(struct client **ret)
 {
     struct client *client = memory_zeroed(1, sizeof(*client));
     if (client != NULL) {
-        client->multi = curl_multi_init();
-        client->easy = curl_easy_init();
+        client->multi = curl.multi_init();
+        client->easy = curl.easy_init();
     }
     if (client == NULL || client->multi == NULL || client->easy == NULL) {
         client_free(client);
         return pr_fail(PR_NOMEM, "out of memory");
     }
     client->wants.timer = PR_NEVER;
-    curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, note_socket);
-    curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, &client->wants);
-    curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, note_timer);
-    curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, &client->wants);
+    curl.multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, note_socket);
+    curl.multi_setopt(client->multi, CURLMOPT_SOCKETDATA, &client->wants);
+    curl.multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, note_timer);
+    curl.multi_setopt(client->multi, CURLMOPT_TIMERDATA, &client->wants);
     *ret = client;
     return PR_OK;
 }
 
-static pr_status client_take(struct client **ret)
+static pr_status set_up_library(void *argument)
+{
+    pr_status status = pr_library_link(&library);
+    (void)argument;
+    if (status == PR_OK && curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        status = pr_fail(PR_NOMEM, "libcurl cannot be set up");
+    }
+    return status;
+}
+
+/* In the pool: it reads a dozen files. */
+static pr_status need_library(void)
 {
     static bool is_ready;
-    if (!is_ready && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        return pr_fail(PR_NOMEM, "libcurl cannot be set up");
-    }
-    is_ready = true;
+    pr_status status = is_ready ? PR_OK : pr_offload(set_up_library, NULL);
+    is_ready = is_ready || status == PR_OK;
+    return status;
+}
+
+static pr_status client_take(struct client **ret)
+{
     if (idle == NULL) {
         return client_new(ret);
     }
@@ -102,7 +142,7 @@ static void client_put(struct client *client)
         client_free(client);
         return;
     }
-    curl_easy_reset(client->easy); /* its connections stay */
+    curl.easy_reset(client->easy); /* its connections stay */
     client->http = NULL;
     client->next = idle;
     idle = client;
@@ -155,7 +195,7 @@ static int seek_message(void *user, curl_off_t offset, int origin)
 
 /* The first failure stays in `code`. */
 #define SET(option, value) \
-    (code = code == CURLE_OK ? curl_easy_setopt(easy, (option), (value)) : code)
+    (code = code == CURLE_OK ? curl.easy_setopt(easy, (option), (value)) : code)
 
 static CURLcode set_body(CURL *easy, struct client *client)
 {
@@ -310,9 +350,9 @@ static pr_status outcome(struct client *client, CURLcode code,
     if (code != CURLE_OK) {
         return pr_fail(status_of(code), "%s: %s",
                        server_of(http->url, server, sizeof(server)),
-                       words[0] != '\0' ? words : curl_easy_strerror(code));
+                       words[0] != '\0' ? words : curl.easy_strerror(code));
     }
-    curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &http->status);
+    curl.easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &http->status);
     return PR_OK;
 }
 
@@ -359,10 +399,10 @@ static CURLMcode turn(struct client *client, int *running)
     if (client->wants.timer <= pr_now()) {
         client->wants.timer = PR_NEVER; /* it is told anew if it is to be */
     }
-    CURLMcode code = curl_multi_socket_action(client->multi,
+    CURLMcode code = curl.multi_socket_action(client->multi,
                                               CURL_SOCKET_TIMEOUT, 0, running);
     for (size_t i = 0; code == CURLM_OK && i < now.count; i++) {
-        code = curl_multi_socket_action(client->multi, now.polled[i].fd, 0,
+        code = curl.multi_socket_action(client->multi, now.polled[i].fd, 0,
                                         running);
     }
     return code;
@@ -386,9 +426,9 @@ static pr_status drive(struct client *client)
 static CURLcode code_of(struct client *client)
 {
     int left;
-    const CURLMsg *message = curl_multi_info_read(client->multi, &left);
+    const CURLMsg *message = curl.multi_info_read(client->multi, &left);
     while (message != NULL && message->msg != CURLMSG_DONE) {
-        message = curl_multi_info_read(client->multi, &left);
+        message = curl.multi_info_read(client->multi, &left);
     }
     return message != NULL ? message->data.result : CURLE_RECV_ERROR;
 }
@@ -400,7 +440,7 @@ static pr_status run(struct client *client, struct curl_slist *headers)
     if (code != CURLE_OK) {
         return outcome(client, code, words);
     }
-    if (curl_multi_add_handle(client->multi, client->easy) != CURLM_OK) {
+    if (curl.multi_add_handle(client->multi, client->easy) != CURLM_OK) {
         return pr_fail(PR_NOMEM, "libcurl cannot begin a request");
     }
     pr_status status = drive(client);
@@ -410,7 +450,7 @@ static pr_status run(struct client *client, struct curl_slist *headers)
         status = pr_fail(PR_TIMEOUT, "%s: no answer in time",
                          server_of(client->http->url, server, sizeof(server)));
     }
-    curl_multi_remove_handle(client->multi, client->easy);
+    curl.multi_remove_handle(client->multi, client->easy);
     return status;
 }
 
@@ -418,18 +458,18 @@ static pr_status run(struct client *client, struct curl_slist *headers)
 static pr_status copy_headers(const struct pr_http *http,
                               struct curl_slist **ret)
 {
-    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+    struct curl_slist *list = curl.slist_append(NULL, "Expect:");
     for (size_t i = 0;
          list != NULL && http->headers != NULL && http->headers[i] != NULL;
          i++) {
         struct curl_slist *longer;
         if (strpbrk(http->headers[i], "\r\n") != NULL) {
-            curl_slist_free_all(list);
+            curl.slist_free_all(list);
             return pr_fail(PR_CONFIG, "a header line holds a line end");
         }
-        longer = curl_slist_append(list, http->headers[i]);
+        longer = curl.slist_append(list, http->headers[i]);
         if (longer == NULL) {
-            curl_slist_free_all(list);
+            curl.slist_free_all(list);
         }
         list = longer;
     }
@@ -441,7 +481,10 @@ pr_status pr_http_run(struct pr_http *http)
 {
     struct curl_slist *headers;
     struct client *client = NULL;
-    pr_status status = copy_headers(http, &headers);
+    pr_status status = need_library();
+    if (status == PR_OK) {
+        status = copy_headers(http, &headers);
+    }
     if (status != PR_OK) {
         return status;
     }
@@ -457,6 +500,6 @@ pr_status pr_http_run(struct pr_http *http)
         status = run(client, headers);
         client_put(client);
     }
-    curl_slist_free_all(headers);
+    curl.slist_free_all(headers);
     return status;
 }

@@ -11,9 +11,25 @@
 #include <magic.h>
 #include <pthread.h>
 
+#include <postrider/library.h>
 #include <postrider/log.h>
 
 #define UNKNOWN "application/octet-stream"
+
+#define FUNCTIONS(each)                                          \
+    each(magic_, buffer) each(magic_, close) each(magic_, error) \
+        each(magic_, load) each(magic_, open) each(magic_, setparam)
+
+static struct {
+    FUNCTIONS(PR_LIBRARY_FUNCTION)
+} magic;
+
+static const char *const names[] = {FUNCTIONS(PR_LIBRARY_NAME) NULL};
+
+static struct pr_library library = {.file = MAGIC_SONAME,
+                                    .purpose = "true types",
+                                    .names = names,
+                                    .functions = &magic};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static magic_t handle;
@@ -33,21 +49,27 @@ static void bound(magic_t it)
     };
 
     for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
-        (void)magic_setparam(it, bounds[i].name, &bounds[i].most);
+        (void)magic.setparam(it, bounds[i].name, &bounds[i].most);
 }
 
 static void load(void)
 {
     static const struct pr_log log = {.name = "libmagic"};
 
-    handle = magic_open(MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS);
+    if (pr_library_link(&library) != PR_OK) {
+        pr_log(&log, PR_LOG_WARNING, "%s: true types are \"" UNKNOWN "\"",
+               pr_last_failure()->text);
+        is_broken = true;
+        return;
+    }
+    handle = magic.open(MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS);
     if (handle != NULL)
         bound(handle);
-    if (handle == NULL || magic_load(handle, NULL) != 0) {
+    if (handle == NULL || magic.load(handle, NULL) != 0) {
         pr_log(&log, PR_LOG_WARNING,
                "the database of types cannot be loaded (%s): true types are "
                "\"" UNKNOWN "\"; install libmagic-mgc",
-               handle != NULL ? magic_error(handle) : "out of memory");
+               handle != NULL ? magic.error(handle) : "out of memory");
         is_broken = true;
     }
 }
@@ -61,7 +83,7 @@ pr_status magic_type(struct pr_bytes octets, struct pr_buffer *ret)
     if (handle == NULL && !is_broken)
         load();
     if (!is_broken)
-        type = magic_buffer(handle, octets.data, octets.size);
+        type = magic.buffer(handle, octets.data, octets.size);
     status = pr_buffer_add_text(ret, type != NULL ? type : UNKNOWN);
     pthread_mutex_unlock(&lock);
     return status;
@@ -70,7 +92,7 @@ pr_status magic_type(struct pr_bytes octets, struct pr_buffer *ret)
 void magic_shutdown(void)
 {
     if (handle != NULL)
-        magic_close(handle);
+        magic.close(handle);
     handle = NULL;
     is_broken = false;
 }

@@ -98,33 +98,33 @@ static const char *name_as_asked(const struct ldap_search *search,
 static void add_values(LDAP *ld, LDAPMessage *entry, const char *name,
                        const char *shown, struct pr_reply *reply)
 {
-    struct berval **values = ldap_get_values_len(ld, entry, name);
+    struct berval **values = libldap.get_values_len(ld, entry, name);
 
     pr_reply_begin(reply, shown);
     for (size_t i = 0; values != NULL && values[i] != NULL; i++)
         pr_reply_text(reply, NULL,
                       (struct pr_bytes){values[i]->bv_val, values[i]->bv_len});
     pr_reply_end(reply);
-    ldap_value_free_len(values);
+    libldap.value_free_len(values);
 }
 
 static void add_entry(LDAP *ld, LDAPMessage *entry,
                       const struct ldap_search *search, struct pr_reply *reply)
 {
     BerElement *at = NULL;
-    char *dn = ldap_get_dn(ld, entry);
-    char *name = ldap_first_attribute(ld, entry, &at);
+    char *dn = libldap.get_dn(ld, entry);
+    char *name = libldap.first_attribute(ld, entry, &at);
 
     pr_reply_begin(reply, NULL);
     pr_reply_text(reply, "dn", pr_bytes_of(dn));
     while (name != NULL) {
         add_values(ld, entry, name, name_as_asked(search, name), reply);
-        ldap_memfree(name);
-        name = ldap_next_attribute(ld, entry, at);
+        libldap.memfree(name);
+        name = libldap.next_attribute(ld, entry, at);
     }
     pr_reply_end(reply);
-    ber_free(at, 0);
-    ldap_memfree(dn);
+    libldap.ber_free(at, 0);
+    libldap.memfree(dn);
 }
 
 /* ---- A lookup ---------------------------------------------------------------
@@ -138,7 +138,7 @@ static pr_status next_message(LDAP *ld, int id, pr_time deadline,
     int fd = -1;
 
     for (;;) {
-        int type = ldap_result(ld, id, LDAP_MSG_ONE, &none, ret);
+        int type = libldap.result(ld, id, LDAP_MSG_ONE, &none, ret);
         pr_status status;
 
         if (type > 0)
@@ -146,10 +146,10 @@ static pr_status next_message(LDAP *ld, int id, pr_time deadline,
         if (type < 0) {
             int error = LDAP_SERVER_DOWN;
 
-            ldap_get_option(ld, LDAP_OPT_RESULT_CODE, &error);
+            libldap.get_option(ld, LDAP_OPT_RESULT_CODE, &error);
             return link_fail(ld, error, "ldap");
         }
-        ldap_get_option(ld, LDAP_OPT_DESC, &fd);
+        libldap.get_option(ld, LDAP_OPT_DESC, &fd);
         status = pr_wait_descriptor(fd, true, false, deadline);
         if (status != PR_OK)
             return status == PR_TIMEOUT
@@ -163,7 +163,7 @@ static pr_status take_result(LDAP *ld, LDAPMessage *message)
 {
     int code = LDAP_SERVER_DOWN;
     int error =
-        ldap_parse_result(ld, message, &code, NULL, NULL, NULL, NULL, 0);
+        libldap.parse_result(ld, message, &code, NULL, NULL, NULL, NULL, 0);
 
     if (error != LDAP_SUCCESS)
         return link_fail(ld, error, "ldap");
@@ -184,13 +184,13 @@ static pr_status read_answer(LDAP *ld, int id, const struct ldap_search *search,
 
         if (status != PR_OK)
             return status;
-        type = ldap_msgtype(message);
+        type = libldap.msgtype(message);
         *ret_has_begun = true;
         if (type == LDAP_RES_SEARCH_ENTRY)
             add_entry(ld, message, search, reply);
         else if (type == LDAP_RES_SEARCH_RESULT)
             status = take_result(ld, message);
-        ldap_msgfree(message);
+        libldap.msgfree(message);
         if (type == LDAP_RES_SEARCH_RESULT)
             return status;
     }
@@ -206,9 +206,9 @@ static pr_status search_on(LDAP *ld, const struct ldap_options *ldap,
     const char *base = search->base != NULL ? search->base : ldap->base;
     int id;
     int error =
-        ldap_search_ext(ld, base != NULL ? base : "", scopes[search->scope],
-                        filter, (char **)search->attributes, 0, NULL, NULL,
-                        NULL, (int)search->limit, &id);
+        libldap.search_ext(ld, base != NULL ? base : "", scopes[search->scope],
+                           filter, (char **)search->attributes, 0, NULL, NULL,
+                           NULL, (int)search->limit, &id);
 
     if (error != LDAP_SUCCESS)
         return link_fail(ld, error, "ldap");
@@ -269,8 +269,11 @@ static pr_status check_options(const void *set)
 {
     const struct ldap_options *ldap = set;
     bool is_plain = strncasecmp(ldap->url, "ldap://", 7) == 0;
+    pr_status status = libldap_link();
 
-    if (!ldap_is_ldap_url(ldap->url))
+    if (status != PR_OK)
+        return status;
+    if (!libldap.is_ldap_url(ldap->url))
         return pr_fail(PR_CONFIG, "url: \"%s\" is none such as ldap://HOST",
                        ldap->url);
     if (ldap->password != NULL && is_plain && !ldap->starttls &&

@@ -31,7 +31,7 @@ pr_status link_fail(LDAP *ld, int error, const char *what)
     pr_status status = PR_REFUSED;
 
     if (ld != NULL)
-        ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &said);
+        libldap.get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &said);
     switch (error) {
     case LDAP_SERVER_DOWN:
     case LDAP_CONNECT_ERROR:
@@ -64,10 +64,10 @@ pr_status link_fail(LDAP *ld, int error, const char *what)
     default:
         break;
     }
-    pr_fail(status, "%s: %s%s%s", what, ldap_err2string(error),
+    pr_fail(status, "%s: %s%s%s", what, libldap.err2string(error),
             said != NULL && said[0] != '\0' ? ": " : "",
             said != NULL ? said : "");
-    ldap_memfree(said);
+    libldap.memfree(said);
     return status;
 }
 
@@ -77,13 +77,13 @@ pr_status link_fail(LDAP *ld, int error, const char *what)
 static int set_tls(const struct ldap_options *options, LDAP *ld)
 {
     int demand = LDAP_OPT_X_TLS_DEMAND, client = 0;
-    int error = ldap_set_option(ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand);
+    int error = libldap.set_option(ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand);
 
     if (error == LDAP_SUCCESS && options->ca_file != NULL)
         error =
-            ldap_set_option(ld, LDAP_OPT_X_TLS_CACERTFILE, options->ca_file);
+            libldap.set_option(ld, LDAP_OPT_X_TLS_CACERTFILE, options->ca_file);
     if (error == LDAP_SUCCESS)
-        error = ldap_set_option(ld, LDAP_OPT_X_TLS_NEWCTX, &client);
+        error = libldap.set_option(ld, LDAP_OPT_X_TLS_NEWCTX, &client);
     return error;
 }
 
@@ -92,17 +92,17 @@ static int set_up(const struct opening *opening, LDAP *ld)
     struct timeval time = {(time_t)(opening->ms / 1000),
                            (suseconds_t)(opening->ms % 1000 * 1000)};
     int version = LDAP_VERSION3;
-    int error = ldap_set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &version);
+    int error = libldap.set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &version);
 
-    ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, &time);
-    ldap_set_option(ld, LDAP_OPT_TIMEOUT, &time);
-    ldap_set_option(ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
+    libldap.set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, &time);
+    libldap.set_option(ld, LDAP_OPT_TIMEOUT, &time);
+    libldap.set_option(ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
     if (error == LDAP_SUCCESS &&
         (opening->options->starttls ||
          strncmp(opening->options->url, "ldaps", 5) == 0))
         error = set_tls(opening->options, ld);
     if (error == LDAP_SUCCESS && opening->options->starttls)
-        error = ldap_start_tls_s(ld, NULL, NULL);
+        error = libldap.start_tls_s(ld, NULL, NULL);
     return error;
 }
 
@@ -110,8 +110,8 @@ static int log_in(struct opening *opening, LDAP *ld)
 {
     struct berval secret = {opening->password.size, opening->password.data};
 
-    return ldap_sasl_bind_s(ld, opening->options->bind_dn, LDAP_SASL_SIMPLE,
-                            &secret, NULL, NULL, NULL);
+    return libldap.sasl_bind_s(ld, opening->options->bind_dn, LDAP_SASL_SIMPLE,
+                               &secret, NULL, NULL, NULL);
 }
 
 /* From now on no call of libldap blocks: a read that has too little says so. */
@@ -121,19 +121,24 @@ static void unblock(LDAP *ld)
     ber_len_t most = MESSAGE_MOST;
     int fd = -1;
 
-    ldap_get_option(ld, LDAP_OPT_DESC, &fd);
+    libldap.get_option(ld, LDAP_OPT_DESC, &fd);
     if (fd >= 0)
         fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    if (ldap_get_option(ld, LDAP_OPT_SOCKBUF, &socket) == 0 && socket != NULL)
-        ber_sockbuf_ctrl(socket, LBER_SB_OPT_SET_MAX_INCOMING, &most);
+    if (libldap.get_option(ld, LDAP_OPT_SOCKBUF, &socket) == 0 &&
+        socket != NULL)
+        libldap.ber_sockbuf_ctrl(socket, LBER_SB_OPT_SET_MAX_INCOMING, &most);
 }
 
 static pr_status open_link(void *argument)
 {
     struct opening *opening = argument;
     LDAP *ld = NULL;
-    int error = ldap_initialize(&ld, opening->options->url);
+    pr_status linked = libldap_link();
+    int error;
 
+    if (linked != PR_OK)
+        return linked;
+    error = libldap.initialize(&ld, opening->options->url);
     if (error == LDAP_SUCCESS)
         error = set_up(opening, ld);
     if (error == LDAP_SUCCESS)
@@ -142,7 +147,7 @@ static pr_status open_link(void *argument)
         pr_status status = link_fail(ld, error, opening->options->url);
 
         if (ld != NULL)
-            ldap_unbind_ext_s(ld, NULL, NULL);
+            libldap.unbind_ext_s(ld, NULL, NULL);
         return status;
     }
     unblock(ld);
@@ -195,7 +200,7 @@ void link_put(struct pr_service *service, LDAP *ld, bool is_good)
     if (is_good && links->count < IDLE_MOST)
         links->idle[links->count++] = ld;
     else
-        ldap_unbind_ext_s(ld, NULL, NULL);
+        libldap.unbind_ext_s(ld, NULL, NULL);
 }
 
 void link_close_all(struct pr_service *service)
@@ -203,7 +208,7 @@ void link_close_all(struct pr_service *service)
     struct links *links = service->state;
 
     while (links != NULL && links->count > 0)
-        ldap_unbind_ext_s(links->idle[--links->count], NULL, NULL);
+        libldap.unbind_ext_s(links->idle[--links->count], NULL, NULL);
     free(links);
     service->state = NULL;
 }

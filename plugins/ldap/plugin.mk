@@ -1,9 +1,9 @@
 # The ldap plugin; see its README.md. The objects are in libldapservice.la, so
 # that the tests can link them too.
 noinst_LTLIBRARIES += libldapservice.la
-libldapservice_la_SOURCES = %D%/ldap_plugin.h %D%/filter.c %D%/link.c
+libldapservice_la_SOURCES = %D%/ldap_plugin.h %D%/filter.c \
+	%D%/libldap.c %D%/link.c
 libldapservice_la_CPPFLAGS = -I$(srcdir)/core/api $(LDAP_CFLAGS)
-libldapservice_la_LIBADD = $(LDAP_LIBS)
 
 plugin_LTLIBRARIES += ldap.la
 ldap_la_SOURCES = %D%/ldap_plugin.c
