@@ -22,7 +22,8 @@ static const struct command *const commands[] = {
     &command_daemon, &command_status,  &command_fetch,
     &command_poll,   &command_pause,   &command_resume,
     &command_reload, &command_log,     &command_retry,
-    &command_drop,   &command_deliver, &command_check,
+    &command_drop,   &command_confirm, &command_refuse,
+    &command_undo,   &command_deliver, &command_check,
     &command_why,    &command_plugins, &command_explain,
     &command_test,   &command_replay,  NULL,
 };
@@ -141,7 +142,9 @@ static void print_command_help(const struct command *command)
         puts("  -o, --offline      look at the configuration, try nothing");
     }
     if (strchr(command->options, 'r') != NULL) {
-        puts("  -r, --retry        try now what was put aside");
+        puts(strcmp(command->name, "refuse") == 0
+                 ? "  -r, --retry        let the rules run over them again"
+                 : "  -r, --retry        try now what was put aside");
     }
     if (strchr(command->options, 'f') != NULL) {
         puts("  -f, --follow       go on until interrupted");
@@ -163,7 +166,11 @@ static void print_command_help(const struct command *command)
              "      --folder NAME  and of which folder");
     }
     if (strchr(command->options, 'S') != NULL) {
-        puts("      --since TIME   how old the mail may be (30d)");
+        puts(
+            strchr(command->options, 't') != NULL
+                ? "      --last TIME    what was done in the last 10m, 2h, 1d\n"
+                  "      --since TIME   or since \"2026-01-31 10:00\""
+                : "      --since TIME   how old the mail may be (30d)");
     }
     if (strchr(command->options, 'R') != NULL) {
         puts("      --rules FILE   the other rules");
@@ -218,6 +225,7 @@ static const struct option long_options[] = {
     {"folder", required_argument, NULL, 'F'},
     {"since", required_argument, NULL, 'S'},
     {"rules", required_argument, NULL, 'R'},
+    {"last", required_argument, NULL, 't'},
     {0},
 };
 
@@ -275,6 +283,8 @@ static int read_options(const struct command *command, int argc, char **argv,
             invocation->since = optarg;
         } else if (option == 'R') {
             invocation->rules = optarg;
+        } else if (option == 't') {
+            invocation->last = optarg;
         } else {
             invocation->json = true;
         }

@@ -28,6 +28,7 @@ struct invocation {
     const char *lines;            /* of the log; NULL: the usual number */
     const char *account, *folder; /* --account, --folder; NULL: not given */
     const char *since, *rules;    /* --since, --rules; NULL: not given */
+    const char *last;             /* --last; NULL: not given */
     char **arguments;             /* what is not an option; ended by NULL */
     int argument_count;
 };
@@ -57,6 +58,9 @@ extern const struct command command_reload;
 extern const struct command command_log;
 extern const struct command command_retry;
 extern const struct command command_drop;
+extern const struct command command_confirm;
+extern const struct command command_refuse;
+extern const struct command command_undo;
 extern const struct command command_explain;
 extern const struct command command_replay;
 

@@ -19,7 +19,8 @@ libcore_la_SOURCES += \
 	%D%/reload.c \
 	%D%/log.c \
 	%D%/retry.c \
-	%D%/drop.c \
+	%D%/drop.c %D%/held.h %D%/held.c %D%/confirm.c %D%/refuse.c \
+	%D%/undo.c %D%/pass.h \
 	%D%/why.c \
 	%D%/plugins.c
 libcore_la_SOURCES += %D%/test.c %D%/explain.c %D%/words.h %D%/words.c \

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/ask.h"
+#include "cli/pass.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
 #include "fiber/loop.h"
@@ -19,6 +20,8 @@ struct pass {
     unsigned mode; /* of enum engine_mode */
     struct config *config;
     struct engine *engine;
+    const struct undo_order *undo;          /* NULL: a fetch */
+    const struct engine_observer *observer; /* NULL: the report's */
     struct fetch_report report;
     struct pr_scope work; /* the fiber that fetches */
     bool is_done;
@@ -28,8 +31,11 @@ struct pass {
 static pr_status fetch(void *argument)
 {
     struct pass *pass = argument;
-    pr_status status = engine_fetch(
-        pass->engine, (const char *const *)pass->invocation->arguments);
+    const char *const *accounts =
+        (const char *const *)pass->invocation->arguments;
+    pr_status status = pass->undo != NULL
+                           ? engine_undo(pass->engine, accounts, pass->undo)
+                           : engine_fetch(pass->engine, accounts);
     pass->is_done = true;
     return status;
 }
@@ -104,7 +110,9 @@ static pr_status run_pass(void *argument)
     if (status != PR_OK) {
         return status;
     }
-    struct engine_observer observer = report_observer(&pass->report);
+    struct engine_observer observer = pass->observer != NULL
+                                          ? *pass->observer
+                                          : report_observer(&pass->report);
     unsigned mode = pass->mode |
                     (pass->invocation->dry_run ? ENGINE_DRY_RUN : 0) |
                     (pass->invocation->retry ? ENGINE_RETRY : 0);
@@ -164,6 +172,23 @@ static int run_with(const struct invocation *invocation, unsigned mode)
 static int run(const struct invocation *invocation)
 {
     return run_with(invocation, 0);
+}
+
+int pass_undo(const struct invocation *invocation, struct config *config,
+              const struct undo_order *order,
+              const struct engine_observer *observer)
+{
+    struct pass pass = {.invocation = invocation,
+                        .config = config,
+                        .undo = order,
+                        .observer = observer};
+    report_init(&pass.report, invocation);
+    pr_status status = loop_run(4, run_pass, &pass);
+    config_free(config);
+    if (status != PR_OK && status != PR_CANCELLED) {
+        return complain(status);
+    }
+    return pass.is_cut_short ? EX_TEMPFAIL : EX_OK;
 }
 
 /* Whoever calls it as a delivery agent keeps the message and tries again at 75;

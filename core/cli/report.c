@@ -271,7 +271,10 @@ static void on_account(void *user, const struct account_report *account)
 
 struct engine_observer report_observer(struct fetch_report *report)
 {
-    return (struct engine_observer){report, on_message, on_account, on_event};
+    return (struct engine_observer){.user = report,
+                                    .message = on_message,
+                                    .account = on_account,
+                                    .event = on_event};
 }
 
 void report_progress(struct fetch_report *report,

@@ -373,6 +373,48 @@ static void add_asides(struct table *table, const json_t *status)
                 "on the server and asks no more");
 }
 
+/* ---- Held ---------------------------------------------------------------- */
+
+static void add_one_held(struct table *table, const json_t *held)
+{
+    char text[1600];
+    int64_t messages = number_at(held, "messages");
+    const char *rule = text_at(held, "rule"), *file = text_at(held, "file");
+    paint(table, BOLD);
+    snprintf(text, sizeof(text), "%.300s/%.600s", text_at(held, "account"),
+             text_at(held, "folder"));
+    add_wrapped(table, 2, "", text);
+    paint(table, PLAIN);
+    int length = snprintf(text, sizeof(text), "%s%lld message%s",
+                          json_is_true(json_object_get(held, "whole_folder"))
+                              ? "the whole folder, with "
+                              : "",
+                          (long long)messages, messages == 1 ? "" : "s");
+    if (rule[0] != '\0') {
+        (void)snprintf(text + length, sizeof(text) - (size_t)length,
+                       ", by rule \"%.200s\" (%.600s:%lld)", rule, file,
+                       (long long)number_at(held, "line"));
+    }
+    add_wrapped(table, INDENT, "", text);
+}
+
+static void add_held(struct table *table, const json_t *status)
+{
+    const json_t *list = json_object_get(status, "held");
+    size_t count = json_array_size(list);
+    if (count == 0) {
+        return;
+    }
+    add(table, "\nDeletions held, more than limit_deletions allows:\n");
+    for (size_t i = 0; i < count; i++) {
+        add_one_held(table, json_array_get(list, i));
+    }
+    add_wrapped(table, 2, "-> ",
+                "postrider confirm ACCOUNT/FOLDER deletes them; postrider "
+                "refuse ACCOUNT/FOLDER leaves them on the server, with --retry "
+                "the rules run over them again");
+}
+
 /* ---- Jobs that do not end ------------------------------------------------ */
 
 static void add_hung_jobs(struct table *table, const json_t *status)
@@ -451,5 +493,6 @@ pr_status table_add(const json_t *status, const struct table_look *look,
     }
     add_hung_jobs(&table, status);
     add_asides(&table, status);
+    add_held(&table, status);
     return table.status;
 }

@@ -8,6 +8,7 @@
 #include "control/event.h"
 #include "control/openmetrics.h"
 #include "control/report.h"
+#include "state/guard.h"
 
 enum {
     FOLLOW_PAUSE = 100, /* ms between two lines of status at the least */
@@ -153,6 +154,47 @@ static json_t *answer_drop(struct control *control,
     return outcome(status);
 }
 
+/* What is confirmed is done at once, what rules run over again too. */
+static json_t *answer_held(struct control *control,
+                           const struct request *request, enum held_answer what)
+{
+    const char *account;
+    uint64_t messages = 0;
+    struct pr_arena *arena = pr_arena_new();
+    pr_status status =
+        arena == NULL ? PR_NOMEM
+                      : state_held_answer(control->state, request->id, what,
+                                          arena, &account, &messages);
+    if (status == PR_OK && what != HELD_REFUSE) {
+        const char *const accounts[] = {account, NULL};
+        const struct engine_observer nobody = {0};
+        status = daemon_poll(control->daemon, accounts, 0, &nobody);
+    }
+    json_t *line = outcome(status);
+    json_object_set_new(line, "messages", json_integer((json_int_t)messages));
+    pr_arena_free(arena);
+    return line;
+}
+
+static void tell_undone(void *user, const struct undo_report *report)
+{
+    client_send(user, event_of_undo(report));
+}
+
+static json_t *answer_undo(struct control *control,
+                           const struct request *request, struct client *client)
+{
+    const struct engine_observer observer = {
+        .user = client, .account = tell_account, .undone = tell_undone};
+    const struct undo_order order = {request->since, request->dry_run};
+    if (request->since == 0) {
+        return failed(pr_fail(PR_CONFIG, "\"since\" is missing: a time in "
+                                         "seconds since 1970"));
+    }
+    return outcome(
+        daemon_undo(control->daemon, request->accounts, &order, &observer));
+}
+
 /* ---- The log ------------------------------------------------------------- */
 
 static void tell_missed(struct client *client, uint64_t missed)
@@ -222,6 +264,13 @@ json_t *answer(struct control *control, const struct request *request,
         return answer_retry(control, request);
     case REQUEST_DROP:
         return answer_drop(control, request);
+    case REQUEST_CONFIRM:
+        return answer_held(control, request, HELD_CONFIRM);
+    case REQUEST_REFUSE:
+        return answer_held(control, request,
+                           request->retry ? HELD_RETRY : HELD_REFUSE);
+    case REQUEST_UNDO:
+        return answer_undo(control, request, client);
     }
     return failed(pr_fail(PR_BUG, "a request without an answer"));
 }

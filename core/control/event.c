@@ -58,6 +58,22 @@ json_t *event_of_hook(const struct event_report *report)
         event_text(report->error));
 }
 
+json_t *event_of_undo(const struct undo_report *report)
+{
+    return json_pack(
+        "{s:s,s:o,s:o,s:I,s:I,s:s,s:o,s:I,s:o,s:I,s:o,s:o,s:o,s:o,s:s,s:o}",
+        "event", "undo", "account", event_text(report->account), "folder",
+        event_text(report->folder), "uid", (json_int_t)report->uid, "time",
+        (json_int_t)report->time, "action", report->action, "target",
+        event_text(report->target), "set", (json_int_t)report->set.system,
+        "set_keywords", event_text(report->set.keywords), "cleared",
+        (json_int_t)report->clear.system, "cleared_keywords",
+        event_text(report->clear.keywords), "message_id",
+        event_text(report->message_id), "from", event_text(report->sender),
+        "subject", event_text(report->subject), "status", report->status,
+        "reason", event_text(report->reason));
+}
+
 json_t *event_of_account(const struct account_report *report)
 {
     return json_pack(
@@ -165,6 +181,29 @@ static void tell_account(const json_t *event,
     observer->account(observer->user, &report);
 }
 
+static void tell_undone(const json_t *event,
+                        const struct engine_observer *observer)
+{
+    const struct undo_report report = {
+        .account = text_or_empty(event, "account"),
+        .folder = text_or_empty(event, "folder"),
+        .uid = (uint32_t)number_at(event, "uid"),
+        .time = (int64_t)number_at(event, "time"),
+        .action = text_or_empty(event, "action"),
+        .target = text_at(event, "target"),
+        .set = {(unsigned)number_at(event, "set"),
+                text_at(event, "set_keywords")},
+        .clear = {(unsigned)number_at(event, "cleared"),
+                  text_at(event, "cleared_keywords")},
+        .message_id = text_or_empty(event, "message_id"),
+        .sender = text_or_empty(event, "from"),
+        .subject = text_or_empty(event, "subject"),
+        .status = text_or_empty(event, "status"),
+        .reason = text_at(event, "reason"),
+    };
+    observer->undone(observer->user, &report);
+}
+
 void event_tell(const json_t *event, const struct engine_observer *observer)
 {
     const char *kind = text_or_empty(event, "event");
@@ -174,5 +213,7 @@ void event_tell(const json_t *event, const struct engine_observer *observer)
         tell_hook(event, observer);
     } else if (strcmp(kind, "account") == 0 && observer->account != NULL) {
         tell_account(event, observer);
+    } else if (strcmp(kind, "undo") == 0 && observer->undone != NULL) {
+        tell_undone(event, observer);
     }
 }

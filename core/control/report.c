@@ -15,6 +15,7 @@
 #include "control/event.h"
 #include "control/openmetrics.h"
 #include "fiber/offload.h"
+#include "state/guard.h"
 
 static const char *state_name(enum account_state state)
 {
@@ -105,6 +106,36 @@ static pr_status add_asides(struct state *state, json_t *status)
     return result;
 }
 
+/* Puts "held" into the status: deletions that wait to be confirmed. */
+static pr_status add_held(struct state *state, json_t *status)
+{
+    struct state_held *held = NULL;
+    size_t count = 0;
+    struct pr_arena *arena = pr_arena_new();
+    json_t *list = json_array();
+    pr_status result =
+        arena == NULL ? PR_NOMEM : state_held(state, arena, &held, &count);
+    for (size_t i = 0; result == PR_OK && i < count; i++) {
+        json_array_append_new(
+            list,
+            json_pack("{s:o,s:o,s:I,s:b,s:o,s:o,s:i}", "account",
+                      event_text(held[i].account), "folder",
+                      event_text(held[i].folder), "messages",
+                      (json_int_t)held[i].messages, "whole_folder",
+                      (int)held[i].is_folder, "rule", event_text(held[i].rule),
+                      "file", event_text(held[i].file), "line", held[i].line));
+    }
+    json_object_set_new(status, "held", list);
+    pr_arena_free(arena);
+    return result;
+}
+
+static pr_status add_waiting(struct state *state, json_t *status)
+{
+    pr_status result = add_asides(state, status);
+    return result == PR_OK ? add_held(state, status) : result;
+}
+
 /* Jobs of plugins that do not end: who waits, for what. */
 static json_t *hung_jobs(void)
 {
@@ -171,7 +202,7 @@ pr_status report_status(struct control *control, json_t **ret)
         return pr_fail(PR_NOMEM, "out of memory");
     }
     json_object_set_new(status, "hung_jobs", hung_jobs());
-    pr_status result = add_asides(control->state, status);
+    pr_status result = add_waiting(control->state, status);
     if (result != PR_OK) {
         json_decref(status);
         return result;
@@ -218,7 +249,7 @@ pr_status report_without_daemon(struct state *state,
     json_t *status = json_pack("{s:I,s:n,s:o}", "time", (json_int_t)now,
                                "daemon", "accounts", accounts);
     if (result == PR_OK) {
-        result = status != NULL ? add_asides(state, status)
+        result = status != NULL ? add_waiting(state, status)
                                 : pr_fail(PR_NOMEM, "out of memory");
     }
     pr_arena_free(arena);

@@ -29,6 +29,9 @@ static const struct {
     [REQUEST_LOG] = {"log", {"follow", "level", "lines"}},
     [REQUEST_RETRY] = {"retry", {"id"}},
     [REQUEST_DROP] = {"drop", {"id"}},
+    [REQUEST_CONFIRM] = {"confirm", {"id"}},
+    [REQUEST_REFUSE] = {"refuse", {"id", "retry"}},
+    [REQUEST_UNDO] = {"undo", {"accounts", "since", "dry_run"}},
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
@@ -108,7 +111,9 @@ static pr_status read_id(struct parse *parse, const json_t *value)
 {
     const char *id = json_string_value(value);
     if (id == NULL || id[0] == '\0') {
-        return pr_fail(PR_CONFIG, "\"id\" is ACCOUNT/FOLDER/UID");
+        return pr_fail(PR_CONFIG,
+                       "\"id\" is ACCOUNT/FOLDER/UID, or the name of "
+                       "what is held");
     }
     parse->request->id = pr_arena_text(parse->arena, id);
     return parse->request->id != NULL ? PR_OK : PR_NOMEM;
@@ -135,6 +140,16 @@ static pr_status read_lines(struct request *request, const json_t *value)
     return PR_OK;
 }
 
+static pr_status read_since(struct request *request, const json_t *value)
+{
+    json_int_t since = json_integer_value(value);
+    if (!json_is_integer(value) || since <= 0) {
+        return pr_fail(PR_CONFIG, "\"since\" is a time in seconds since 1970");
+    }
+    request->since = since;
+    return PR_OK;
+}
+
 static pr_status read_field(struct parse *parse, const char *name,
                             const json_t *value)
 {
@@ -151,10 +166,14 @@ static pr_status read_field(struct parse *parse, const char *name,
     if (strcmp(name, "lines") == 0) {
         return read_lines(request, value);
     }
+    if (strcmp(name, "since") == 0) {
+        return read_since(request, value);
+    }
     return read_boolean(value, name,
-                        strcmp(name, "follow") == 0  ? &request->follow
-                        : strcmp(name, "retry") == 0 ? &request->retry
-                                                     : &request->report);
+                        strcmp(name, "follow") == 0    ? &request->follow
+                        : strcmp(name, "dry_run") == 0 ? &request->dry_run
+                        : strcmp(name, "retry") == 0   ? &request->retry
+                                                       : &request->report);
 }
 
 static bool has_field(enum request_kind kind, const char *name)

@@ -21,18 +21,25 @@ enum request_kind {
     REQUEST_RELOAD,
     REQUEST_LOG,
     REQUEST_RETRY,
-    REQUEST_DROP
+    REQUEST_DROP,
+    REQUEST_CONFIRM,
+    REQUEST_REFUSE,
+    REQUEST_UNDO
 };
 
 struct request {
     enum request_kind kind;
     const char *const *accounts; /* ended by NULL; NULL: all */
-    const char *id;              /* of a message: retry, drop */
+    const char *id;              /* of a message: retry, drop; "ACCOUNT" or
+                                    "ACCOUNT/FOLDER": confirm, refuse */
     bool follow;                 /* status, log */
-    bool retry;                  /* poll: what is put aside as well */
+    bool retry;                  /* poll: what is put aside as well; refuse:
+                                    rules run again */
     bool report;                 /* poll: tell of each message */
     enum pr_level level;         /* log */
     unsigned lines;              /* log: of those kept */
+    int64_t since;               /* undo: seconds since 1970; 0: not given */
+    bool dry_run;                /* undo */
 };
 
 /* Reads a line (without its end) into `ret`, texts into the arena. PR_CONFIG

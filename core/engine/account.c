@@ -215,7 +215,15 @@ pr_status account_list(struct account_run *run, struct line *line)
 
 static pr_status lead(struct account_run *run, struct line *line)
 {
-    pr_status status =
+    const struct engine *engine = run->engine;
+    if (engine->undo != NULL) {
+        return undo_run(run, line, engine->undo, &engine->observer);
+    }
+    pr_status status = run->before != NULL ? run->before(run, line) : PR_OK;
+    if (status != PR_OK) {
+        return status;
+    }
+    status =
         run->choose != NULL ? run->choose(run, line) : account_list(run, line);
     return status == PR_OK ? account_work(run, line) : status;
 }

@@ -424,13 +424,18 @@ static bool is_all(const char *const *accounts)
     return accounts == NULL || *accounts == NULL;
 }
 
-static pr_status ask(struct keeper *keeper, struct poll *poll, unsigned mode)
+static pr_status ask(struct keeper *keeper, struct poll *poll, unsigned mode,
+                     const struct undo_order *undo)
 {
     struct ticket *ticket = memory_alloc(sizeof(*ticket));
     if (ticket == NULL) {
         return pr_fail(PR_NOMEM, "out of memory");
     }
-    *ticket = (struct ticket){keeper->tickets, poll};
+    *ticket = (struct ticket){
+        .next = keeper->tickets, .poll = poll, .is_undo = undo != NULL};
+    if (undo != NULL) {
+        ticket->undo = *undo;
+    }
     keeper->tickets = ticket;
     keeper->is_asked = true;
     keeper->asks_retry |= (mode & ENGINE_RETRY) != 0;
@@ -461,8 +466,9 @@ static void leave_all(struct daemon *daemon, const struct poll *poll)
     }
 }
 
-pr_status daemon_poll(struct daemon *daemon, const char *const *accounts,
-                      unsigned mode, const struct engine_observer *observer)
+static pr_status ask_all(struct daemon *daemon, const char *const *accounts,
+                         unsigned mode, const struct undo_order *undo,
+                         const struct engine_observer *observer)
 {
     struct poll poll = {.observer = observer};
     pr_status status = check_names(daemon, accounts);
@@ -473,7 +479,7 @@ pr_status daemon_poll(struct daemon *daemon, const char *const *accounts,
         struct keeper *keeper = daemon->keepers[i];
         bool is_meant =
             is_all(accounts) ? !keeper->is_paused : is_named(accounts, keeper);
-        status = is_meant ? ask(keeper, &poll, mode) : PR_OK;
+        status = is_meant ? ask(keeper, &poll, mode, undo) : PR_OK;
     }
     daemon_wake(daemon);
     while (status == PR_OK && poll.left > 0) {
@@ -481,6 +487,19 @@ pr_status daemon_poll(struct daemon *daemon, const char *const *accounts,
     }
     leave_all(daemon, &poll);
     return status;
+}
+
+pr_status daemon_poll(struct daemon *daemon, const char *const *accounts,
+                      unsigned mode, const struct engine_observer *observer)
+{
+    return ask_all(daemon, accounts, mode, NULL, observer);
+}
+
+pr_status daemon_undo(struct daemon *daemon, const char *const *accounts,
+                      const struct undo_order *order,
+                      const struct engine_observer *observer)
+{
+    return ask_all(daemon, accounts, 0, order, observer);
 }
 
 static pr_status set_paused(struct daemon *daemon, const char *const *accounts,

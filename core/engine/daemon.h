@@ -72,6 +72,12 @@ void daemon_stop(struct daemon *daemon, uint64_t grace);
 PR_CHECKED pr_status daemon_poll(struct daemon *daemon,
                                  const char *const *accounts, unsigned mode,
                                  const struct engine_observer *observer);
+/* Undoes what was done on the servers of the accounts, as engine_undo does, and
+ * then polls; as daemon_poll in all else. */
+PR_CHECKED pr_status daemon_undo(struct daemon *daemon,
+                                 const char *const *accounts,
+                                 const struct undo_order *order,
+                                 const struct engine_observer *observer);
 /* From now on these accounts (as above) do nothing of themselves; what is in
  * hand is finished. A poll that names one does it all the same. */
 PR_CHECKED pr_status daemon_pause(struct daemon *daemon,

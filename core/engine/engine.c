@@ -8,10 +8,13 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/parts.h"
+#include "state/deeds.h"
 #include "state/kept.h"
 
 /* So long `postrider why` has an answer, in seconds. */
 #define HISTORY_AGE ((int64_t)365 * 24 * 60 * 60)
+/* So long what was done on a server can be undone; in seconds. */
+#define DEEDS_AGE ((int64_t)30 * 24 * 60 * 60)
 
 static const struct pr_log engine_log = {NULL, "engine"};
 
@@ -254,6 +257,9 @@ void engine_forget_history(struct state *state)
     if (status == PR_OK) {
         status = state_prune_kept(state, (int64_t)time(NULL) * 1000, KEPT_MOST);
     }
+    if (status == PR_OK) {
+        status = state_prune_deeds(state, time(NULL) - DEEDS_AGE);
+    }
     if (status != PR_OK) {
         pr_log(&engine_log, PR_LOG_WARNING, "%s", pr_last_failure()->text);
     }
@@ -264,6 +270,23 @@ struct one {
     struct account_run run;
     struct pr_log log;
 };
+
+/* Is there anything to do for the account? Nothing that can be undone needs no
+ * connection. */
+static bool has_work(const struct engine *engine, const struct account *account)
+{
+    struct state_deed *deeds;
+    size_t count = 0;
+    if (engine->undo == NULL) {
+        return true;
+    }
+    struct pr_arena *arena = pr_arena_new();
+    bool is_known = arena != NULL && state_deeds(engine->state, account->name,
+                                                 engine->undo->since, arena,
+                                                 &deeds, &count) == PR_OK;
+    pr_arena_free(arena);
+    return !is_known || count > 0;
+}
 
 pr_status engine_fetch(struct engine *engine, const char *const *accounts)
 {
@@ -280,7 +303,8 @@ pr_status engine_fetch(struct engine *engine, const char *const *accounts)
     pr_scope_init(&scope);
     for (size_t i = 0; i < config->account_count; i++) {
         const struct account *account = &config->accounts[i];
-        if (!is_meant(engine, account, accounts)) {
+        if (!is_meant(engine, account, accounts) ||
+            !has_work(engine, account)) {
             continue;
         }
         runs[i] = (struct one){.log = {NULL, account->name},
@@ -303,4 +327,13 @@ pr_status engine_fetch(struct engine *engine, const char *const *accounts)
         engine_forget_history(engine->state);
     }
     return status != PR_OK ? status : joined;
+}
+
+pr_status engine_undo(struct engine *engine, const char *const *accounts,
+                      const struct undo_order *order)
+{
+    engine->undo = order;
+    pr_status status = engine_fetch(engine, accounts);
+    engine->undo = NULL;
+    return status;
 }

@@ -55,11 +55,32 @@ struct event_report {
     const struct plan *plan; /* what they asked for; NULL if planned */
 };
 
+/* What became of a deed on the server that is to be undone. All lent. */
+struct undo_report {
+    const char *account, *folder; /* where the message was */
+    uint32_t uid;                 /* then */
+    int64_t time;                 /* when it was done; seconds since 1970 */
+    const char *action;           /* "move", "flag", "copy", "delete" */
+    const char *target;           /* folder it went to; NULL: none */
+    struct pr_flags set, clear;   /* flags that had changed */
+    const char *message_id, *sender, *subject; /* "" if not known */
+    const char *status; /* "undone", "planned", "kept" (nothing that can be
+                           undone), "failed" */
+    const char *reason; /* NULL if undone or planned */
+};
+
+/* What is to be undone of an account. */
+struct undo_order {
+    int64_t since; /* done since then; seconds since 1970 */
+    bool dry_run;  /* only told */
+};
+
 struct engine_observer {
     void *user;
     void (*message)(void *user, const struct message_report *report);
     void (*account)(void *user, const struct account_report *report);
     void (*event)(void *user, const struct event_report *report);
+    void (*undone)(void *user, const struct undo_report *report);
 };
 
 struct engine_progress {
@@ -94,6 +115,14 @@ void engine_free(struct engine *engine); /* NULL is fine */
  * account that reads standard input; without it such accounts are left out. */
 PR_CHECKED pr_status engine_fetch(struct engine *engine,
                                   const char *const *accounts);
+
+/* Undoes what was done on the servers of the accounts named (as engine_fetch
+ * has them) in the time of `order`: messages are moved back, flags are as
+ * before; what comes back is known and not delivered again. Nothing is deleted:
+ * copies stay. The observer is told of each deed. Waits. PR_CONFIG. */
+PR_CHECKED pr_status engine_undo(struct engine *engine,
+                                 const char *const *accounts,
+                                 const struct undo_order *order);
 
 /* Asks for an orderly end: nothing more is asked of any server, what is in hand
  * is committed and settled. engine_fetch returns soon. Does not wait. */

@@ -14,6 +14,7 @@ libcore_la_SOURCES += \
 	%D%/decide.c \
 	%D%/batch.c \
 	%D%/settle.c %D%/guard.c \
+	%D%/undo.h %D%/undo.c %D%/giveback.c \
 	%D%/recover.c \
 	%D%/lineup.c \
 	%D%/rematch.c \

@@ -19,11 +19,6 @@
 #include "base/crash.h"
 #include "engine/parts.h"
 
-bool deletions_are_limited(const struct account *account)
-{
-    return account->deletions.messages > 0 || account->deletions.percent > 0;
-}
-
 bool deletions_are_allowed(const struct account *account, uint64_t count,
                            uint64_t before, uint64_t exists)
 {
@@ -84,7 +79,7 @@ static pr_status owe_rows(struct session *session, struct state_row *rows,
             }
             item = listed->item;
         }
-        rows[i].debt.guard = GUARD_NONE;
+        rows[i].debt.guard = GUARD_CONFIRMED;
         if (!is_owing_at(&rows[i].debt, now)) {
             continue;
         }

@@ -309,8 +309,7 @@ static size_t count_copies(const struct happening *happening)
     return count;
 }
 
-/* "INBOX" in any case is one name (RFC 3501, 5.1). */
-static const char *folder_name(const char *name)
+const char *folder_name(const char *name)
 {
     return strcasecmp(name, "INBOX") == 0 ? "INBOX" : name;
 }

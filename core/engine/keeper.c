@@ -329,6 +329,34 @@ static void folder_done(struct account_run *run, struct line *line,
     }
 }
 
+static void tell_undone(void *user, const struct undo_report *report)
+{
+    const struct ticket *ticket = user;
+    const struct engine_observer *observer =
+        ticket->poll != NULL ? ticket->poll->observer : NULL;
+    if (observer != NULL && observer->undone != NULL) {
+        observer->undone(observer->user, report);
+    }
+}
+
+/* Before the pass, which then finds all as the undo left it. */
+static pr_status undo_asked(struct account_run *run, struct line *line)
+{
+    struct keeper *keeper = run->owner;
+    pr_status status = PR_OK;
+    for (struct ticket *ticket = keeper->served;
+         status == PR_OK && ticket != NULL; ticket = ticket->next) {
+        if (!ticket->is_undo) {
+            continue;
+        }
+        const struct engine_observer observer = {.user = ticket,
+                                                 .undone = tell_undone};
+        status = undo_run(run, line, &ticket->undo, &observer);
+        ticket->is_undo = status != PR_OK;
+    }
+    return status;
+}
+
 static void end(struct keeper *keeper)
 {
     pr_status ignored = watching_recall(keeper, true);
@@ -443,6 +471,7 @@ static void run_turn(struct keeper *keeper, bool is_pass, pr_status lost)
         .owner = keeper,
         .choose = spots_choose,
         .next_folder = watching_next,
+        .before = undo_asked,
         .is_for_events = spots_are_for_events,
         .folder_done = folder_done,
         .report = {.account = keeper->name},

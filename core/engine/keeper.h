@@ -40,7 +40,9 @@ struct poll {
 
 struct ticket {
     struct ticket *next;
-    struct poll *poll; /* NULL: who waited has gone */
+    struct poll *poll;      /* NULL: who waited has gone */
+    struct undo_order undo; /* first, if is_undo */
+    bool is_undo;
 };
 
 struct keeper {

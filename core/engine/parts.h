@@ -26,6 +26,8 @@
  *   decide.c   rules to plan, plan to decision
  *   batch.c    decided messages to sinks and state, in the one safe order
  *   settle.c   debts to the server, paid merged
+ *   undo.c     deeds taken back: which of them, in which order
+ *   giveback.c deeds taken back: the messages of one folder
  *   guard.c    deletions that rules ask for, held when they are too many
  *   recover.c  what a crash left: intents looked up
  *   lineup.c   known messages found again by size and header
@@ -75,6 +77,7 @@ struct engine {
     struct engine_progress progress;
     struct places *places;
     bool owns_places;
+    const struct undo_order *undo; /* what the run is for; NULL: a fetch */
     size_t house_octets, house_messages; /* now in the house */
     struct pr_event house_has_room;
     struct pr_sink *
@@ -175,6 +178,8 @@ struct account_run {
     void *owner;
     pr_status (*choose)(struct account_run *run, struct line *line);
     const char *(*next_folder)(struct account_run *run, struct line *line);
+    /* What is asked for besides a pass, before it. */
+    pr_status (*before)(struct account_run *run, struct line *line);
     bool (*is_for_events)(const struct account_run *run, const char *folder);
     void (*folder_done)(struct account_run *run, struct line *line,
                         const char *folder, pr_status status,
@@ -326,8 +331,14 @@ struct session {
  * no more use. */
 PR_CHECKED pr_status session_run(struct account_run *run, struct line *line,
                                  const char *folder);
+/* The same with other work on the folder, which is not selected yet. */
+PR_CHECKED pr_status
+session_on(struct account_run *run, struct line *line, const char *folder,
+           pr_status (*work)(struct session *session, void *user), void *user);
 /* The source got on. */
 void session_step(struct session *session);
+/* "INBOX" in any case is one name (RFC 3501, 5.1). */
+const char *folder_name(const char *name);
 /* Notes a failure that ends this session's work, for when its fibers join. */
 void session_fail(struct session *session, pr_status status);
 
@@ -458,8 +469,6 @@ PR_CHECKED pr_status session_settle(struct session *session);
  * what the run has deleted of the account's other folders. */
 bool deletions_are_allowed(const struct account *account, uint64_t count,
                            uint64_t before, uint64_t exists);
-/* Is there any limit? */
-bool deletions_are_limited(const struct account *account);
 /* All that rules want of the folder is known: deletions that are counted
  * (debt.guard) are made if the limit allows them, else all of them are held. To
  * have a deletion judged, note a row of stage OWED whose debt.guard is
@@ -521,6 +530,19 @@ struct listed *session_listed(const struct session *session, uint32_t uid);
 /* A message whose header could not be had is here: is it one that is known? */
 bool is_known_after_all(struct session *session, struct entry *entry,
                         const unsigned char print[STATE_PRINT_SIZE]);
+
+/* Undoes what `order` says of the run's account, and tells the observer. Not
+ * PR_OK: the line is of no more use. */
+PR_CHECKED pr_status undo_run(struct account_run *run, struct line *line,
+                              const struct undo_order *order,
+                              const struct engine_observer *observer);
+/* The folder is selected, session->record is read: messages that an undo moved
+ * back to it before the state could note where they are. *ret: how many were
+ * found; they are then known. Undoes that did not happen are no longer under
+ * way. The observer may be NULL. */
+PR_CHECKED pr_status undo_recover(struct session *session,
+                                  const struct engine_observer *observer,
+                                  size_t *ret);
 
 /* The folder has a new UIDVALIDITY: finds known messages again by size and
  * header, and notes the new validity. */

@@ -145,6 +145,17 @@ static bool is_numbered_anew(const struct session *session)
             mailbox->uidnext < session->record.watermark);
 }
 
+/* What an undo moved back here is known. */
+static pr_status take_back(struct session *session)
+{
+    size_t found;
+    if (session->engine->dry_run) {
+        return PR_OK;
+    }
+    pr_status status = undo_recover(session, NULL, &found);
+    return status == PR_OK && found > 0 ? load_rows(session) : status;
+}
+
 /* Brings the state and the folder together before anything is fetched. */
 static pr_status reconcile(struct session *session)
 {
@@ -167,6 +178,9 @@ static pr_status reconcile(struct session *session)
     }
     if (status == PR_OK && session->rows == NULL) {
         status = load_rows(session);
+    }
+    if (status == PR_OK) {
+        status = take_back(session);
     }
     if (status == PR_OK && !session->engine->dry_run) {
         status = recover_intents(session, session->rows, session->row_count);
@@ -372,8 +386,10 @@ void session_step(struct session *session)
     session->line->steps++;
 }
 
-pr_status session_run(struct account_run *run, struct line *line,
-                      const char *folder)
+pr_status session_on(struct account_run *run, struct line *line,
+                     const char *folder,
+                     pr_status (*work)(struct session *session, void *user),
+                     void *user)
 {
     struct session session = {
         .run = run,
@@ -389,14 +405,26 @@ pr_status session_run(struct account_run *run, struct line *line,
     if (session.arena == NULL) {
         return PR_NOMEM;
     }
-    feed_init(&session);
-    session.has_rules =
-        rules_take(run->engine->config, run->account->name, folder);
     line->session = &session;
-    session.is_for_events = account_is_for_events(run, folder);
-    pr_status status =
-        session.is_for_events ? visit_for_events(&session) : visit(&session);
+    pr_status status = work(&session, user);
     line->session = NULL;
     pr_arena_free(session.arena);
     return status;
+}
+
+static pr_status visit_folder(struct session *session, void *user)
+{
+    struct account_run *run = session->run;
+    (void)user;
+    feed_init(session);
+    session->has_rules =
+        rules_take(run->engine->config, run->account->name, session->folder);
+    session->is_for_events = account_is_for_events(run, session->folder);
+    return session->is_for_events ? visit_for_events(session) : visit(session);
+}
+
+pr_status session_run(struct account_run *run, struct line *line,
+                      const char *folder)
+{
+    return session_on(run, line, folder, visit_folder, NULL);
 }

@@ -13,6 +13,7 @@
 
 #include "base/crash.h"
 #include "engine/parts.h"
+#include "state/deeds.h"
 
 static bool has_flags(const struct state_debt *debt)
 {
@@ -161,6 +162,41 @@ static pr_status note_all(struct payment *payment, pr_status status,
     return status == PR_OK ? noted : pr_fail(status, "%s", failure.text);
 }
 
+/* What can be undone, or at least told of; before it is noted as settled. */
+static void note_deed(struct payment *payment, struct state_changes *changes,
+                      const struct pr_deed *deed, const struct state_debt *debt)
+{
+    struct session *session = payment->session;
+    struct state_deed noted = {
+        .time = payment->now,
+        .account = session->account->name,
+        .folder = session->folder,
+        .uidvalidity = session->mailbox.uidvalidity,
+        .uid = deed->item->uid,
+        .kind = DEED_FLAGGED,
+        .target_validity = deed->target_validity,
+        .target_uid = deed->target_uid,
+        .set = deed->set,
+        .clear = deed->clear,
+    };
+    if (deed->copy_to != NULL) {
+        noted.kind = DEED_COPIED;
+        noted.target = folder_name(deed->copy_to);
+        noted.set = noted.clear = (struct pr_flags){0};
+    } else if (deed->move_to != NULL) {
+        noted.kind = DEED_MOVED;
+        noted.target = folder_name(deed->move_to);
+    } else if (deed->remove) {
+        noted.kind = DEED_DELETED;
+        if (debt->guard == GUARD_NONE) {
+            return; /* it is safe here */
+        }
+    } else if (!has_flags(debt)) {
+        return;
+    }
+    state_deed(changes, session->record.id, &noted);
+}
+
 /* ---- Copies, and flags of what goes later -------------------------------- */
 
 static pr_status add_copies(struct payment *payment, struct debtor *debtor)
@@ -215,8 +251,19 @@ static void note_copies(struct payment *payment, struct state_changes *changes)
              end < payment->count && payment->debtors[end] == debtor;) {
             end++;
         }
+        bool sets_flags = has_flags(&debtor->debt);
         for (size_t i = first; i < end; i++) {
-            session_note_own(session, changes, &payment->deeds[i]);
+            const struct pr_deed *deed = &payment->deeds[i];
+            session_note_own(session, changes, deed);
+            if (deed->result == PR_OK && deed->copy_to != NULL) {
+                note_deed(payment, changes, deed, &debtor->debt);
+            }
+            if (deed->result == PR_OK && sets_flags) {
+                struct pr_deed flags = *deed;
+                flags.copy_to = NULL;
+                note_deed(payment, changes, &flags, &debtor->debt);
+                sets_flags = false;
+            }
         }
         reduce_debt(payment, debtor, first, end);
         state_owe(changes, session->record.id, debtor->item.uid, &debtor->debt);
@@ -250,6 +297,7 @@ static void note_settled(struct payment *payment, struct state_changes *changes)
         const struct pr_deed *deed = &payment->deeds[i];
         session_note_own(session, changes, deed);
         if (deed->result == PR_OK) {
+            note_deed(payment, changes, deed, &payment->debtors[i]->debt);
             state_settled(changes, session->record.id, deed->item->uid,
                           deed->remove || deed->move_to != NULL);
         } else {

@@ -173,6 +173,7 @@ static const char step_4[] =
     "  set_keywords TEXT,"
     "  clear_flags INTEGER,"
     "  clear_keywords TEXT,"
+    "  message_id TEXT,"
     "  sender TEXT,"
     "  subject TEXT"
     ");"

@@ -23,6 +23,11 @@
     "uid, flags, size, received, print, gone, keywords, message_id, sender, " \
     "subject, is_new, is_ours, tries"
 
+#define DEED_COLUMNS                                                    \
+    "id, time, account, folder, uidvalidity, uid, kind, stage, size, "  \
+    "received, print, target, target_validity, target_uid, set_flags, " \
+    "set_keywords, clear_flags, clear_keywords, message_id, sender, subject"
+
 static const char *const texts[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
@@ -255,6 +260,42 @@ static const char *const texts[SQL_COUNT] = {
         "AND (?2 IS NULL OR name = ?2)",
     [SQL_HELD_FOLDERS_REFUSE] = "DELETE FROM held_folder WHERE guard = 2 AND "
                                 "account = ?1 AND (?2 IS NULL OR name = ?2)",
+
+    [SQL_DEED_ADD] =
+        "INSERT INTO deed (time, account, folder, uidvalidity, uid, kind, "
+        "stage, size, received, print, target, target_validity, target_uid, "
+        "set_flags, set_keywords, clear_flags, clear_keywords, message_id, "
+        "sender, subject) SELECT ?1, ?2, ?3, ?4, ?5, ?6, 1, "
+        "ifnull(nullif(?7, 0), ifnull(m.size, 0)), "
+        "ifnull(nullif(?8, 0), ifnull(m.received, 0)), ifnull(?9, m.print), "
+        "?10, nullif(?11, 0), nullif(?12, 0), ?13, ?14, ?15, ?16, "
+        "ifnull(?17, h.message_id), ifnull(?18, h.sender), "
+        "ifnull(?19, h.subject) FROM (SELECT 1) "
+        "LEFT JOIN message m ON m.folder = ?20 AND m.uid = ?5 "
+        "LEFT JOIN history h ON h.id = (SELECT id FROM history WHERE uid = ?5 "
+        "AND folder = ?3 AND account = ?2 ORDER BY id DESC LIMIT 1)",
+    [SQL_DEED_RETURNS] = "UPDATE deed SET stage = 2, size = ?, received = ?, "
+                         "print = ? WHERE id = ?",
+    [SQL_DEED_STAYS] = "UPDATE deed SET stage = 1 WHERE id = ?",
+    [SQL_DEED_DELETE] = "DELETE FROM deed WHERE id = ?",
+    [SQL_DEED_MOVE_SOURCE] =
+        "UPDATE deed SET uid = ? WHERE uid = ? AND account = ? AND folder = ? "
+        "AND uidvalidity = ?",
+    [SQL_DEED_MOVE_TARGET] =
+        "UPDATE deed SET target_uid = ? WHERE target_uid = ? AND account = ? "
+        "AND target = ? AND target_validity = ?",
+    /* Deeds lie in the order of time. */
+    [SQL_DEEDS] = "SELECT " DEED_COLUMNS " FROM deed WHERE account = ?1 "
+                  "AND stage = 1 AND id > ifnull((SELECT id FROM deed WHERE "
+                  "time < ?2 ORDER BY id DESC LIMIT 1), 0) ORDER BY id DESC",
+    [SQL_DEEDS_RETURNING] =
+        "SELECT " DEED_COLUMNS " FROM deed INDEXED BY deed_returning "
+        "WHERE stage = 2 AND account = ?1 AND (?2 IS NULL OR folder = ?2) "
+        "ORDER BY id DESC",
+    [SQL_DEEDS_PRUNE] =
+        "DELETE FROM deed WHERE id IN (SELECT id FROM deed WHERE id < "
+        "ifnull((SELECT id FROM deed WHERE time >= ? ORDER BY id LIMIT 1), "
+        "9223372036854775807) ORDER BY id LIMIT 5000)",
 };
 
 struct statement statement_for(struct state *state, enum statement_id id)

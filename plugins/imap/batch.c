@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "copyuid.h"
 #include "settle.h"
 
 /* After so many refusals in a row the rest of a command is not asked for
@@ -99,6 +100,74 @@ static pr_status send_order(struct imap *imap, struct task *tasks, size_t count,
     return status;
 }
 
+/* ---- Where they are now -------------------------------------------------- */
+
+/* Commands whose answers are awaited. */
+struct flight {
+    struct order *orders;
+    size_t count;
+};
+
+struct placing {
+    const struct order *order;
+    uint32_t uidvalidity;
+    bool is_ours; /* it names a message of the order */
+};
+
+static int compare_uid(const void *key, const void *item)
+{
+    uint32_t left = *(const uint32_t *)key;
+    uint32_t right = ((const struct task *)item)->deed->item->uid;
+
+    return left < right ? -1 : left > right;
+}
+
+static void note_place(void *user, uint32_t from, uint32_t to)
+{
+    struct placing *placing = user;
+    const struct order *order = placing->order;
+    struct task *task =
+        bsearch(&from, order->tasks, order->count, sizeof(*task), compare_uid);
+
+    if (task == NULL)
+        return;
+    task->deed->target_validity = placing->uidvalidity;
+    task->deed->target_uid = to;
+    placing->is_ours = true;
+}
+
+static bool copies(const struct order *order)
+{
+    return order->tasks[0].verb == VERB_COPY ||
+           order->tasks[0].verb == VERB_MOVE;
+}
+
+/* MOVE's comes untagged, before the messages vanish (RFC 6851, 4.3). */
+static bool may_be_of(const struct imap_response *told,
+                      const struct order *order)
+{
+    if (!copies(order) || imap_copyuid_count(told) > order->count)
+        return false;
+    return told->kind == IMAP_TAGGED
+               ? strcmp(told->tag, order->command.tag) == 0
+               : order->tasks[0].verb == VERB_MOVE && !order->command.is_done;
+}
+
+static pr_status note_places(void *user, const struct imap_response *told)
+{
+    const struct flight *flight = user;
+    struct placing placing = {.uidvalidity = (uint32_t)told->number};
+
+    if (told->code != IMAP_CODE_COPYUID || told->number == 0)
+        return PR_OK;
+    for (size_t i = 0; i < flight->count && !placing.is_ours; i++) {
+        placing.order = &flight->orders[i];
+        if (may_be_of(told, placing.order))
+            imap_copyuid_pairs(told, note_place, &placing);
+    }
+    return PR_OK;
+}
+
 /* ---- Judging ------------------------------------------------------------ */
 
 static void conclude(struct task *tasks, size_t count, pr_status result)
@@ -142,10 +211,13 @@ static bool is_general(const struct imap_command *command)
 static pr_status ask_again(struct imap *imap, struct order *order)
 {
     struct order again;
+    struct flight flight = {&again, 1};
     pr_status status = send_order(imap, order->tasks, order->count, &again);
 
+    imap_listen(imap, note_places, NULL, &flight);
     if (status == PR_OK)
         status = imap_await(imap, &again.command);
+    imap_listen(imap, NULL, NULL, NULL);
     if (status == PR_OK)
         order->command = again.command;
     return status;
@@ -199,6 +271,7 @@ static pr_status run_orders(struct imap *imap, struct order *orders,
 
     for (size_t i = 0; i < count && status == PR_OK; i++)
         status = imap_await(imap, &orders[i].command);
+    imap_listen(imap, NULL, NULL, NULL);
     for (size_t i = 0; i < count && status == PR_OK; i++)
         status = judge(imap, &orders[i]);
     return status;
@@ -224,12 +297,18 @@ pr_status imap_batch_run(struct imap *imap, struct task *tasks, size_t count)
     struct order *orders = calloc(count_orders(tasks, count), sizeof(*orders));
     if (orders == NULL)
         return imap_break(imap, pr_fail(PR_NOMEM, "out of memory"));
-    for (size_t i = 0; i < count && status == PR_OK; i += orders[sent++].count)
+    struct flight flight = {orders, 0};
+    imap_listen(imap, note_places, NULL, &flight);
+    for (size_t i = 0; i < count && status == PR_OK;
+         i += orders[sent++].count) {
         status = send_order(imap, tasks + i, count - i, &orders[sent]);
+        flight.count++;
+    }
     if (status != PR_OK)
         (void)imap_break(imap, status); /* commands may be half sent */
     else
         status = run_orders(imap, orders, sent);
+    imap_listen(imap, NULL, NULL, NULL); /* also if the line broke */
     free(orders);
     return status;
 }

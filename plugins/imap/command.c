@@ -252,8 +252,13 @@ static pr_status take(struct imap *imap, const struct imap_response *told)
     if (told->code == IMAP_CODE_CAPABILITY || told->kind == IMAP_CAPABILITY)
         imap_note_capabilities(imap, told);
     switch (told->kind) {
-    case IMAP_TAGGED:
-        return finish_command(imap, told);
+    case IMAP_TAGGED: {
+        pr_status status = finish_command(imap, told);
+        if (status != PR_OK || told->code != IMAP_CODE_COPYUID ||
+            imap->untagged == NULL)
+            return status;
+        return imap->untagged(imap->user, told);
+    }
     case IMAP_CONTINUE:
         if (!imap->may_continue)
             return pr_fail(PR_PROTOCOL, "the server asks for more of a command "

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "capability.h"
+#include "copyuid.h"
 #include "response.h"
 
 static const struct {
@@ -21,6 +22,7 @@ static const struct {
     {"CAPABILITY", IMAP_CODE_CAPABILITY},
     {"CLOSED", IMAP_CODE_CLOSED},
     {"CONTACTADMIN", IMAP_CODE_CONTACTADMIN},
+    {"COPYUID", IMAP_CODE_COPYUID},
     {"EXPIRED", IMAP_CODE_EXPIRED},
     {"EXPUNGEISSUED", IMAP_CODE_EXPUNGEISSUED},
     {"HIGHESTMODSEQ", IMAP_CODE_HIGHESTMODSEQ},
@@ -140,6 +142,8 @@ pr_status imap_condition_read(struct imap_reader *reader,
                            &argument);
             if (ret->code == IMAP_CODE_APPENDUID)
                 read_append_uid(argument, ret);
+            else if (ret->code == IMAP_CODE_COPYUID)
+                imap_copyuid_read(argument, ret);
             text.data += end + 1;
             text.size -= end + 1;
         }

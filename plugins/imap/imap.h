@@ -39,8 +39,8 @@ struct imap_command {
     char text[200];       /* the server's words */
 };
 
-/* Gets every untagged response but bodies while an operation runs. What it
- * returns breaks the session. */
+/* Gets every untagged response but bodies while an operation runs, and tagged
+ * ones with the code COPYUID. What it returns breaks the session. */
 typedef pr_status imap_untagged(void *user, const struct imap_response *told);
 
 /* The selected folder. */

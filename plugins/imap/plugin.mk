@@ -2,7 +2,7 @@
 # tests can link them too; the module is that and the descriptor.
 noinst_LTLIBRARIES += libimap.la
 libimap_la_SOURCES = %D%/append.h %D%/auth.c %D%/batch.c %D%/capability.c %D%/capability.h \
-	%D%/command.c %D%/commit.c %D%/condition.c %D%/create.c %D%/descriptor.h %D%/expunge.c \
+	%D%/command.c %D%/commit.c %D%/condition.c %D%/copyuid.c %D%/copyuid.h %D%/create.c %D%/descriptor.h %D%/expunge.c \
 	%D%/fetch.c %D%/fetch.h %D%/flags.c %D%/flags.h %D%/folders.c %D%/glance.c %D%/idle.c \
 	%D%/imap.h %D%/known.c %D%/labels.c %D%/link.c %D%/changes.c %D%/list.c %D%/look.c %D%/manage.c %D%/message.c \
 	%D%/name.c %D%/notify.c %D%/options.c %D%/order.c %D%/parcel.c \

@@ -12,6 +12,7 @@ void imap_response_init(struct imap_response *response)
 {
     *response = (struct imap_response){.kind = IMAP_OTHER};
     pr_buffer_init(&response->ranges, IMAP_RANGES_CAP);
+    pr_buffer_init(&response->targets, IMAP_RANGES_CAP);
     pr_buffer_init(&response->octets, 2 * IMAP_RESPONSE_CAP);
     imap_structure_init(&response->structure);
 }
@@ -19,6 +20,7 @@ void imap_response_init(struct imap_response *response)
 void imap_response_done(struct imap_response *response)
 {
     pr_buffer_done(&response->ranges);
+    pr_buffer_done(&response->targets);
     pr_buffer_done(&response->octets);
     imap_structure_done(&response->structure);
 }
@@ -26,14 +28,17 @@ void imap_response_done(struct imap_response *response)
 static void forget(struct imap_response *response)
 {
     struct pr_buffer ranges = response->ranges, octets = response->octets;
+    struct pr_buffer targets = response->targets;
     struct imap_structure structure = response->structure;
 
     pr_buffer_clear(&ranges);
+    pr_buffer_clear(&targets);
     pr_buffer_clear(&octets);
     imap_structure_clear(&structure);
     *response = (struct imap_response){.kind = IMAP_OTHER,
                                        .structure = structure,
                                        .ranges = ranges,
+                                       .targets = targets,
                                        .octets = octets};
 }
 
@@ -145,14 +150,14 @@ static pr_status read_capabilities(struct imap_reader *reader,
     return status;
 }
 
-static pr_status add_range(struct imap_response *ret, uint32_t first,
+static pr_status add_range(struct pr_buffer *ranges, uint32_t first,
                            uint32_t last)
 {
     struct pr_range range = {first, last};
 
-    if (ret->ranges.size > 0) {
+    if (ranges->size > 0) {
         struct pr_range before;
-        char *at = ret->ranges.data + ret->ranges.size - sizeof(before);
+        char *at = ranges->data + ranges->size - sizeof(before);
         memcpy(&before, at, sizeof(before));
         if (before.last != UINT32_MAX && first == before.last + 1) {
             before.last = last;
@@ -160,20 +165,25 @@ static pr_status add_range(struct imap_response *ret, uint32_t first,
             return PR_OK;
         }
     }
-    return pr_buffer_add(&ret->ranges, &range, sizeof(range));
+    return pr_buffer_add(ranges, &range, sizeof(range));
 }
 
-pr_status imap_ranges_add(struct imap_response *ret, struct pr_bytes set)
+pr_status imap_ranges_put(struct pr_buffer *ranges, struct pr_bytes set)
 {
     while (set.size > 0) {
         uint32_t first, last;
         if (!imap_uidset_take(&set, &first, &last))
             return pr_fail(PR_PROTOCOL, "the server sent a wrong set of UIDs");
-        pr_status status = add_range(ret, first, last);
+        pr_status status = add_range(ranges, first, last);
         if (status != PR_OK)
             return status;
     }
     return PR_OK;
+}
+
+pr_status imap_ranges_add(struct imap_response *ret, struct pr_bytes set)
+{
+    return imap_ranges_put(&ret->ranges, set);
 }
 
 /* RFC 3501, 7.2.5; "(MODSEQ n)" may follow (RFC 7162, 3.1.5). */

@@ -50,6 +50,7 @@ enum imap_code {
     IMAP_CODE_CAPABILITY,
     IMAP_CODE_CLOSED,
     IMAP_CODE_CONTACTADMIN,
+    IMAP_CODE_COPYUID,
     IMAP_CODE_EXPIRED,
     IMAP_CODE_EXPUNGEISSUED,
     IMAP_CODE_HIGHESTMODSEQ,
@@ -129,9 +130,12 @@ struct imap_response {
     struct imap_status status;
     struct imap_message message;
     struct imap_structure structure; /* of the message */
-    bool is_earlier;         /* VANISHED: messages that EXISTS counts no more */
-    struct pr_buffer ranges; /* of struct pr_range; also of APPENDUID */
-    struct pr_buffer octets; /* what the spans point into */
+    bool is_earlier; /* VANISHED: messages that EXISTS counts no more */
+    struct pr_buffer
+        ranges; /* of struct pr_range; also of APPENDUID and COPYUID */
+    struct pr_buffer targets; /* of struct pr_range: where those of a COPYUID
+                                 are now; number is the UIDVALIDITY there */
+    struct pr_buffer octets;  /* what the spans point into */
 };
 
 /* Gets the octets of message bodies. What it returns ends the reading. */
@@ -174,6 +178,9 @@ PR_CHECKED pr_status imap_message_read(struct imap_reader *reader,
                                        struct imap_response *ret);
 /* Adds ranges of a UID set to ret->ranges. */
 PR_CHECKED pr_status imap_ranges_add(struct imap_response *ret,
+                                     struct pr_bytes set);
+/* The same, to a buffer of struct pr_range. */
+PR_CHECKED pr_status imap_ranges_put(struct pr_buffer *ranges,
                                      struct pr_bytes set);
 
 #endif

@@ -1,0 +1,339 @@
+"""Deletions held when they are too many; what was done on the server taken
+back."""
+
+import maildir
+import messages
+import pytest
+import relay
+import watching
+
+ALL = """
+rule("too eager", function(m) m:delete() end)
+"""
+MOVE = """
+rule("lists", function(m)
+  m:copy(mail / "copies") m:flag "\\\\Flagged" m:unflag "\\\\Answered"
+  m:move "Lists"
+end)
+"""
+
+
+def status(home):
+    return home.run("status").out
+
+
+# ---- Held --------------------------------------------------------------------
+
+def test_too_many_deletions_are_held_until_confirmed(server, home):
+    sent = list(messages.mailbox(40, 1))
+    server.fill(sent)
+    home.configure(server, rules=ALL)
+    run = home.fetched()
+    assert len(server.list_uids()) == 40
+    assert 'postrider confirm "work/INBOX"' in run.err
+    told = status(home)
+    assert "work/INBOX" in told and "40 messages" in told
+    assert 'by rule "too eager" (config.lua:' in told
+    assert "postrider refuse" in told
+    assert list(maildir.all_data(home.mail)) == []
+    run = home.fetched()
+    assert run.messages == [] and len(server.list_uids()) == 40
+    answer = home.run("confirm", "work")
+    assert answer.code == 0 and "work: 40 messages" in answer.out
+    assert len(server.list_uids()) == 40
+    home.fetched()
+    assert server.list_uids() == []
+    assert "held" not in status(home)
+    assert home.run("confirm", "work").code == 69
+    home.fetched()
+    assert list(maildir.all_data(home.mail)) == []
+
+
+def test_mail_that_comes_later_is_judged_for_itself(server, home):
+    server.fill(messages.mailbox(40, 2))
+    home.configure(server, rules=ALL)
+    home.fetched()
+    server.fill(messages.mailbox(3, 3))
+    home.fetched()
+    assert len(server.list_uids()) == 40    # three of 43 are few
+    assert "40 messages" in status(home)
+
+
+def test_refused_deletions_leave_mail_on_the_server(server, home):
+    server.fill(messages.mailbox(40, 4))
+    home.configure(server, rules=ALL)
+    home.fetched()
+    answer = home.run("refuse", "work/INBOX")
+    assert answer.code == 0, answer
+    assert "40 messages: they stay on the server" in answer.out
+    home.configure(server)
+    run = home.fetched()
+    assert run.messages == [] and len(server.list_uids()) == 40
+    assert "refused" in home.run("why", "work/INBOX/7").out
+
+
+def test_refused_deletions_may_go_through_mended_rules(server, home):
+    sent = list(messages.mailbox(40, 5))
+    server.fill(sent)
+    home.configure(server, rules=ALL)
+    home.fetched()
+    assert home.run("refuse", "--retry", "work").code == 0
+    home.configure(server)
+    home.fetched()
+    maildir.assert_same(home.mail, sent)
+    assert len(server.list_uids()) == 40
+
+
+def test_a_few_deletions_are_never_too_many_percent(server, home):
+    server.fill(messages.mailbox(9, 6))
+    home.configure(server, rules=ALL)
+    home.fetched()
+    assert server.list_uids() == []
+
+
+@pytest.mark.parametrize("options, held", [
+    ("limit_deletions = { percent = 0 }", False),
+    ("limit_deletions = { percent = 0, messages = 39 }", True),
+    ("limit_deletions = { percent = 0, messages = 40 }", False),
+])
+def test_the_limit_is_an_option(server, home, options, held):
+    server.fill(messages.mailbox(40, 7))
+    home.configure(server, rules=ALL, more=options)
+    home.fetched()
+    assert len(server.list_uids()) == (40 if held else 0)
+
+
+def test_the_limit_of_messages_is_that_of_the_whole_run(server, home):
+    server.fill(messages.mailbox(30, 8))
+    server.fill(messages.mailbox(30, 9), folder="Lists")
+    home.configure(server, rules=ALL + """
+options { limit_deletions = { messages = 40, percent = 0 } }
+""", folders='{ "*" }', more="connections = 1")
+    home.fetched()
+    left = len(server.list_uids()) + len(server.list_uids("Lists"))
+    assert left == 30, left
+
+
+def test_deletion_after_delivery_is_not_a_rules(server, home):
+    sent = list(messages.mailbox(40, 10))
+    server.fill(sent)
+    home.configure(server, after="delete")
+    home.fetched()
+    assert server.list_uids() == []
+    maildir.assert_same(home.mail, sent)
+
+
+def test_mail_that_is_discarded_and_then_deleted_is_held(server, home):
+    server.fill(messages.mailbox(40, 11))
+    home.configure(server, after="delete", rules="""
+rule("discards", function(m) m:discard "no" end)
+""")
+    home.fetched()
+    assert len(server.list_uids()) == 40
+    assert 'by rule "discards"' in status(home)
+
+
+def test_pop3_deletions_are_held_too(make_server, home):
+    server = make_server(pop3=True)
+    server.fill(messages.mailbox(40, 12))
+    home.configure(server, rules=ALL, protocol="pop3")
+    home.fetched()
+    assert len(server.list_uids()) == 40
+    assert home.run("confirm", "work").code == 0
+    home.fetched()
+    assert server.list_uids() == []
+
+
+def test_the_daemon_holds_and_confirms(server, home):
+    server.fill(messages.mailbox(40, 13))
+    home.configure(server, rules=ALL, more="watch = true")
+    with watching.Daemon(home) as daemon:
+        def run(*args):
+            return home.run(*args, XDG_RUNTIME_DIR=daemon.runtime.name)
+        daemon.until(lambda: "40 messages" in run("status").out, 60, "held")
+        assert len(server.list_uids()) == 40
+        answer = run("confirm", "work/INBOX")
+        assert answer.code == 0, answer
+        assert server.list_uids() == []
+        server.fill(messages.mailbox(40, 14))
+        run("poll")
+        assert "40 messages" in run("status").out
+        assert run("refuse", "work").code == 0
+        assert len(server.list_uids()) == 40
+        assert "limit_deletions" not in run("status").out
+
+
+# ---- Undone ------------------------------------------------------------------
+
+def moved(server, home, count=5, seed=20, **options):
+    """A home whose rule moved so many messages; what was sent."""
+    sent = list(messages.mailbox(count, seed))
+    server.fill(sent)
+    server.create("Lists")
+    home.configure(server, rules=MOVE, **options)
+    home.fetched()
+    assert server.list_uids() == []
+    assert len(server.list_uids("Lists")) == count
+    return sent
+
+
+def by_body(server, folder):
+    flags = server.flags(folder)
+    return {body: flags[uid] for uid, body in server.bodies(folder).items()}
+
+
+def test_moves_and_flags_are_undone_and_nothing_comes_twice(server, home):
+    sent = list(messages.mailbox(12, 21))
+    server.fill(sent)
+    before = by_body(server, "INBOX")
+    home.configure(server, rules=MOVE)
+    home.fetched()
+    assert server.list_uids() == []
+    shown = home.run("undo", "--last", "10m", "--dry-run")
+    assert shown.code == 0 and "12 would be undone" in shown.out, shown
+    assert server.list_uids() == []
+    run = home.run("undo", "--last", "10m")
+    assert run.code == 0 and "12 undone" in run.out, run
+    assert "moved to Lists" in run.out and "\\Flagged" in run.out
+    assert server.list_uids("Lists") == []
+    assert by_body(server, "INBOX") == before
+    again = home.fetched()
+    assert again.messages == []
+    maildir.assert_same(home.mail, sent)
+    run = home.run("undo", "--last", "10m")
+    assert run.code == 0 and "nothing was done" in run.out, run
+
+
+def test_flags_alone_are_undone(server, home):
+    sent = list(messages.mailbox(12, 22))
+    server.fill(sent)
+    before = by_body(server, "INBOX")
+    home.configure(server, after="seen")
+    home.fetched()
+    assert all("\\Seen" in one for one in server.flags().values())
+    run = home.run("undo", "--last", "1h", "work")
+    assert run.code == 0, run
+    assert by_body(server, "INBOX") == before
+    assert home.fetched().messages == []
+
+
+def test_flags_and_a_later_move_are_undone_in_turn(server, home):
+    sent = list(messages.mailbox(6, 23))
+    server.fill(sent)
+    before = by_body(server, "INBOX")
+    home.configure(server, after="seen")
+    home.fetched()
+    server.create("Two")
+    home.configure(server, folders='{ "INBOX" }')
+    # The same messages, by another way: the rules run over them again.
+    home.configure(server, rules="""
+rule("on", function(m) m:move "Two" end)
+""", name="other")
+    home.fetched()
+    assert len(server.list_uids("Two")) == 6
+    home.write(home.account(server) + home.account(server, name="other"))
+    run = home.run("undo", "--last", "10m")
+    assert "12 undone" in run.out or run.code == 69, run
+    assert len(server.list_uids()) == 6
+
+
+def test_copies_stay_and_deletions_are_told_of(server, home):
+    server.fill(messages.mailbox(3, 24))
+    server.create("Kept")
+    home.configure(server, rules="""
+rule("both", function(m) m:copy_to "Kept" m:delete() end)
+""")
+    home.fetched()
+    run = home.run("undo", "--last", "10m")
+    assert run.code == 0, run
+    assert "6 left as they are" in run.out
+    assert "deleted for good" in run.out and "the copy stays" in run.out
+    assert len(server.list_uids("Kept")) == 3
+
+
+def test_a_message_that_has_gone_is_named(server, home):
+    moved(server, home, 3, 25)
+    client = server.client()
+    client.select("Lists")
+    client.uid("store", "2", "+FLAGS", "(\\Deleted)")
+    client.expunge()
+    client.logout()
+    run = home.run("undo", "--last", "10m")
+    assert run.code == 69 and "2 undone, 1 cannot be undone" in run.out, run
+    assert 'it is no longer in "Lists"' in run.out
+    assert home.fetched().messages == []
+
+
+@pytest.mark.parametrize("folder", ["Lists", "INBOX"])
+def test_folders_that_were_numbered_anew_are_left_alone(server, home, folder):
+    moved(server, home, 3, 26)
+    server.change_uidvalidity(folder)
+    run = home.run("undo", "--last", "10m")
+    assert run.code == 69 and f'numbered "{folder}" anew' in run.out, run
+    assert len(server.list_uids("Lists")) == 3
+
+
+def test_a_time_before_which_nothing_is_undone(server, home):
+    moved(server, home, 3, 27)
+    run = home.run("undo", "--since", "2038-01-01")
+    assert run.code == 0 and "nothing was done" in run.out, run
+    assert home.run("undo").code == 64
+    assert home.run("undo", "--last", "soon").code == 64
+    assert home.run("undo", "--since", "soon").code == 64
+    assert home.run("undo", "--last", "1h", "nobody").code == 78
+    run = home.run("undo", "--since", "2020-01-01", "--json")
+    assert run.code == 0 and len(run.records) == 3, run
+    assert all(one["status"] == "undone" for one in run.records)
+
+
+def without_copyuid(line):
+    """What a server says that has no UIDPLUS and moves by MOVE alone."""
+    if b"[COPYUID" in line:
+        head, _, rest = line.partition(b"[COPYUID")
+        line = head + rest.partition(b"] ")[2]
+    return relay.without("UIDPLUS")(line)
+
+
+def test_servers_without_uidplus(server, home):
+    with relay.Relay(server.imap, rewrite=without_copyuid) as line:
+        sent = moved(server, home, 5, 28, tls="none", port=line.port,
+                     host="127.0.0.1", source="insecure = true")
+        run = home.run("undo", "--last", "10m")
+        assert run.code == 0 and "5 undone" in run.out, run
+        assert server.list_uids("Lists") == []
+        assert home.fetched().messages == []
+        maildir.assert_same(home.mail, sent)
+
+
+def test_of_two_equal_messages_none_is_guessed(server, home):
+    one = next(iter(messages.mailbox(1, 29)))
+    with relay.Relay(server.imap, rewrite=without_copyuid) as line:
+        server.create("Lists")
+        server.append(one.data, "Lists")
+        server.append(one.data)
+        home.configure(server, rules=MOVE, tls="none",
+                       port=line.port, host="127.0.0.1",
+                       source="insecure = true")
+        home.fetched()
+        run = home.run("undo", "--last", "10m")
+        assert run.code == 69 and "has it 2 times" in run.out, run
+        assert len(server.list_uids("Lists")) == 2
+
+
+def test_the_daemon_undoes(server, home):
+    sent = list(messages.mailbox(6, 30))
+    server.fill(sent)
+    server.create("Lists")
+    home.configure(server, rules=MOVE, more="watch = true")
+    with watching.Daemon(home) as daemon:
+        def run(*args):
+            return home.run(*args, XDG_RUNTIME_DIR=daemon.runtime.name)
+        daemon.until(lambda: len(server.list_uids("Lists")) == 6, 60, "moved")
+        shown = run("undo", "--last", "10m", "-n")
+        assert shown.code == 0 and "6 would be undone" in shown.out, shown
+        undone = run("undo", "--last", "10m")
+        assert undone.code == 0 and "6 undone" in undone.out, undone
+        assert run("poll").code == 0
+        assert len(server.list_uids()) == 6
+        assert server.list_uids("Lists") == []
+        maildir.assert_same(home.mail, sent)
