@@ -234,10 +234,10 @@ static pr_status run_all(struct run *run)
 {
     struct script *script = run->script;
     struct message *message = run->message;
+    struct rule_watch watch = {.is_set = false};
 
     for (size_t i = 0; i < script->rule_count && !message->plan.is_final; i++) {
         struct rule *rule = &script->rules[i];
-        struct rule_watch watch;
         pr_status status;
 
         if (!rule_takes(rule, message->account, message->folder)) {

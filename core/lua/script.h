@@ -415,17 +415,19 @@ void mocks_take_away(lua_State *L);
 
 /* trace.c: what rules look at, and what they cost */
 struct rule_watch {
-    uint64_t cpu;
+    uint64_t cpu; /* when it began, or the one before it ended */
     pr_time start;
     bool was_final;
+    bool is_set; /* what stands above, by the rule before */
 };
 
 /* A rule that the message's selector leaves out. */
 void rule_passed_over(const struct run *run, const struct rule *rule);
-/* Around a rule. */
+/* Around a rule; with one watch, zeroed, for those of a message: the clock is
+ * then read once between two. */
 void rule_begins(struct rule_watch *watch, const struct run *run,
                  const struct rule *rule);
-void rule_ends(const struct rule_watch *watch, const struct run *run,
+void rule_ends(struct rule_watch *watch, const struct run *run,
                struct rule *rule, pr_status status);
 /* The running rule looks at a field, or calls a method of that name. */
 void trace_read(const struct message *message, const char *name);

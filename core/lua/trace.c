@@ -132,22 +132,27 @@ void rule_begins(struct rule_watch *watch, const struct run *run,
 {
     struct rule_visit *visit = new_visit(run, rule);
 
-    *watch = (struct rule_watch){.cpu = script_time(run),
-                                 .start = pr_now(),
-                                 .was_final = run->message->plan.is_final};
+    if (!watch->is_set) {
+        watch->cpu = script_time(run);
+        watch->start = pr_now();
+    }
+    watch->was_final = run->message->plan.is_final;
     if (visit != NULL)
         visit->is_taken = true;
 }
 
-void rule_ends(const struct rule_watch *watch, const struct run *run,
+void rule_ends(struct rule_watch *watch, const struct run *run,
                struct rule *rule, pr_status status)
 {
-    uint64_t cpu = script_time(run) - watch->cpu;
-    uint64_t wall = pr_now() - watch->start;
+    uint64_t clock = script_time(run), now = pr_now();
+    uint64_t cpu = clock - watch->cpu, wall = now - watch->start;
     uint64_t waited = wall > cpu / 1000000 ? wall - cpu / 1000000 : 0;
     const struct message *message = run->message;
     struct rule_profile *profile = &rule->profile;
 
+    watch->cpu = clock;
+    watch->start = now;
+    watch->is_set = true;
     profile->runs++;
     profile->failures += status != PR_OK && status != PR_CANCELLED;
     profile->decisions += message->plan.is_final && !watch->was_final;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "mail/converters.h"
 #include "mail/decode.h"
 
 /* Octets of an unfinished character that may wait for the next piece. */
@@ -27,6 +28,7 @@ enum reading {
 struct decoder {
     enum reading reading;
     iconv_t iconv;
+    char charset[CHARSET_SIZE]; /* what it reads */
     char pending[PENDING_MAX];
     size_t pending_size;
     bool holds_cr;
@@ -86,7 +88,7 @@ static const char *real_charset(const char *declared)
 static bool is_charset_name(const char *name)
 {
     size_t length = strlen(name);
-    return length != 0 && length <= 40 &&
+    return length != 0 && length < CHARSET_SIZE &&
            strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                         "abcdefghijklmnopqrstuvwxyz"
                         "0123456789-_.:+") == length;
@@ -98,9 +100,11 @@ static void open_iconv(struct decoder *decoder, const char *charset)
     if (!is_charset_name(charset))
         return;
     decode_ready();
-    decoder->iconv = g_mime_iconv_open("utf-8", charset);
-    if (decoder->iconv != (iconv_t)-1)
-        decoder->reading = READ_ICONV;
+    decoder->iconv = converter_take(charset);
+    if (decoder->iconv == (iconv_t)-1)
+        return;
+    decoder->reading = READ_ICONV;
+    memcpy(decoder->charset, charset, strlen(charset) + 1);
 }
 
 pr_status decoder_new(const char *charset, struct decoder **ret)
@@ -129,7 +133,7 @@ void decoder_free(struct decoder *decoder)
     if (decoder == NULL)
         return;
     if (decoder->iconv != (iconv_t)-1)
-        g_mime_iconv_close(decoder->iconv);
+        converter_give(decoder->charset, decoder->iconv);
     memory_free(decoder);
 }
 

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "mail/converters.h"
 #include "mail/words.h"
 
 static GMimeParserOptions *options;
@@ -36,6 +37,7 @@ void decode_shutdown(void)
         return;
     g_mime_parser_options_free(options);
     options = NULL;
+    converters_close();
     g_mime_shutdown();
 }
 

@@ -94,6 +94,27 @@ static void view_decodes_encoded_words(void **state)
     assert_decoded("a = b ?", "a = b ?");
 }
 
+/* The one before may have left off within a shift. */
+static void a_charset_is_read_from_its_start_each_time(void **state)
+{
+    static const char *const charsets[] = {
+        "iso-8859-2", "iso-8859-5", "iso-8859-7", "iso-8859-15",  "koi8-r",
+        "koi8-u",     "euc-jp",     "gb18030",    "windows-1251", "cp949"};
+    char header[100];
+    (void)state;
+
+    for (int round = 0; round < 2; round++) {
+        assert_decoded("=?iso-2022-jp?B?GyRCJUY=?=", "\u30c6");
+        assert_decoded("=?iso-2022-jp?q?plain?=", "plain");
+        assert_decoded("=?koi8-r?B?6dfBzg==?= =?windows-1251?B?yOLg7Q==?=",
+                       "\u0418\u0432\u0430\u043d\u0418\u0432\u0430\u043d");
+        for (size_t i = 0; i < sizeof charsets / sizeof *charsets; i++) {
+            snprintf(header, sizeof header, "=?%s?q?a_b?=", charsets[i]);
+            assert_decoded(header, "a b");
+        }
+    }
+}
+
 static void view_reads_headers_that_are_not_ascii(void **state)
 {
     (void)state;
@@ -353,6 +374,7 @@ int main(void)
         cmocka_unit_test(view_shows_fields_in_order_and_by_name),
         cmocka_unit_test(view_reads_strange_field_names),
         cmocka_unit_test(view_decodes_encoded_words),
+        cmocka_unit_test(a_charset_is_read_from_its_start_each_time),
         cmocka_unit_test(view_reads_headers_that_are_not_ascii),
         cmocka_unit_test(view_of_little_or_nothing_is_empty),
         cmocka_unit_test(view_reads_odd_message_ids),
