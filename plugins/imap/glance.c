@@ -72,8 +72,8 @@ static bool is_pattern(const char *name)
     return strpbrk(name, "*%") != NULL;
 }
 
-static pr_status send_status(struct imap *imap, struct imap_command *command,
-                             const char *name)
+pr_status imap_send_status(struct imap *imap, struct imap_command *command,
+                           const char *name)
 {
     pr_status status = imap_begin(imap, command, "STATUS");
 
@@ -98,8 +98,8 @@ static pr_status ask_flight(struct look *look, const size_t *wanted,
     pr_status status = PR_OK;
 
     for (; sent < count && status == PR_OK; sent++) {
-        status = send_status(imap, &commands[sent],
-                             look->answers[wanted[sent]].folder);
+        status = imap_send_status(imap, &commands[sent],
+                                  look->answers[wanted[sent]].folder);
         if (status == PR_REFUSED && commands[sent].is_done)
             status = PR_OK; /* a literal it will not have */
     }

@@ -188,6 +188,8 @@ static pr_status prepare(struct imap *imap, const char *folder)
                        before.uidnext == 0 || before.uidnext != box.uidnext
                  : box.exists > 0)
         known->news |= PR_NEWS_MESSAGES;
+    if (was_seen && before.modseq != box.modseq)
+        known->news |= PR_NEWS_FLAGS | PR_NEWS_VANISHED;
     known->news |= before.news;
     return PR_OK;
 }

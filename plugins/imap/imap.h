@@ -101,6 +101,7 @@ struct imap {
     struct imap_folder folder;
     struct imap_watching watching;
     struct imap_command idle, noop; /* their names NULL: there was none */
+    struct imap_command left;       /* likewise: STATUS of a folder */
 };
 
 /* ---- command.c: sending commands, reading answers. All may wait. -------- */
@@ -209,6 +210,11 @@ bool imap_is_selected(struct imap *imap, const char *name);
 /* As the operation glance. */
 PR_CHECKED pr_status imap_glance(struct imap *imap, const char *const *folders,
                                  pr_glanced *glanced, void *user);
+/* Asks how a folder stands that is not selected; the answer is not waited for,
+ * and heard by whoever listens. As imap_put_string, may be refused. */
+PR_CHECKED pr_status imap_send_status(struct imap *imap,
+                                      struct imap_command *command,
+                                      const char *name);
 /* Forgets the selected folder. */
 void imap_unselect(struct imap *imap);
 /* CREATE. PR_OK too if the server refuses, which the log tells: the next

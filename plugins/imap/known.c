@@ -121,9 +121,11 @@ static void note_selected(struct imap *imap, const struct imap_response *told)
         return;
     switch (told->kind) {
     case IMAP_EXISTS:
-        if (told->number > exists)
+        if (told->number > exists) {
             known->news |= PR_NEWS_MESSAGES;
-        else if (told->number < exists)
+            imap->watching.has_changed |= imap->setup.qresync;
+        }
+        if (told->number < exists)
             news = PR_NEWS_VANISHED;
         break;
     case IMAP_EXPUNGE:

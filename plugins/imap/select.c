@@ -94,10 +94,29 @@ bool imap_is_selected(struct imap *imap, const char *name)
             (imap_is_inbox(known->name) && imap_is_inbox(name)));
 }
 
+/* NOTIFY tells by EXISTS of the selected folder and by STATUS of the others
+ * (RFC 5465, 5): of what came just before a folder was left, by neither. The
+ * answer is not waited for; it is heard as NOTIFY's own is. */
+static pr_status ask_after(struct imap *imap, size_t left)
+{
+    struct imap_command *command = &imap->left;
+    const struct imap_watching *watching = &imap->watching;
+    pr_status status = PR_OK;
+
+    if (left == IMAP_NONE || left == watching->selected ||
+        !watching->is_notifying || !watching->all[left].is_watched)
+        return PR_OK;
+    if (command->name != NULL)
+        status = imap_await(imap, command);
+    if (status == PR_OK)
+        status = imap_send_status(imap, command, watching->all[left].name);
+    return status == PR_REFUSED && command->is_done ? PR_OK : status;
+}
+
 pr_status imap_select_folder(struct imap *imap, const char *name,
                              struct pr_mailbox *ret)
 {
-    size_t index;
+    size_t index, left = imap->watching.selected;
     pr_status status = imap_known(imap, name, &index);
 
     if (status == PR_OK)
@@ -111,12 +130,12 @@ pr_status imap_select_folder(struct imap *imap, const char *name,
     imap_known_tell(&imap->watching.all[index], &glance);
     imap->watching.selected = index;
     imap->watching.has_changed = false;
-    return PR_OK;
+    return ask_after(imap, left);
 }
 
 /* The folder is selected: what the server had to say of it was said, or comes
- * with a NOOP. Not where more than new messages came and changes are asked for,
- * for SELECT alone tells the folder's HIGHESTMODSEQ. */
+ * with a NOOP. Not where something happened and changes are asked for, for
+ * SELECT alone tells the folder's HIGHESTMODSEQ. */
 static pr_status select_again(struct imap *imap, struct pr_mailbox *ret,
                               bool *ret_done)
 {

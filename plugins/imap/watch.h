@@ -33,7 +33,7 @@ struct imap_watching {
     size_t count, room;
     size_t selected;     /* index; IMAP_NONE: no folder is */
     size_t last_found;   /* names mostly come in order */
-    bool has_changed;    /* the selected folder, but for new messages */
+    bool has_changed;    /* the selected folder: SELECT says how far it is */
     bool is_settling;    /* what changes is our own doing */
     bool is_notifying;   /* NOTIFY is set */
     bool was_set;        /* and was before, if the server has not ended it */
