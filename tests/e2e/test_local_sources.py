@@ -36,6 +36,7 @@ def fill_maildir(root, sent):
         path = root / "cur" / f"{name}:2,{info}" if info else \
             root / "new" / name
         path.write_bytes(one.data if number % 2 else one.delivered)
+        path.chmod(0o600)
         os.utime(path, (one.date, one.date))
 
 
@@ -127,6 +128,30 @@ def test_a_maildir_is_taken_over(home, after):
     if after.startswith("move"):
         assert len(maildir.entries(root / "Archive")) == 200
     assert (root / "tmp/half").read_bytes() == b"half"
+    assert home.fetch().messages == []
+
+
+@pytest.mark.parametrize("after", ["keep", "delete"])
+def test_what_is_filed_unchanged_is_the_same_file(home, after):
+    sent = [one for one in messages.mailbox(60, 45) if one.kind != "odd"]
+    root = home.root / "old"
+    fill_maildir(root, sent)
+    files = {path.stat().st_ino: path for path in root.rglob("*.host*")}
+    take(home, f'maildir_source "{root}"', after=after, rules="""
+rule("mark", function(m)
+  if m.list_id then m:set_header("X-Filed", "yes") end
+end)""").fetched()
+    linked = 0
+    for path in home.inbox.rglob("*.postrider,*"):
+        stat, data = path.stat(), path.read_bytes()
+        linked += stat.st_ino in files
+        is_changed = b"\nX-Filed: yes\n" in data
+        assert not (is_changed and stat.st_ino in files)
+        assert stat.st_nlink == (
+            2 if after == "keep" and stat.st_ino in files else 1)
+        assert b"\r\n" not in data
+    assert linked == sum(1 for number, one in enumerate(sent)
+                         if number % 2 == 0 and not one.list_id)
     assert home.fetch().messages == []
 
 
