@@ -129,6 +129,13 @@ void push_first_text(lua_State *L, int arg, const char *type)
     lua_pushliteral(L, "");
 }
 
+/* Has the whole message, which is here, no part such as the server told of? It
+ * is taken for an empty one then. */
+static bool is_told_alone(const struct message *message, pr_status status)
+{
+    return status == PR_GONE && !message->is_header_only;
+}
+
 /* ---- The type ------------------------------------------------------------ */
 
 /* part:text(): its text as UTF-8, at most 1 MiB. Waits. */
@@ -166,6 +173,10 @@ static int true_type(lua_State *L)
     if (status == PR_OK)
         status = view_part_true_type(view, index, type);
     fetch_wait_end(&fetching, LOOKED_AT);
+    if (is_told_alone(message, status)) {
+        lua_pushliteral(L, "application/octet-stream");
+        return 1;
+    }
     if (status != PR_OK)
         return script_raise(L, status);
     lua_pushstring(L, pr_buffer_text(type));
@@ -190,7 +201,7 @@ static int archive_names(lua_State *L)
     if (status == PR_OK)
         status = view_part_archive(view, index, &is_archive, names);
     fetch_wait_end(&fetching, names->size);
-    if (status != PR_OK)
+    if (status != PR_OK && !is_told_alone(message, status))
         return script_raise(L, status);
     if (!is_archive) {
         luaL_pushfail(L);
