@@ -340,22 +340,6 @@ static pr_status save_parts(struct letter *letter)
     return PR_OK;
 }
 
-/* What is so already is not asked of the server, and so is not undone. */
-static pr_status leave_out_flags(struct letter *letter)
-{
-    struct pr_arena *arena = letter->message->arena;
-    const struct pr_flags *flags = &letter->entry->item.flags;
-    struct state_debt *debt = &letter->row.debt;
-    struct pr_flags absent;
-    pr_status status = flags_without(arena, &debt->set, flags, &debt->set);
-    if (status == PR_OK) {
-        status = flags_without(arena, &debt->clear, flags, &absent);
-    }
-    return status == PR_OK
-               ? flags_without(arena, &debt->clear, &absent, &debt->clear)
-               : status;
-}
-
 pr_status decide(struct letter *letter)
 {
     struct config *config = letter->session->engine->config;
@@ -382,8 +366,10 @@ pr_status decide(struct letter *letter)
     } else if (status == PR_SCRIPT) {
         status = take_rule_failure(letter);
     }
-    if (status == PR_OK) {
-        status = leave_out_flags(letter);
+    if (status == PR_OK) { /* what is so already is not undone */
+        status = flags_that_change(
+            letter->message->arena, &letter->entry->item.flags,
+            &letter->row.debt.set, &letter->row.debt.clear);
     }
     if (status == PR_OK && letter->trouble == NULL) {
         status = prepare_copy(letter);

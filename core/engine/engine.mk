@@ -13,7 +13,7 @@ libcore_la_SOURCES += \
 	%D%/feed.c %D%/more.c \
 	%D%/decide.c \
 	%D%/batch.c \
-	%D%/settle.c %D%/guard.c \
+	%D%/settle.c %D%/guard.c %D%/deeds.c \
 	%D%/undo.h %D%/undo.c %D%/giveback.c \
 	%D%/recover.c \
 	%D%/lineup.c \

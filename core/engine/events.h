@@ -50,7 +50,8 @@ struct lookout {
     size_t known_count;
     struct happening **happenings; /* by ascending UID */
     size_t count, allocated;
-    bool is_pending; /* an event is to be told again */
+    bool is_pending;  /* an event is to be told again */
+    uint64_t deleted; /* messages, because hooks said so */
 };
 
 /* Adds one; *ret is lent. */

@@ -245,7 +245,12 @@ static pr_status take_plan(struct happening *happening)
             break;
         }
     }
-    return status;
+    if (status != PR_OK) {
+        return status;
+    }
+    /* What is so already is not undone. */
+    return flags_that_change(arena, &happening->sighting.flags, &deed->set,
+                             &deed->clear);
 }
 
 static void note_failure(struct happening *happening, pr_status status)
@@ -357,6 +362,31 @@ static pr_status note_intents(struct lookout *lookout, size_t first, size_t end)
     return state_commit(changes);
 }
 
+/* Hooks that want too much deleted have it not: they are told again, and then
+ * it is given up. */
+static void limit_deletions(struct lookout *lookout, size_t first, size_t end)
+{
+    const struct session *session = lookout->session;
+    uint64_t count = lookout->deleted;
+    for (size_t i = first; i < end; i++) {
+        const struct happening *happening = lookout->happenings[i];
+        count += is_run(happening) && happening->deed.remove;
+    }
+    if (deletions_are_allowed(session->account, count, session->run->deleted,
+                              session->mailbox.exists)) {
+        lookout->deleted = count;
+        return;
+    }
+    for (size_t i = first; i < end; i++) {
+        struct happening *happening = lookout->happenings[i];
+        if (is_run(happening) && happening->deed.remove) {
+            happening->result = PR_LIMIT;
+            happening->error = "the hook wants more messages deleted than "
+                               "limit_deletions allows; it is not deleted";
+        }
+    }
+}
+
 /* Deeds beside the happenings they are of. */
 struct deeds {
     struct pr_deed *deeds;
@@ -400,6 +430,23 @@ static void add_copies(struct deeds *deeds, struct happening *happening)
     }
 }
 
+/* What can be undone. */
+static pr_status note_deeds(struct lookout *lookout, const struct deeds *deeds)
+{
+    struct state_changes *changes;
+    pr_status status = state_begin(lookout->session->engine->state, &changes);
+    if (status != PR_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < deeds->count; i++) {
+        if (deeds->deeds[i].result == PR_OK) {
+            session_note_deed(lookout->session, changes, &deeds->deeds[i],
+                              &deeds->of[i]->sighting);
+        }
+    }
+    return state_commit(changes);
+}
+
 static pr_status ask_server(struct lookout *lookout, struct deeds *deeds)
 {
     struct session *session = lookout->session;
@@ -420,7 +467,7 @@ static pr_status ask_server(struct lookout *lookout, struct deeds *deeds)
                 pr_status_name(happening->result));
         }
     }
-    return status;
+    return status == PR_OK ? note_deeds(lookout, deeds) : status;
 }
 
 /* Copies first: a message goes only when all of them are made. */
@@ -431,6 +478,7 @@ static pr_status carry_out(struct lookout *lookout, size_t first, size_t end)
     if (status != PR_OK || lookout->session->source->read_only) {
         return status;
     }
+    limit_deletions(lookout, first, end);
     status = note_intents(lookout, first, end);
     for (size_t i = first; status == PR_OK && i < end; i++) {
         if (is_run(lookout->happenings[i])) {
@@ -715,6 +763,7 @@ pr_status hooks_tell(struct lookout *lookout,
     struct pr_failure failure = *pr_last_failure();
     pr_status finished =
         finish(lookout, first, end, end == lookout->count ? position : NULL);
+    lookout->session->run->deleted += lookout->deleted;
     return status == PR_OK ? finished : pr_fail(status, "%s", failure.text);
 }
 

@@ -26,6 +26,7 @@
  *   decide.c   rules to plan, plan to decision
  *   batch.c    decided messages to sinks and state, in the one safe order
  *   settle.c   debts to the server, paid merged
+ *   deeds.c    what was done on the server, noted
  *   undo.c     deeds taken back: which of them, in which order
  *   giveback.c deeds taken back: the messages of one folder
  *   guard.c    deletions that rules ask for, held when they are too many
@@ -551,6 +552,13 @@ PR_CHECKED pr_status rematch(struct session *session);
 /* Tells the hooks what other programs did in the folder since the last visit.
  * What fails is told again at the next. */
 PR_CHECKED pr_status session_tell_events(struct session *session);
+struct state_sighting;
+/* The server did what `deed` says: noted, so that it can be undone or at least
+ * told of. `known`: what is known of the message, NULL: what the state knows.
+ */
+void session_note_deed(struct session *session, struct state_changes *changes,
+                       const struct pr_deed *deed,
+                       const struct state_sighting *known);
 /* The server did of a debt what `deed` says: hooks are not to take that for
  * another's doing. */
 void session_note_own(struct session *session, struct state_changes *changes,

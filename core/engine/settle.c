@@ -13,7 +13,6 @@
 
 #include "base/crash.h"
 #include "engine/parts.h"
-#include "state/deeds.h"
 
 static bool has_flags(const struct state_debt *debt)
 {
@@ -162,39 +161,13 @@ static pr_status note_all(struct payment *payment, pr_status status,
     return status == PR_OK ? noted : pr_fail(status, "%s", failure.text);
 }
 
-/* What can be undone, or at least told of; before it is noted as settled. */
+/* What goes because it is safe here is no deed that anybody would undo. */
 static void note_deed(struct payment *payment, struct state_changes *changes,
                       const struct pr_deed *deed, const struct state_debt *debt)
 {
-    struct session *session = payment->session;
-    struct state_deed noted = {
-        .time = payment->now,
-        .account = session->account->name,
-        .folder = session->folder,
-        .uidvalidity = session->mailbox.uidvalidity,
-        .uid = deed->item->uid,
-        .kind = DEED_FLAGGED,
-        .target_validity = deed->target_validity,
-        .target_uid = deed->target_uid,
-        .set = deed->set,
-        .clear = deed->clear,
-    };
-    if (deed->copy_to != NULL) {
-        noted.kind = DEED_COPIED;
-        noted.target = folder_name(deed->copy_to);
-        noted.set = noted.clear = (struct pr_flags){0};
-    } else if (deed->move_to != NULL) {
-        noted.kind = DEED_MOVED;
-        noted.target = folder_name(deed->move_to);
-    } else if (deed->remove) {
-        noted.kind = DEED_DELETED;
-        if (debt->guard == GUARD_NONE) {
-            return; /* it is safe here */
-        }
-    } else if (!has_flags(debt)) {
-        return;
+    if (!deed->remove || debt->guard != GUARD_NONE) {
+        session_note_deed(payment->session, changes, deed, NULL);
     }
-    state_deed(changes, session->record.id, &noted);
 }
 
 /* ---- Copies, and flags of what goes later -------------------------------- */

@@ -71,6 +71,19 @@ pr_status flags_without(struct pr_arena *arena, const struct pr_flags *flags,
     return status;
 }
 
+pr_status flags_that_change(struct pr_arena *arena,
+                            const struct pr_flags *flags, struct pr_flags *set,
+                            struct pr_flags *clear)
+{
+    struct pr_flags absent;
+    pr_status status = flags_without(arena, set, flags, set);
+
+    if (status == PR_OK)
+        status = flags_without(arena, clear, flags, &absent);
+    return status == PR_OK ? flags_without(arena, clear, &absent, clear)
+                           : status;
+}
+
 pr_status flags_change(struct pr_arena *arena, const struct pr_flags *flags,
                        const struct pr_flags *set, const struct pr_flags *clear,
                        struct pr_flags *ret)

@@ -23,6 +23,12 @@ PR_CHECKED pr_status flags_change(struct pr_arena *arena,
                                   const struct pr_flags *set,
                                   const struct pr_flags *clear,
                                   struct pr_flags *ret);
+/* Leaves in `set` and `clear` only what is not so in `flags` already. PR_NOMEM.
+ */
+PR_CHECKED pr_status flags_that_change(struct pr_arena *arena,
+                                       const struct pr_flags *flags,
+                                       struct pr_flags *set,
+                                       struct pr_flags *clear);
 /* Adds a system flag such as "\\Seen", or a keyword, by its name; the keywords
  * are then in the arena. PR_NOMEM. */
 PR_CHECKED pr_status flags_add(struct pr_arena *arena, struct pr_flags *flags,

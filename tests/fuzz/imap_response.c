@@ -9,9 +9,14 @@
 
 #include <stdlib.h>
 
+#include "../../plugins/imap/copyuid.h"
 #include "../../plugins/imap/response.h"
 #include "driver.h"
 #include "octets.h"
+
+/* Pairs of a COPYUID that are looked at; a set of ranges may name thousands of
+ * millions. */
+#define COPIES_MOST 100000u
 
 /* What came of it, folded into a number. */
 struct outcome {
@@ -67,6 +72,37 @@ static void fold_span(struct outcome *outcome,
     fold_octets(outcome, text, span.size);
 }
 
+struct copies {
+    struct outcome *outcome;
+    uint64_t count;
+};
+
+static void fold_copy(void *user, uint32_t from, uint32_t to)
+{
+    struct copies *copies = user;
+
+    if (from == 0 || to == 0)
+        abort();
+    fold(copies->outcome, from);
+    fold(copies->outcome, to);
+    copies->count++;
+}
+
+/* Both sides of a COPYUID have as many messages. */
+static void fold_copies(struct outcome *outcome,
+                        const struct imap_response *told)
+{
+    struct copies copies = {outcome, 0};
+
+    if (told->code != IMAP_CODE_COPYUID ||
+        imap_copyuid_count(told) > COPIES_MOST)
+        return;
+    imap_copyuid_pairs(told, fold_copy, &copies);
+    if (copies.count != imap_copyuid_count(told) ||
+        (copies.count == 0 && told->number != 0))
+        abort();
+}
+
 static void fold_response(struct outcome *outcome,
                           const struct imap_response *told)
 {
@@ -87,6 +123,8 @@ static void fold_response(struct outcome *outcome,
     fold(outcome, (uint64_t)told->message.received);
     fold(outcome, told->message.system_flags);
     fold_octets(outcome, told->ranges.data, told->ranges.size);
+    fold_octets(outcome, told->targets.data, told->targets.size);
+    fold_copies(outcome, told);
 }
 
 static uint64_t read_all(const uint8_t *data, size_t size, size_t step)

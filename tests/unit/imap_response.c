@@ -7,11 +7,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "../../plugins/imap/capability.h"
+#include "../../plugins/imap/copyuid.h"
 #include "../../plugins/imap/response.h"
 #include "imap_octets.h"
 
@@ -130,6 +132,85 @@ static struct pr_range range_at(size_t index)
     assert_true((index + 1) * sizeof(range) <= told.ranges.size);
     memcpy(&range, told.ranges.data + index * sizeof(range), sizeof(range));
     return range;
+}
+
+struct pairs {
+    uint32_t from[8], to[8];
+    size_t count;
+};
+
+static void note_pair(void *user, uint32_t from, uint32_t to)
+{
+    struct pairs *pairs = user;
+
+    assert_true(pairs->count < 8);
+    pairs->from[pairs->count] = from;
+    pairs->to[pairs->count++] = to;
+}
+
+static struct pairs pairs_of(const char *code)
+{
+    struct pairs pairs = {.count = 0};
+    char line[300];
+
+    snprintf(line, sizeof(line), "A1 OK [COPYUID %s] done\r\n", code);
+    read_text(line);
+    assert_int_equal(told.code, IMAP_CODE_COPYUID);
+    imap_copyuid_pairs(&told, note_pair, &pairs);
+    assert_int_equal(pairs.count, imap_copyuid_count(&told));
+    if (pairs.count == 0)
+        assert_int_equal(told.number, 0);
+    return pairs;
+}
+
+static void copied_messages_are_paired_with_their_new_uids(void **state)
+{
+    (void)state;
+    struct pairs pairs = pairs_of("38505 304,319:320 3956:3958");
+    assert_int_equal(told.number, 38505);
+    assert_int_equal(pairs.count, 3);
+    assert_int_equal(pairs.from[0], 304);
+    assert_int_equal(pairs.to[0], 3956);
+    assert_int_equal(pairs.from[2], 320);
+    assert_int_equal(pairs.to[2], 3958);
+    /* A range names the same whichever end comes first (RFC 3501, 9). */
+    pairs = pairs_of("7 3:1 12,10:9");
+    assert_int_equal(pairs.count, 3);
+    assert_int_equal(pairs.from[0], 1);
+    assert_int_equal(pairs.to[0], 12);
+    assert_int_equal(pairs.to[1], 9);
+    assert_int_equal(pairs.to[2], 10);
+    pairs = pairs_of("4294967295 4294967294:4294967295 "
+                     "1,4294967295");
+    assert_int_equal(pairs.from[1], UINT32_MAX);
+    assert_int_equal(pairs.to[1], UINT32_MAX);
+}
+
+static void a_copyuid_that_makes_no_sense_tells_nothing(void **state)
+{
+    static const char *const codes[] = {"",
+                                        "1",
+                                        "1 2",
+                                        "1 2 ",
+                                        "1  2",
+                                        "0 2 3",
+                                        "x 2 3",
+                                        "1 2 3 4",
+                                        "1 2:3 4",
+                                        "1 2 4:5",
+                                        "1 0 4",
+                                        "1 2 0",
+                                        "1 * 4",
+                                        "1 2:* 4:*",
+                                        "1 2, 4",
+                                        "1 2:3:4 5",
+                                        "4294967296 2 4",
+                                        "1 4294967296 4",
+                                        "1 1:4294967295 2:4294967295"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
+        assert_int_equal(pairs_of(codes[i]).count, 0);
 }
 
 static void searches_become_ranges(void **state)
@@ -295,6 +376,8 @@ int main(void)
         cmocka_unit_test(capabilities_of_rev2_include_others),
         cmocka_unit_test(lists_have_names_of_any_form),
         cmocka_unit_test(searches_become_ranges),
+        cmocka_unit_test(copied_messages_are_paired_with_their_new_uids),
+        cmocka_unit_test(a_copyuid_that_makes_no_sense_tells_nothing),
         cmocka_unit_test(fetches_have_what_was_asked_for_among_other_things),
         cmocka_unit_test(a_status_has_the_numbers_it_tells),
         cmocka_unit_test(append_uids_are_ranges),

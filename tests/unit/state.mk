@@ -29,3 +29,9 @@ TESTS += tests/unit/state_sightings
 tests_unit_state_sightings_SOURCES = %D%/state_sightings.c $(state_fixture)
 tests_unit_state_sightings_CFLAGS = $(unit_cflags)
 tests_unit_state_sightings_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/state_deeds
+TESTS += tests/unit/state_deeds
+tests_unit_state_deeds_SOURCES = %D%/state_deeds.c $(state_fixture)
+tests_unit_state_deeds_CFLAGS = $(unit_cflags)
+tests_unit_state_deeds_LDADD = $(unit_ldadd)

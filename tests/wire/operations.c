@@ -365,9 +365,14 @@ static void run_settle(struct replay *replay, const char *const *words)
     }
     count++;
     pr_status status = wire_protocol.source->settle(&source, deeds, count);
-    for (size_t i = 0; i < count; i++)
-        replay_report(replay, "deed %u %s", deeds[i].item->uid,
-                      pr_status_name(deeds[i].result));
+    for (size_t i = 0; i < count; i++) {
+        char target[40] = "";
+        if (deeds[i].target_uid != 0)
+            snprintf(target, sizeof(target), " to=%u/%u",
+                     deeds[i].target_validity, deeds[i].target_uid);
+        replay_report(replay, "deed %u %s%s", deeds[i].item->uid,
+                      pr_status_name(deeds[i].result), target);
+    }
     replay_status(replay, "settle", status);
 }
 

@@ -91,7 +91,7 @@ wire_transcripts = %D%/capability-untagged-in-login.wire \
 	%D%/settle-delete-foreign.wire %D%/settle-delete-ours-esearch.wire \
 	%D%/settle-delete-ours-only.wire %D%/settle-delete-search-refused.wire \
 	%D%/settle-delete.wire %D%/settle-flag-no-atom.wire \
-	%D%/settle-flags.wire %D%/settle-move-by-copy.wire \
+	%D%/settle-copyuid.wire %D%/settle-flags.wire %D%/settle-move-by-copy.wire \
 	%D%/settle-move-disabled.wire %D%/settle-move.wire \
 	%D%/settle-one-by-one.wire %D%/starttls-bad.wire \
 	%D%/starttls-injected.wire %D%/starttls-not-offered.wire \
