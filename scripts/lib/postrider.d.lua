@@ -591,6 +591,7 @@ ldap = {}
 ---@field layout? "fs"|"maildir++" where "lists/dev" is: lists/dev (fs) or .lists.dev (maildir++) (fs | maildir++); default fs
 ---@field sync? "files"|"filesystem"|"auto" make each file durable (files), or the whole file system at once for each batch (filesystem); auto: whichever costs less (files | filesystem | auto); default auto
 ---@field flags? boolean keep the flags that the message had on the server; default true
+---@field link? boolean a message that comes unchanged from a Maildir on the same file system is not copied: its file gets one more name (a hard link); default true
 ---@field path string folder that holds the Maildirs; it is one itself (INBOX); required
 ---@field layout? "fs"|"maildir++" where "lists/dev" is: lists/dev (fs) or .lists.dev (maildir++) (fs | maildir++); default fs
 
