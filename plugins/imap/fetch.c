@@ -239,7 +239,8 @@ static pr_status verdict_on_missing(const struct window *window,
  * when UIDs come too late to tell bodies apart, it is asked for alone, so that
  * one bad message spoils no other. One the server passed over in silence is
  * called gone only if it is silent about its UID too: the state forgets what is
- * gone. */
+ * gone. So is one that came empty in an answer of which the server says that
+ * some of its messages are expunged (RFC 5530, 3). */
 static enum again what_next(const struct fetch *fetch,
                             const struct window *window,
                             const struct wanted *wanted)
@@ -252,7 +253,10 @@ static enum again what_next(const struct fetch *fetch,
                    : AGAIN_NOT;
     if (fetch->uids_come_late && !window->is_alone)
         return AGAIN_ALONE;
-    return wanted->has_empty_answer ? AGAIN_NOT : AGAIN_IS_THERE;
+    return wanted->has_empty_answer &&
+                   window->command.code != IMAP_CODE_EXPUNGEISSUED
+               ? AGAIN_NOT
+               : AGAIN_IS_THERE;
 }
 
 static pr_status close_window(struct fetch *fetch, struct window *window)

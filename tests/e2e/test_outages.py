@@ -204,6 +204,39 @@ def test_a_login_that_never_ends_is_given_up(store, home, make_relay, clock):
         daemon.until_came("one")
 
 
+@pytest.mark.parametrize("size", [800, 200_000])
+def test_what_vanishes_before_it_is_fetched_is_simply_gone(
+        store, home, make_relay, size):
+    """Another client expunges six of twenty messages after they were listed;
+    large ones wait for their rules by then."""
+    client = store.client()
+    for number in range(20):
+        text = (f"Message-ID: <m{number}@example.org>\r\n"
+                f"Subject: m{number}\r\n\r\n" + ("x" * 70 + "\r\n")
+                * (size // 72))
+        store.append(text.encode(), client=client)
+    client.logout()
+    expunged = []
+
+    def expunge(line):
+        if line.startswith(b"* 20 FETCH (UID 20 ") and not expunged:
+            other = store.client()
+            other.select("INBOX")
+            other.uid("STORE", "3:8", "+FLAGS.SILENT", "(\\Deleted)")
+            expunged.extend(other.expunge()[1])
+            other.logout()
+        return line
+
+    relay = make_relay(store.imap, rewrite=expunge)
+    home.configure(store, port=relay.port, tls="none", source="insecure = true",
+                   rules='rule("look", function(m)\n'
+                   '  if m.text:has "nothing" then m:flag "x" end\nend)')
+    run = home.fetched()
+    assert len(expunged) == 6
+    assert len(run.messages) == 14 and run.err == ""
+    assert home.fetched().messages == []
+
+
 # ---- A network of its own
 
 # Two hosts and the cable between them: the server's is 192.0.2.1.
