@@ -13,12 +13,18 @@ _postrider_put_aside() {
 	postrider status 2>/dev/null | sed -n 's,^  \([^ ]*/[^ ]*/[0-9]*\)$,\1,p'
 }
 
+_postrider_held() {
+	postrider status --json 2>/dev/null |
+		grep -o '"account":"[^"]*","folder":"[^"]*","messages":[0-9]*,"whole_folder"' |
+		sed 's,^"account":"\([^"]*\)"\,"folder":"\([^"]*\)".*,\1/\2,' | sort -u
+}
+
 _postrider() {
 	local word=$2 before=$3 command='' at words=''
 	for ((at = 1; at < COMP_CWORD; at++)); do
 		case ${COMP_WORDS[at]} in
 		daemon | status | poll | pause | resume | reload | log | retry | drop | \
-			fetch | deliver | check | why | explain | test | replay | plugins) command=${COMP_WORDS[at]} ;;
+			confirm | refuse | undo | fetch | deliver | check | why | explain | test | replay | plugins) command=${COMP_WORDS[at]} ;;
 		esac
 	done
 	if [[ $before == -c || $before == --config ]]; then
@@ -31,7 +37,7 @@ _postrider() {
 	fi
 	case $command:$word in
 	:-*) words='--config --help --version' ;;
-	:*) words='daemon status poll pause resume reload log retry drop fetch deliver check why explain test replay plugins' ;;
+	:*) words='daemon status poll pause resume reload log retry drop confirm refuse undo fetch deliver check why explain test replay plugins' ;;
 	fetch:-*) words='--dry-run --retry --json --verbose --config --help' ;;
 	daemon:-*) words='--log-format --verbose --config --help' ;;
 	status:-*) words='--follow --json --metrics --config --help' ;;
@@ -46,9 +52,13 @@ _postrider() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
+	undo:-*) words='--last --since --dry-run --json --verbose --config --help' ;;
+	refuse:-*) words='--retry --verbose --config --help' ;;
 	why:-*) words='--json --verbose --config --help' ;;
 	check:-*) words='--offline --verbose --config --help' ;;
 	*:-*) words='--verbose --config --help' ;;
+	confirm:* | refuse:*) words=$(_postrider_held) ;;
+	undo:*) words=$(_postrider_accounts) ;;
 	retry:* | drop:*) words=$(_postrider_put_aside) ;;
 	plugins:*) words=$(_postrider_classes) ;;
 	esac

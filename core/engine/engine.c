@@ -281,9 +281,14 @@ static bool has_work(const struct engine *engine, const struct account *account)
         return true;
     }
     struct pr_arena *arena = pr_arena_new();
-    bool is_known = arena != NULL && state_deeds(engine->state, account->name,
-                                                 engine->undo->since, arena,
-                                                 &deeds, &count) == PR_OK;
+    bool is_known = arena != NULL &&
+                    state_deeds_returning(engine->state, account->name, NULL,
+                                          arena, &deeds, &count) == PR_OK;
+    if (is_known && count == 0) {
+        is_known =
+            state_deeds(engine->state, account->name, engine->undo->since,
+                        arena, &deeds, &count) == PR_OK;
+    }
     pr_arena_free(arena);
     return !is_known || count > 0;
 }

@@ -287,8 +287,9 @@ static pr_status recover_folder(struct session *session, void *user)
         status = state_folder(session->engine->state, session->account->name,
                               session->folder, &session->record);
     }
-    (void)user;
-    return status == PR_OK ? undo_recover(session, NULL, &found) : status;
+    const struct undo *undo = user;
+    return status == PR_OK ? undo_recover(session, undo->observer, &found)
+                           : status;
 }
 
 /* Undoes that were under way when postrider last ended. */
@@ -306,7 +307,7 @@ static pr_status recover_all(struct undo *undo)
         }
         if (!is_known) {
             status = session_on(run, undo->line, deeds[i].folder,
-                                recover_folder, NULL);
+                                recover_folder, undo);
             status = status == PR_GONE ? PR_OK : status;
         }
     }

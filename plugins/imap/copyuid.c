@@ -61,7 +61,8 @@ static bool read_sets(struct pr_bytes argument, struct imap_response *ret)
     struct pr_bytes from = take_word(&argument), to = take_word(&argument);
 
     if (argument.size > 0 || from.size == 0 || to.size == 0 || has_star(from) ||
-        has_star(to) || !imap_number(validity, UINT32_MAX, &ret->number))
+        has_star(to) || !imap_number(validity, UINT32_MAX, &ret->number) ||
+        ret->number == 0)
         return false;
     return imap_ranges_put(&ret->ranges, from) == PR_OK &&
            imap_ranges_put(&ret->targets, to) == PR_OK &&

@@ -337,3 +337,120 @@ def test_the_daemon_undoes(server, home):
         assert len(server.list_uids()) == 6
         assert server.list_uids("Lists") == []
         maildir.assert_same(home.mail, sent)
+
+
+# ---- Killed at every step ----------------------------------------------------
+
+def killed_at_each_step(make, work, check):
+    """Runs work(home, step) with the program to be killed at its step 1, 2, ...
+    each time in a home of its own, until it comes to its end unharmed."""
+    for step in range(1, 60):
+        trial = make()
+        run = work(trial, step)
+        check(trial, step)
+        if run.code != -9:
+            return step
+    raise AssertionError("it has no end")
+
+
+class Trial:
+    def __init__(self, server, home, user):
+        self.server, self.home, self.user = server, home, user
+
+    def uids(self, folder="INBOX"):
+        return self.server.list_uids(folder, user=self.user)
+
+
+def trials(make_server, make_home, rules, count, **options):
+    """Makes mailboxes that the rules have run over already."""
+    server = make_server(users={f"user{n}": "secret" for n in range(60)})
+    sent = list(messages.mailbox(count, 40))
+    number = iter(range(60))
+
+    def make():
+        trial = Trial(server, make_home(), f"user{next(number)}")
+        server.fill(sent, user=trial.user)
+        server.create("Lists", user=trial.user)
+        trial.home.configure(server, rules=rules, user=trial.user, **options)
+        trial.home.fetched()
+        trial.sent = sent
+        return trial
+    return make
+
+
+def test_undo_killed_at_any_step_loses_and_doubles_nothing(make_server,
+                                                           make_home):
+    def work(trial, step):
+        return trial.home.run("undo", "--last", "10m",
+                              POSTRIDER_CRASH_AT=step)
+
+    def check(trial, step):
+        # First a fetch: what came back must not be taken for new.
+        run = trial.home.fetched()
+        assert run.messages == [], (step, run)
+        assert len(trial.uids()) + len(trial.uids("Lists")) == 4, step
+        again = trial.home.run("undo", "--last", "10m")
+        assert again.code == 0, (step, again)
+        assert len(trial.uids()) == 4 and not trial.uids("Lists"), step
+        assert trial.home.fetched().messages == [], step
+        maildir.assert_same(trial.home.mail, trial.sent)
+
+    make = trials(make_server, make_home, MOVE, 4)
+    assert killed_at_each_step(make, work, check) > 4
+
+
+def test_undo_killed_and_then_undone_again(make_server, make_home):
+    def work(trial, step):
+        return trial.home.run("undo", "--last", "10m",
+                              POSTRIDER_CRASH_AT=step)
+
+    def check(trial, step):
+        again = trial.home.run("undo", "--last", "10m")
+        assert again.code == 0, (step, again)
+        assert len(trial.uids()) == 3 and not trial.uids("Lists"), step
+        assert trial.home.fetched().messages == [], step
+        maildir.assert_same(trial.home.mail, trial.sent)
+
+    make = trials(make_server, make_home, MOVE, 3)
+    assert killed_at_each_step(make, work, check) > 4
+
+
+@pytest.mark.parametrize("answer", ["confirm", "refuse"])
+def test_answers_killed_at_any_step(make_server, make_home, answer):
+    """Held, answered and carried out, killed in the fetch that does it."""
+    def work(trial, step):
+        assert len(trial.uids()) == 12
+        assert trial.home.run(answer, "work").code == 0
+        return trial.home.fetch(POSTRIDER_CRASH_AT=step)
+
+    def check(trial, step):
+        trial.home.fetched()
+        assert len(trial.uids()) == (0 if answer == "confirm" else 12), step
+        assert list(maildir.all_data(trial.home.mail)) == [], step
+        assert "limit_deletions" not in status(trial.home), step
+
+    make = trials(make_server, make_home, ALL, 12)
+    steps = killed_at_each_step(make, work, check)
+    assert steps > 2 or answer == "refuse"
+
+
+def test_judging_killed_at_any_step(make_server, make_home):
+    """Killed in the run that is to hold what its rules want deleted."""
+    server = make_server(users={f"user{n}": "secret" for n in range(60)})
+    number = iter(range(60))
+
+    def make():
+        trial = Trial(server, make_home(), f"user{next(number)}")
+        server.fill(messages.mailbox(12, 41), user=trial.user)
+        trial.home.configure(server, rules=ALL, user=trial.user)
+        return trial
+
+    def work(trial, step):
+        return trial.home.fetch(POSTRIDER_CRASH_AT=step)
+
+    def check(trial, step):
+        trial.home.fetched()
+        assert len(trial.uids()) == 12, step
+        assert "12 messages" in status(trial.home), step
+
+    assert killed_at_each_step(make, work, check) > 2
