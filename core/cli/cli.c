@@ -152,6 +152,9 @@ static void print_command_help(const struct command *command)
     if (strchr(command->options, 'm') != NULL) {
         puts("      --metrics      the numbers, as OpenMetrics text");
     }
+    if (strchr(command->options, 'p') != NULL) {
+        puts("      --profile      what each rule has cost, too");
+    }
     if (strchr(command->options, 'L') != NULL) {
         puts("      --lines N      begin with the last N lines (20)");
     }
@@ -219,6 +222,7 @@ static const struct option long_options[] = {
     {"json", no_argument, NULL, 'j'},
     {"follow", no_argument, NULL, 'f'},
     {"metrics", no_argument, NULL, 'm'},
+    {"profile", no_argument, NULL, 'p'},
     {"log-format", required_argument, NULL, 'l'},
     {"lines", required_argument, NULL, 'L'},
     {"account", required_argument, NULL, 'a'},
@@ -271,6 +275,8 @@ static int read_options(const struct command *command, int argc, char **argv,
             invocation->follow = true;
         } else if (option == 'm') {
             invocation->metrics = true;
+        } else if (option == 'p') {
+            invocation->profile = true;
         } else if (option == 'l') {
             invocation->log_format = optarg;
         } else if (option == 'L') {

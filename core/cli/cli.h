@@ -24,6 +24,7 @@ struct invocation {
     bool retry;
     bool follow;
     bool metrics;
+    bool profile;
     const char *log_format;       /* NULL: auto */
     const char *lines;            /* of the log; NULL: the usual number */
     const char *account, *folder; /* --account, --folder; NULL: not given */
@@ -39,7 +40,7 @@ struct command {
     const char *arguments; /* as help shows them */
     const char *summary;   /* one line, no full stop */
     const char *help;      /* more lines, each with its end; "" if none */
-    const char *options;   /* of "fjlLmnorv": those it takes besides -c, -h */
+    const char *options;   /* of "fjlLmnoprv": those it takes besides -c, -h */
     int (*run)(const struct invocation *invocation);
 };
 

@@ -13,6 +13,8 @@ libcore_la_SOURCES += \
 	%D%/status.c \
 	%D%/table.h \
 	%D%/table.c \
+	%D%/profile.h \
+	%D%/profile.c \
 	%D%/poll.c \
 	%D%/pause.c \
 	%D%/resume.c \

@@ -15,6 +15,7 @@
 #include "cli/words.h"
 #include "engine/look.h"
 #include "fiber/loop.h"
+#include "io/file.h"
 #include "lua/trace.h"
 #include "mail/spool.h"
 
@@ -24,7 +25,8 @@ struct explanation {
     const struct invocation *invocation;
     struct config *config;
     const char *subject; /* the argument */
-    bool has_failed;     /* a rule has */
+    bool is_on_server;
+    bool has_failed; /* a rule has */
 };
 
 /* ---- For people ---------------------------------------------------------- */
@@ -34,17 +36,58 @@ static const char *shown(const char *text, char *out, size_t size)
     return text_printable(pr_bytes_of(text), out, size);
 }
 
+static uint64_t size_of(const struct message *message)
+{
+    return message->is_header_only ? message->item->size
+                                   : pr_spool_wire_size(message->spool);
+}
+
 static void print_head(const struct explanation *it, struct message *message)
 {
     char octets[32], what[200];
     struct pr_buffer words;
     pr_buffer_init(&words, 1000);
     (void)!message_words(message, &words);
-    printf(
-        "%s  %s  %s\n", shown(it->subject, what, sizeof(what)),
-        text_octets(pr_spool_wire_size(message->spool), octets, sizeof(octets)),
-        pr_buffer_text(&words));
+    printf("%s  %s  %s\n", shown(it->subject, what, sizeof(what)),
+           text_octets(size_of(message), octets, sizeof(octets)),
+           pr_buffer_text(&words));
     pr_buffer_done(&words);
+}
+
+/* As a user would write it: 262144 is "256K". */
+static void setting_text(uint64_t octets, char *out, size_t size)
+{
+    static const char units[] = "KMG";
+    size_t unit = 0;
+    while (unit < 3 && octets >= 1024 && octets % 1024 == 0) {
+        octets /= 1024;
+        unit++;
+    }
+    (void)snprintf(out, size, "%llu%.1s", (unsigned long long)octets,
+                   unit > 0 ? &units[unit - 1] : "");
+}
+
+/* What came before any rule looked. */
+static void print_beginning(const struct explanation *it,
+                            const struct account *account,
+                            const struct message_cost *first)
+{
+    char octets[32], most[32];
+    setting_text(account->whole_below, most, sizeof(most));
+    if (!it->is_on_server) {
+        puts("From a file, so nothing is fetched. In brackets stands what a "
+             "rule "
+             "would need of a\nlarge message on a server: nothing, envelope, "
+             "headers, a part or everything.");
+    } else if (first->whole > 0) {
+        printf("Fetched at first: all of it, %s, since it is not over "
+               "whole_below (%s)\n",
+               text_octets(first->whole, octets, sizeof(octets)), most);
+    } else {
+        printf("Fetched at first: its header, %s, since it is over whole_below "
+               "(%s)\n",
+               text_octets(first->header, octets, sizeof(octets)), most);
+    }
 }
 
 static void print_reads(const struct rule_visit *visit)
@@ -56,6 +99,21 @@ static void print_reads(const struct rule_visit *visit)
     printf("%s (%s)\n", visit->read_count == 0 ? "nothing" : "",
            visit->cost == COST_NOTHING ? "costs nothing"
                                        : cost_name(visit->cost));
+}
+
+static void print_fetched(const struct rule_visit *visit)
+{
+    struct pr_buffer words;
+    pr_buffer_init(&words, 1000);
+    unsigned long long requests = visit->fetched.requests;
+    if (requests == 0) {
+        return;
+    }
+    (void)!cost_words(&visit->fetched, &words);
+    printf("    fetches    %s, in %llu round trip%s\n",
+           words.size > 0 ? pr_buffer_text(&words) : "nothing that came",
+           requests, requests == 1 ? "" : "s");
+    pr_buffer_done(&words);
 }
 
 static void print_asked(const struct rule_visit *visit, const struct plan *plan)
@@ -87,13 +145,15 @@ static void print_visit(const struct rule_visit *visit, const struct plan *plan)
         return;
     }
     print_reads(visit);
+    print_fetched(visit);
     print_asked(visit, plan);
     if (visit->error != NULL) {
         printf("    fails      %s\n", shown(visit->error, text, sizeof(text)));
     }
-    printf("    takes      %.2f ms", (double)visit->time / 1e6);
-    if (visit->waited > 0) {
-        printf(", and %llu ms of waiting", (unsigned long long)visit->waited);
+    printf("    takes      %.2f ms", (double)visit->time / 1e3);
+    if (visit->waited >= 1000) {
+        printf(", and %llu ms of waiting",
+               (unsigned long long)visit->waited / 1000);
     }
     putchar('\n');
 }
@@ -105,6 +165,26 @@ static void print_rest(const struct config *config, const struct trace *trace)
         printf("rule \"%s\" (%s:%d)\n    not asked: the message was decided\n",
                rule.rule, rule.file, rule.line);
     }
+}
+
+static void print_sum(const struct message *message, bool delivers)
+{
+    struct pr_buffer words;
+    char size[32];
+    const struct message_cost *cost = &message->cost;
+    pr_buffer_init(&words, 1000);
+    (void)!cost_words(cost, &words);
+    printf("Fetched in all: %s, in %llu round trip%s%s\n",
+           pr_buffer_text(&words), (unsigned long long)cost->requests + 1,
+           cost->requests == 0 ? "" : "s",
+           !message->is_header_only ? ""
+           : delivers               ? "; delivering it fetches all of it"
+                                    : "");
+    if (message->is_header_only) {
+        printf("Left on the server: the rest of %s\n",
+               text_octets(size_of(message), size, sizeof(size)));
+    }
+    pr_buffer_done(&words);
 }
 
 static void print_end(const struct account *account, const struct plan *plan,
@@ -158,11 +238,13 @@ static void print_visit_json(const struct rule_visit *visit,
     (void)!text_add_json(&line, pr_bytes_of(visit->file));
     (void)!pr_buffer_printf(&line,
                             ",\"line\":%d,\"asked\":%s,\"cost\":\"%s\","
-                            "\"us\":%llu,\"waited_ms\":%llu,\"reads\":[",
+                            "\"us\":%llu,\"waited_ms\":%llu,\"fetched\":",
                             visit->line, visit->is_taken ? "true" : "false",
                             cost_name(visit->cost),
-                            (unsigned long long)visit->time / 1000,
-                            (unsigned long long)visit->waited);
+                            (unsigned long long)visit->time,
+                            (unsigned long long)visit->waited / 1000);
+    (void)!cost_json(&visit->fetched, &line);
+    (void)!pr_buffer_add_text(&line, ",\"reads\":[");
     add_texts(&line, visit->reads, visit->read_count);
     (void)!pr_buffer_add_text(&line, "],\"plan\":[");
     add_entries(&line, visit, plan);
@@ -176,8 +258,9 @@ static void print_visit_json(const struct rule_visit *visit,
 
 static void print_end_json(const struct explanation *it,
                            const struct account *account,
-                           const struct plan *plan, bool has_failed)
+                           const struct message *message, bool has_failed)
 {
+    const struct plan *plan = &message->plan;
     struct pr_buffer line, effects;
     pr_buffer_init(&line, 1024 * 1024);
     pr_buffer_init(&effects, 256 * 1024);
@@ -189,6 +272,9 @@ static void print_end_json(const struct explanation *it,
     (void)!pr_buffer_printf(
         &line, ",\"failed\":%s,\"effects\":", has_failed ? "true" : "false");
     (void)!text_add_json(&line, pr_bytes_of(pr_buffer_text(&effects)));
+    (void)!pr_buffer_printf(&line, ",\"size\":%llu,\"fetched\":",
+                            (unsigned long long)size_of(message));
+    (void)!cost_json(&message->cost, &line);
     printf("%s}\n", pr_buffer_text(&line));
     pr_buffer_done(&effects);
     pr_buffer_done(&line);
@@ -198,10 +284,11 @@ static void print_end_json(const struct explanation *it,
 
 static void print_all(struct explanation *it, const struct account *account,
                       struct message *message, const struct trace *trace,
-                      bool has_failed)
+                      const struct message_cost *first, bool has_failed)
 {
     if (!it->invocation->json) {
         print_head(it, message);
+        print_beginning(it, account, first);
     }
     for (size_t i = 0; i < trace->count; i++) {
         if (it->invocation->json) {
@@ -211,11 +298,14 @@ static void print_all(struct explanation *it, const struct account *account,
         }
     }
     if (it->invocation->json) {
-        print_end_json(it, account, &message->plan, has_failed);
+        print_end_json(it, account, message, has_failed);
         return;
     }
     print_rest(it->config, trace);
     print_end(account, &message->plan, has_failed);
+    if (it->is_on_server) {
+        print_sum(message, plan_delivers(&message->plan));
+    }
 }
 
 static pr_status explain(void *user, const struct account *account,
@@ -223,6 +313,7 @@ static pr_status explain(void *user, const struct account *account,
 {
     struct explanation *it = user;
     struct trace trace = {.arena = message->arena};
+    const struct message_cost first = message->cost;
     message->trace = &trace;
     pr_status status = rules_run(it->config, message);
     message->trace = NULL;
@@ -230,7 +321,7 @@ static pr_status explain(void *user, const struct account *account,
         return status;
     }
     it->has_failed = it->has_failed || status == PR_SCRIPT;
-    print_all(it, account, message, &trace, status == PR_SCRIPT);
+    print_all(it, account, message, &trace, &first, status == PR_SCRIPT);
     return PR_OK;
 }
 
@@ -250,6 +341,9 @@ static pr_status explain_file(struct explanation *it)
                        invocation->account);
     }
     pr_status status = message_new(account->name, folder, &item, &message);
+    if (status == PR_OK) { /* where large ones have their files */
+        status = file_make_dirs(it->config->state_dir);
+    }
     if (status == PR_OK) {
         status = spool_new(it->config->state_dir, 0, &message->spool);
     }
@@ -283,13 +377,13 @@ static bool is_on_server(char *subject, struct look *look)
 
 static pr_status explain_one(struct explanation *it)
 {
-    struct look look = {.each = explain, .user = it};
+    struct look look = {.is_lazy = true, .each = explain, .user = it};
     char *parts = pr_arena_text(it->config->arena, it->subject);
     if (parts == NULL) {
         return PR_NOMEM;
     }
-    return is_on_server(parts, &look) ? engine_look(it->config, &look)
-                                      : explain_file(it);
+    it->is_on_server = is_on_server(parts, &look);
+    return it->is_on_server ? engine_look(it->config, &look) : explain_file(it);
 }
 
 static pr_status explain_all(void *argument)

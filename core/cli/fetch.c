@@ -119,6 +119,9 @@ static pr_status run_pass(void *argument)
     status = engine_new(pass->config, state, mode, &observer, &pass->engine);
     if (status == PR_OK) {
         status = accompany(pass);
+        if (pass->invocation->dry_run) {
+            report_costs(&pass->report, pass->config);
+        }
         engine_free(pass->engine);
     }
     state_close(state);

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "cli/terminal.h"
+#include "cli/words.h"
 
 void report_init(struct fetch_report *report,
                  const struct invocation *invocation)
@@ -73,6 +74,10 @@ static void print_message_json(const struct message_report *message)
     add_number(&line, "line", (uint64_t)message->line);
     add_text(&line, "status", message->status);
     add_text(&line, "error", message->error);
+    if (message->cost != NULL) {
+        (void)!pr_buffer_add_text(&line, ",\"fetched\":");
+        (void)!cost_json(message->cost, &line);
+    }
     (void)!pr_buffer_add_text(&line, "}");
     terminal_print(pr_buffer_text(&line));
     pr_buffer_done(&line);
@@ -127,6 +132,29 @@ static void print_plan(const struct message_report *message)
     pr_buffer_done(&line);
 }
 
+/* Of a message that came whole with others there is nothing to tell. */
+static void print_cost(const struct message_report *message)
+{
+    struct pr_buffer line;
+    if (message->cost == NULL ||
+        (message->cost->requests == 0 && message->to_fetch == 0 &&
+         message->cost->whole > 0)) {
+        return;
+    }
+    pr_buffer_init(&line, 1000);
+    (void)!cost_words(message->cost, &line);
+    char text[400], octets[32];
+    snprintf(text, sizeof(text), "    fetched: %.200s%s%s%s",
+             pr_buffer_text(&line),
+             message->to_fetch > 0 ? "; the delivery would fetch " : "",
+             message->to_fetch > 0
+                 ? text_octets(message->to_fetch, octets, sizeof(octets))
+                 : "",
+             message->to_fetch > 0 ? " more" : "");
+    terminal_print(text);
+    pr_buffer_done(&line);
+}
+
 static void print_message(const struct fetch_report *report,
                           const struct message_report *message)
 {
@@ -142,6 +170,7 @@ static void print_message(const struct fetch_report *report,
     terminal_print(pr_buffer_text(&line));
     if (report->invocation->dry_run) {
         print_plan(message);
+        print_cost(message);
     } else {
         for (const char *const *target = message->targets; *target != NULL;
              target++) {
@@ -229,12 +258,27 @@ static void print_account(const struct account_report *account)
 /* ---- The observer
  * ---------------------------------------------------------------- */
 
+static void add_cost(struct fetch_report *report,
+                     const struct message_report *message)
+{
+    if (message->cost == NULL) {
+        return;
+    }
+    report->cost.header += message->cost->header;
+    report->cost.structure += message->cost->structure;
+    report->cost.parts += message->cost->parts;
+    report->cost.whole += message->cost->whole;
+    report->cost.requests += message->cost->requests;
+    report->to_fetch += message->to_fetch;
+}
+
 static void on_message(void *user, const struct message_report *message)
 {
     struct fetch_report *report = user;
     report->safe_messages += strcmp(message->status, "done") == 0;
     report->messages++;
     report->octets += message->size;
+    add_cost(report, message);
     if (report->invocation->json) {
         print_message_json(message);
     } else if (report->invocation->dry_run ||
@@ -311,6 +355,76 @@ void report_live(struct fetch_report *report)
              report->messages == 1 ? "" : "s",
              text_octets(report->octets, octets, sizeof(octets)));
     terminal_progress(line);
+}
+
+/* ---- The end of a dry run --------------------------------------------------
+ */
+
+static uint64_t octets_of(const struct message_cost *cost)
+{
+    return cost->header + cost->structure + cost->parts + cost->whole;
+}
+
+static void print_rule_cost(const struct fetch_report *report,
+                            const struct rule_profile *rule)
+{
+    struct pr_buffer line;
+    pr_buffer_init(&line, 65536);
+    if (report->invocation->json) {
+        (void)!pr_buffer_add_text(&line, "{\"event\":\"rule\"");
+        add_text(&line, "rule", rule->rule);
+        add_number(&line, "messages", rule->runs);
+        add_number(&line, "decided", rule->decisions);
+        add_number(&line, "failed", rule->failures);
+        add_number(&line, "lua_us", rule->time);
+        add_number(&line, "waited_us", rule->waited);
+        (void)!pr_buffer_add_text(&line, ",\"fetched\":");
+        (void)!cost_json(&rule->fetched, &line);
+        (void)!pr_buffer_add_text(&line, "}");
+    } else {
+        struct pr_buffer words;
+        pr_buffer_init(&words, 1000);
+        (void)!cost_words(&rule->fetched, &words);
+        (void)!pr_buffer_printf(&line, "    because rule \"%s\" looked: %s",
+                                rule->rule, pr_buffer_text(&words));
+        pr_buffer_done(&words);
+    }
+    terminal_print(pr_buffer_text(&line));
+    pr_buffer_done(&line);
+}
+
+void report_costs(const struct fetch_report *report,
+                  const struct config *config)
+{
+    struct pr_buffer line;
+    char fetched[32], size[32], more[32];
+    if (!report->invocation->json) {
+        pr_buffer_init(&line, 65536);
+        (void)!pr_buffer_printf(
+            &line, "Fetched %s of %s",
+            text_octets(octets_of(&report->cost), fetched, sizeof(fetched)),
+            text_octets(report->octets, size, sizeof(size)));
+        (void)!pr_buffer_add_text(&line, ": ");
+        struct pr_buffer words;
+        pr_buffer_init(&words, 1000);
+        (void)!cost_words(&report->cost, &words);
+        (void)!pr_buffer_add_text(&line, words.size > 0 ? pr_buffer_text(&words)
+                                                        : "nothing");
+        pr_buffer_done(&words);
+        if (report->to_fetch > 0) {
+            (void)!pr_buffer_printf(
+                &line, "; the deliveries would fetch %s more",
+                text_octets(report->to_fetch, more, sizeof(more)));
+        }
+        terminal_print(pr_buffer_text(&line));
+        pr_buffer_done(&line);
+    }
+    for (size_t i = 0; i < config_rule_count(config); i++) {
+        struct rule_profile rule = config_rule_profile(config, i);
+        if (report->invocation->json || octets_of(&rule.fetched) > 0) {
+            print_rule_cost(report, &rule);
+        }
+    }
 }
 
 int report_exit_status(const struct fetch_report *report)

@@ -9,8 +9,10 @@
 
 struct fetch_report {
     const struct invocation *invocation;
-    int exit_status;    /* the gravest of the accounts' */
-    bool shows_summary; /* a line for each account */
+    struct message_cost cost; /* of all messages */
+    uint64_t to_fetch;        /* by their deliveries, in a dry run */
+    int exit_status;          /* the gravest of the accounts' */
+    bool shows_summary;       /* a line for each account */
     pr_time start;
     size_t safe_messages; /* those with which nothing is to be done any more */
     uint64_t messages, octets; /* told of */
@@ -26,6 +28,9 @@ void report_progress(struct fetch_report *report,
 /* Progress for who is told of messages but does not see the engine; now and
  * then, after a report was handed to the observer. */
 void report_live(struct fetch_report *report);
+/* At the end of a dry run: what it fetched, and because of which rules. */
+void report_costs(const struct fetch_report *report,
+                  const struct config *config);
 int report_exit_status(const struct fetch_report *report);
 
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/ask.h"
+#include "cli/profile.h"
 #include "cli/table.h"
 #include "control/report.h"
 
@@ -19,6 +20,7 @@ struct view {
     bool is_json;
     bool is_terminal;
     bool redraws; /* what was shown before goes */
+    bool shows_profile;
 };
 
 static void print_json(const json_t *line)
@@ -62,7 +64,11 @@ static void print_table(const struct view *view, const json_t *status)
         look.width = window.ws_col;
     }
     pr_buffer_init(&text, (size_t)8 * 1024 * 1024);
-    if (table_add(status, &look, &text) == PR_OK) {
+    pr_status result = table_add(status, &look, &text);
+    if (result == PR_OK && view->shows_profile) {
+        result = profile_add(status, &look, &text);
+    }
+    if (result == PR_OK) {
         /* The cursor home, then below it nothing that was there before. */
         fputs(view->redraws ? "\033[H\033[2J" : "", stdout);
         print_screen(pr_buffer_text(&text), view->redraws && window.ws_row > 3
@@ -140,7 +146,8 @@ static int run(const struct invocation *invocation)
 {
     struct call *call;
     struct config *config;
-    struct view view = {.is_terminal = isatty(STDOUT_FILENO) == 1};
+    struct view view = {.is_terminal = isatty(STDOUT_FILENO) == 1,
+                        .shows_profile = invocation->profile};
     view.is_json =
         invocation->json || (invocation->follow && !view.is_terminal);
     view.redraws = invocation->follow && view.is_terminal;
@@ -159,9 +166,11 @@ const struct command command_status = {
     .arguments = "",
     .summary = "Show how the accounts do, and what is put aside and why",
     .help = "LATENCY is the median and the last of the times from a message's "
-            "arrival at the server to its\nsafety here. With --follow it is "
-            "drawn anew whenever something changes; where standard\noutput is "
-            "no terminal, --follow prints one JSON object a line.\n",
-    .options = "fjmv",
+            "arrival at the server to its\nsafety here. With --profile each "
+            "rule has a row: the messages it ran over and decided, its\ntime, "
+            "and what was fetched because it looked. With --follow it is drawn "
+            "anew whenever\nsomething changes; where standard output is no "
+            "terminal, --follow prints one JSON object\na line.\n",
+    .options = "fjmpv",
     .run = run,
 };

@@ -438,6 +438,38 @@ static void add_hung_jobs(struct table *table, const json_t *status)
     }
 }
 
+/* ---- Services that are left alone ----------------------------------------
+ */
+
+static void add_services(struct table *table, const json_t *status)
+{
+    const json_t *list = json_object_get(status, "services");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *service = json_array_get(list, i);
+        char text[1200], since[40], next[40];
+        if (!json_is_true(json_object_get(service, "left_alone"))) {
+            continue;
+        }
+        past_text(table->now, number_at(service, "since"), since,
+                  sizeof(since));
+        future_text(table->now, number_at(service, "next_try"), next,
+                    sizeof(next));
+        add(table, "\n");
+        paint(table, RED);
+        snprintf(text, sizeof(text),
+                 "%.200s is left alone: it failed %lld times in a row (first "
+                 "left alone %s, asked again %s)",
+                 text_at(service, "service"),
+                 (long long)number_at(service, "failures"), since, next);
+        add_wrapped(table, 0, "", text);
+        paint(table, PLAIN);
+        add_wrapped(table, INDENT, "", text_at(service, "why"));
+        add_wrapped(table, 2, "-> ",
+                    "rules that ask it get no answer meanwhile; to try it: "
+                    "postrider check");
+    }
+}
+
 /* ---- The whole ----------------------------------------------------------- */
 
 static void add_head(struct table *table, const json_t *daemon)
@@ -491,6 +523,7 @@ pr_status table_add(const json_t *status, const struct table_look *look,
     } else {
         add_accounts(&table, accounts);
     }
+    add_services(&table, status);
     add_hung_jobs(&table, status);
     add_asides(&table, status);
     add_held(&table, status);

@@ -89,3 +89,49 @@ void print_lines(const char *head, const char *rest, const char *text)
         text += size + (text[size] == '\n');
     }
 }
+
+bool plan_delivers(const struct plan *plan)
+{
+    const struct plan_entry *final = plan_final(plan);
+    for (size_t i = 0; i < plan->count; i++) {
+        enum plan_action action = plan->entries[i].action;
+        if (action == PLAN_DELIVER || action == PLAN_COPY ||
+            action == PLAN_REDIRECT) {
+            return true;
+        }
+    }
+    return final == NULL || final->action == PLAN_STOP;
+}
+
+pr_status cost_words(const struct message_cost *cost, struct pr_buffer *buffer)
+{
+    const struct {
+        const char *name;
+        uint64_t octets;
+    } kinds[] = {{"header", cost->header},
+                 {"structure", cost->structure},
+                 {"parts", cost->parts},
+                 {"the whole", cost->whole}};
+
+    pr_status status = PR_OK;
+    for (size_t i = 0; status == PR_OK && i < 4; i++) {
+        char octets[32];
+        if (kinds[i].octets > 0) {
+            status = pr_buffer_printf(
+                buffer, "%s%s %s", buffer->size > 0 ? ", " : "", kinds[i].name,
+                text_octets(kinds[i].octets, octets, sizeof(octets)));
+        }
+    }
+    return status;
+}
+
+pr_status cost_json(const struct message_cost *cost, struct pr_buffer *buffer)
+{
+    return pr_buffer_printf(
+        buffer,
+        "{\"header\":%llu,\"structure\":%llu,\"parts\":%llu,"
+        "\"whole\":%llu,\"requests\":%llu}",
+        (unsigned long long)cost->header, (unsigned long long)cost->structure,
+        (unsigned long long)cost->parts, (unsigned long long)cost->whole,
+        (unsigned long long)cost->requests);
+}

@@ -23,5 +23,14 @@ PR_CHECKED pr_status plan_effects(const struct plan *plan,
 /* Prints each line of `text`, fit for a terminal: the first after `head`, the
  * others after `rest`. */
 void print_lines(const char *head, const char *rest, const char *text);
+/* "header 1.2 KB, structure 312 B, part 2.0 KB": what was fetched; "" if
+ * nothing. */
+PR_CHECKED pr_status cost_words(const struct message_cost *cost,
+                                struct pr_buffer *buffer);
+/* The same as a JSON object. */
+PR_CHECKED pr_status cost_json(const struct message_cost *cost,
+                               struct pr_buffer *buffer);
+/* Does anything of it go to a sink, the account's own delivery included? */
+bool plan_delivers(const struct plan *plan);
 
 #endif

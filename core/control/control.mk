@@ -15,6 +15,8 @@ libcore_la_SOURCES += \
 	%D%/event.c \
 	%D%/report.h \
 	%D%/report.c \
+	%D%/costs.h \
+	%D%/costs.c \
 	%D%/advice.h \
 	%D%/advice.c \
 	%D%/openmetrics.h \

@@ -247,6 +247,139 @@ static void add_histograms(struct writer *writer, const struct metrics *metrics)
     }
 }
 
+/* ---- Rules and services ---------------------------------------------------
+ */
+
+static uint64_t runs_of(const struct rule_profile *rule)
+{
+    return rule->runs;
+}
+
+static uint64_t decisions_of(const struct rule_profile *rule)
+{
+    return rule->decisions;
+}
+
+static uint64_t rule_failures_of(const struct rule_profile *rule)
+{
+    return rule->failures;
+}
+
+static uint64_t requests_of(const struct rule_profile *rule)
+{
+    return rule->fetched.requests;
+}
+
+static uint64_t time_of(const struct rule_profile *rule)
+{
+    return rule->time;
+}
+
+static uint64_t waited_of(const struct rule_profile *rule)
+{
+    return rule->waited;
+}
+
+/* One number a rule. */
+static const struct {
+    const char *name, *help;
+    uint64_t (*value)(const struct rule_profile *rule);
+    bool is_time; /* in microseconds, told in seconds */
+} rule_numbers[] = {
+    {"rule_messages", "Messages a rule ran over.", runs_of, false},
+    {"rule_decisions", "Messages a rule decided.", decisions_of, false},
+    {"rule_failures", "Runs of a rule that failed.", rule_failures_of, false},
+    {"rule_lua_seconds", "Processor time of a rule.", time_of, true},
+    {"rule_waited_seconds",
+     "Time a rule waited for services and for mail to be fetched.", waited_of,
+     true},
+    {"rule_requests", "What a rule made be asked for of a message.",
+     requests_of, false},
+};
+
+/* postrider_NAME_total{rule="..." and leaves the braces open. */
+static void begin_rule(struct writer *writer, const char *name,
+                       const struct rule_profile *rule)
+{
+    add(writer, "postrider_%s_total{rule=\"", name);
+    add_value(writer, rule->rule);
+    add(writer, "\"");
+}
+
+static void add_rule_octets(struct writer *writer,
+                            const struct metrics *metrics)
+{
+    add_family(writer, "rule_fetched_bytes", "counter", "bytes",
+               "Octets fetched because a rule looked, by what they were.");
+    for (size_t i = 0; i < metrics->rule_count; i++) {
+        const struct message_cost *fetched = &metrics->rules[i].fetched;
+
+        const struct {
+            const char *name;
+            uint64_t octets;
+        } kinds[] = {{"header", fetched->header},
+                     {"structure", fetched->structure},
+                     {"part", fetched->parts},
+                     {"whole", fetched->whole}};
+
+        for (size_t j = 0; j < 4; j++) {
+            begin_rule(writer, "rule_fetched_bytes", &metrics->rules[i]);
+            add(writer, ",what=\"%s\"", kinds[j].name);
+            end_sample(writer, kinds[j].octets);
+        }
+    }
+}
+
+static void add_rules(struct writer *writer, const struct metrics *metrics)
+{
+    for (size_t i = 0; i < sizeof(rule_numbers) / sizeof(*rule_numbers); i++) {
+        bool is_time = rule_numbers[i].is_time;
+        add_family(writer, rule_numbers[i].name, "counter",
+                   is_time ? "seconds" : NULL, rule_numbers[i].help);
+        for (size_t j = 0; j < metrics->rule_count; j++) {
+            uint64_t value = rule_numbers[i].value(&metrics->rules[j]);
+            begin_rule(writer, rule_numbers[i].name, &metrics->rules[j]);
+            if (is_time) {
+                add(writer, "} %.6f\n", (double)value / 1e6);
+            } else {
+                end_sample(writer, value);
+            }
+        }
+    }
+    add_rule_octets(writer, metrics);
+}
+
+static void add_service(struct writer *writer, const char *name,
+                        const struct service_health *service, uint64_t value)
+{
+    add(writer, "postrider_%s{service=\"", name);
+    add_value(writer, service->name);
+    add(writer, "\"");
+    end_sample(writer, value);
+}
+
+static void add_services(struct writer *writer, const struct metrics *metrics)
+{
+    add_family(writer, "service_questions", "counter", NULL,
+               "Questions that rules asked a service, server or program.");
+    for (size_t i = 0; i < metrics->service_count; i++) {
+        add_service(writer, "service_questions_total", &metrics->services[i],
+                    metrics->services[i].asked);
+    }
+    add_family(writer, "service_failures", "counter", NULL,
+               "Of these, those that failed by its fault.");
+    for (size_t i = 0; i < metrics->service_count; i++) {
+        add_service(writer, "service_failures_total", &metrics->services[i],
+                    metrics->services[i].failed);
+    }
+    add_family(writer, "service_left_alone", "gauge", NULL,
+               "Is it left alone just now, because it failed in a row?");
+    for (size_t i = 0; i < metrics->service_count; i++) {
+        add_service(writer, "service_left_alone", &metrics->services[i],
+                    metrics->services[i].is_left_alone);
+    }
+}
+
 pr_status openmetrics_add(const struct metrics *metrics, struct pr_buffer *out)
 {
     struct writer writer = {out, PR_OK};
@@ -267,6 +400,8 @@ pr_status openmetrics_add(const struct metrics *metrics, struct pr_buffer *out)
     add_states(&writer, metrics);
     add_numbers(&writer, metrics);
     add_histograms(&writer, metrics);
+    add_rules(&writer, metrics);
+    add_services(&writer, metrics);
     add(&writer, "# EOF\n");
     return writer.status;
 }

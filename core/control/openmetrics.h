@@ -26,6 +26,10 @@ struct metrics {
     size_t queued; /* accounts that wait for a place */
     struct metrics_account *accounts;
     size_t account_count;
+    const struct rule_profile *rules;
+    size_t rule_count;
+    const struct service_health *services; /* no name twice */
+    size_t service_count;
 };
 
 /* The whole exposition with its "# EOF" behind what is in `out`. */

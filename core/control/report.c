@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "control/advice.h"
+#include "control/costs.h"
 #include "control/event.h"
 #include "control/openmetrics.h"
 #include "fiber/offload.h"
@@ -202,6 +203,8 @@ pr_status report_status(struct control *control, json_t **ret)
         return pr_fail(PR_NOMEM, "out of memory");
     }
     json_object_set_new(status, "hung_jobs", hung_jobs());
+    json_object_set_new(status, "rules", costs_of_rules(config));
+    json_object_set_new(status, "services", health_of_services(config));
     pr_status result = add_waiting(control->state, status);
     if (result != PR_OK) {
         json_decref(status);
@@ -291,7 +294,7 @@ static pr_status take_metrics(struct control *control, struct pr_arena *arena,
     }
     ret->accounts = accounts;
     ret->account_count = count;
-    return PR_OK;
+    return costs_add_metrics(daemon_config(control->daemon), arena, ret);
 }
 
 pr_status report_metrics(struct control *control, struct pr_buffer *out)

@@ -1,13 +1,15 @@
 /*
  * Sinks tried before there is mail for them: opened, asked whether they could
- * deliver, closed.
+ * deliver, closed. Services are asked whether they are there.
  */
 #include "base/memory.h"
 #include "engine/parts.h"
 #include "plugin/registry.h"
 
 struct trial {
-    struct pr_sink *sink;
+    struct pr_sink *sink; /* NULL: it is a service */
+    struct pr_service *service;
+    const char *name;
     uint64_t timeout;
     void (*each)(void *user, const struct sink_report *report);
     void *user;
@@ -24,21 +26,38 @@ static pr_status ask(struct pr_sink *sink)
     return ops->check(sink);
 }
 
-static pr_status try_sink(void *argument)
+static pr_status try_sink(struct pr_sink *sink)
 {
-    struct trial *trial = argument;
-    const struct pr_sink_ops *ops = trial->sink->class->sink;
-    pr_status status = ops->open != NULL ? ops->open(trial->sink) : PR_OK;
+    const struct pr_sink_ops *ops = sink->class->sink;
+    pr_status status = ops->open != NULL ? ops->open(sink) : PR_OK;
     if (status == PR_OK) {
-        status = ask(trial->sink);
+        status = ask(sink);
         struct pr_failure failure = *pr_last_failure();
         if (ops->close != NULL) {
-            ops->close(trial->sink);
+            ops->close(sink);
         }
         if (status != PR_OK) {
             status = pr_fail(status, "%s", failure.text);
         }
     }
+    return status;
+}
+
+static pr_status try_service(struct pr_service *service, uint64_t timeout)
+{
+    const struct pr_service_ops *ops = service->class->service;
+    if (!REGISTRY_COVERS(ops, check) || ops->check == NULL) {
+        return pr_fail(PR_UNSUPPORTED, "it cannot be tried");
+    }
+    return ops->check(service, pr_in(timeout));
+}
+
+static pr_status try_it(void *argument)
+{
+    struct trial *trial = argument;
+    pr_status status = trial->sink != NULL
+                           ? try_sink(trial->sink)
+                           : try_service(trial->service, trial->timeout);
     trial->has_ended = true;
     pr_event_wake_all(&trial->ended);
     return status;
@@ -49,8 +68,9 @@ static pr_status try_in_time(struct trial *trial)
 {
     struct pr_scope scope;
     pr_scope_init(&scope);
-    pr_status status =
-        pr_spawn(&scope, trial->sink->name, PR_STACK_SESSION, try_sink, trial);
+    pr_status status = pr_spawn(
+        &scope, trial->name,
+        trial->sink != NULL ? PR_STACK_SESSION : PR_STACK_RULE, try_it, trial);
     bool is_late = false;
     if (status == PR_OK && !trial->has_ended) {
         is_late =
@@ -75,7 +95,7 @@ static pr_status run_trial(void *argument)
         return status;
     }
     struct sink_report report = {
-        .sink = trial->sink->name,
+        .sink = trial->name,
         .status = status,
         .error = status == PR_OK ? NULL : pr_last_failure()->text,
     };
@@ -83,26 +103,40 @@ static pr_status run_trial(void *argument)
     return PR_OK;
 }
 
+static size_t count_services(const struct config *config)
+{
+    size_t count = 0;
+    while (config_service(config, count) != NULL) {
+        count++;
+    }
+    return count;
+}
+
 pr_status engine_check(struct config *config, uint64_t timeout,
                        void (*each)(void *user,
                                     const struct sink_report *report),
                        void *user)
 {
-    struct trial *trials =
-        memory_zeroed(config->sink_count + 1, sizeof(*trials));
+    size_t count = config->sink_count + count_services(config);
+    struct trial *trials = memory_zeroed(count + 1, sizeof(*trials));
     if (trials == NULL) {
         return pr_fail(PR_NOMEM, "out of memory");
     }
     pr_status status = PR_OK;
     struct pr_scope scope;
     pr_scope_init(&scope);
-    for (size_t i = 0; status == PR_OK && i < config->sink_count; i++) {
-        trials[i] = (struct trial){.sink = config->sinks[i],
-                                   .timeout = timeout,
-                                   .each = each,
-                                   .user = user};
-        status = pr_spawn(&scope, trials[i].sink->name, PR_STACK_SESSION,
-                          run_trial, &trials[i]);
+    for (size_t i = 0; status == PR_OK && i < count; i++) {
+        struct trial *trial = &trials[i];
+        *trial = (struct trial){.timeout = timeout, .each = each, .user = user};
+        if (i < config->sink_count) {
+            trial->sink = config->sinks[i];
+            trial->name = trial->sink->name;
+        } else {
+            trial->service = config_service(config, i - config->sink_count);
+            trial->name = trial->service->name;
+        }
+        status =
+            pr_spawn(&scope, trial->name, PR_STACK_SESSION, run_trial, trial);
     }
     pr_status joined = pr_scope_join(&scope);
     memory_free(trials);

@@ -211,6 +211,9 @@ pr_status daemon_configure(struct daemon *daemon, struct config *config)
         return pr_fail(status, "%s", failure.text);
     }
     take_over(daemon, &up, config);
+    if (before != NULL) {
+        config_share_profiles(config, before->config);
+    }
     daemon->engine = engine;
     if (daemon->is_stopping) {
         engine_stop(engine);

@@ -297,22 +297,6 @@ static pr_status fill_row(struct letter *letter)
                              item->uidl, letter->key);
 }
 
-static uint64_t microseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-static pr_status run_rules(struct letter *letter)
-{
-    uint64_t start = microseconds();
-    pr_status status =
-        rules_run(letter->session->engine->config, letter->message);
-    letter->rules_us += microseconds() - start;
-    return status;
-}
-
 /* Writes the parts that rules want in files, before the message is taken for
  * dealt with. What a try before this one wrote is found and left alone. */
 static pr_status save_parts(struct letter *letter)
@@ -350,7 +334,7 @@ pr_status decide(struct letter *letter)
         return PR_OK;
     }
     if (status == PR_OK && config->rule_count > 0) {
-        status = run_rules(letter);
+        status = rules_run(config, letter->message);
     }
     if (status == PR_OK) {
         status = check_source_can(letter);

@@ -27,7 +27,9 @@ struct message_report {
     const char *status;      /* "done", "later", "failed", "planned" */
     const char *error;       /* NULL unless later or failed */
     const struct plan *plan; /* the whole of it; NULL if there is none */
-    const struct message_cost *cost; /* octets that were fetched of it */
+    const struct message_cost *cost; /* octets that were fetched of it; NULL:
+                                        not known */
+    uint64_t to_fetch; /* planned: octets that its delivery would fetch yet */
 };
 
 /* How an account's run went. */
@@ -128,16 +130,17 @@ PR_CHECKED pr_status engine_undo(struct engine *engine,
  * is committed and settled. engine_fetch returns soon. Does not wait. */
 void engine_stop(struct engine *engine);
 
-/* How a sink fared that was tried. */
+/* How a sink or a service fared that was tried. */
 struct sink_report {
     const char *sink;
     pr_status status;  /* PR_UNSUPPORTED: there is no way to try it */
     const char *error; /* NULL if PR_OK */
 };
 
-/* Tries every sink of a configuration, side by side, each for at most `timeout`
- * ms, and tells `each` as they end; delivers nothing. Waits. PR_CANCELLED,
- * PR_NOMEM. */
+/* Tries every sink of a configuration, and every service that its rules ask,
+ * side by side, each for at most `timeout` ms, and tells `each` as they end;
+ * delivers nothing, and asks about no message. Waits. PR_CANCELLED, PR_NOMEM.
+ */
 PR_CHECKED pr_status engine_check(
     struct config *config, uint64_t timeout,
     void (*each)(void *user, const struct sink_report *report), void *user);

@@ -4,7 +4,7 @@ libcore_la_SOURCES += \
 	%D%/engine.c \
 	%D%/check.c \
 	%D%/look.h \
-	%D%/look.c \
+	%D%/look.c %D%/peek.h %D%/peek.c \
 	%D%/account.c \
 	%D%/session.c \
 	%D%/listing.c \

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "engine/peek.h"
+#include "io/file.h"
 #include "mail/spool.h"
 
 /* The look at one folder; its source pulls from `feed`. */
@@ -22,6 +24,7 @@ struct glimpse {
     pr_status failure;       /* of `each`, or of what leads to it */
     struct pr_failure words;
     size_t seen;
+    bool has_headers; /* the source can give them alone */
 };
 
 /* ---- Which messages ------------------------------------------------------ */
@@ -160,6 +163,7 @@ static pr_status list(struct glimpse *glimpse, struct pr_source *source)
     const struct look *look = glimpse->look;
     struct pr_mailbox mailbox;
     pr_status status = ops->select(source, glimpse->folder, &mailbox);
+    glimpse->has_headers = status == PR_OK && !mailbox.has_no_headers;
     if (status != PR_OK || mailbox.exists == 0) {
         return status;
     }
@@ -182,7 +186,13 @@ static pr_status look_at_folder(struct glimpse *glimpse,
         return PR_NOMEM;
     }
     pr_status status = list(glimpse, source);
-    if (status == PR_OK && glimpse->count > 0) {
+    if (status == PR_OK && glimpse->count == 1 && glimpse->look->is_lazy) {
+        bool is_seen;
+        status = peek(glimpse->config, glimpse->look, glimpse->account,
+                      glimpse->folder, source, glimpse->has_headers,
+                      glimpse->items[0], &is_seen);
+        glimpse->seen += is_seen;
+    } else if (status == PR_OK && glimpse->count > 0) {
         status = source->class->source->fetch(source, &glimpse->feed);
     }
     if (glimpse->failure != PR_OK) {
@@ -282,7 +292,7 @@ static pr_status look_at_account(struct config *config, const struct look *look,
 
 pr_status engine_look(struct config *config, const struct look *look)
 {
-    pr_status status = PR_OK;
+    pr_status status = file_make_dirs(config->state_dir); /* for spools */
     bool is_found = false;
     for (size_t i = 0; status == PR_OK && i < config->account_count; i++) {
         const struct account *account = &config->accounts[i];

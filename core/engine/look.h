@@ -13,8 +13,11 @@ struct look {
     const char *account; /* NULL: every account */
     const char *folder;  /* NULL: those that the account has */
     uint32_t uid;        /* 0: every message */
+    bool is_lazy;        /* the one message comes as a pass would fetch it: of a
+                            large one the header alone, and the rest when
+                            `each` asks for it; else it is whole */
     int64_t since;       /* received since: seconds since 1970; 0: ever */
-    /* A message, whole and sealed, lent for the call, which may wait and is in
+    /* A message, sealed, lent for the call, which may wait and is in
      * a fiber with PR_STACK_RULE. Not PR_OK: no more are wanted. */
     pr_status (*each)(void *user, const struct account *account,
                       struct message *message);

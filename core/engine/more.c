@@ -51,6 +51,7 @@ static pr_status ask(struct letter *letter, enum pr_want want, const char *part,
     }
     append(&session->asks, letter);
     session->ask_count++;
+    letter->message->cost.requests++;
     letter->entry->awaiting = letter;
     pr_event_wake_all(&session->feed_moves);
     /* The source may wait for room that nobody will free. */

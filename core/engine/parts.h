@@ -408,7 +408,6 @@ struct letter {
     struct entry *entry;
     struct message *message; /* owned */
     size_t room;             /* octets it holds of the house */
-    uint64_t rules_us;       /* that its rules took */
     bool is_undecided;       /* counted in session->undecided */
     struct ask ask;          /* what more of it its rules wait for */
     struct letter *next_ask;

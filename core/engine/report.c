@@ -123,7 +123,7 @@ void report_letter(struct letter *letter, struct state_changes *changes,
                     ? letter->entry->item.size
                     : pr_spool_wire_size(letter->message->spool),
         .received = letter->entry->item.received,
-        .rules_us = letter->rules_us,
+        .rules_us = letter->message->rules_us,
         .action = action_of(letter),
         .targets = places_of(letter),
         .rule = letter->final != NULL ? letter->final->rule : NULL,
@@ -133,6 +133,9 @@ void report_letter(struct letter *letter, struct state_changes *changes,
         .error = letter->trouble,
         .plan = &letter->message->plan,
         .cost = &letter->message->cost,
+        .to_fetch = letter->message->is_header_only && letter->target_count > 0
+                        ? letter->entry->item.size
+                        : 0,
     };
     if (changes != NULL) {
         note_history(letter, changes, &report);

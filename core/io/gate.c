@@ -86,6 +86,7 @@ static void open_breaker(struct gate *gate)
                "%s failed %u times in a row and is left alone for %" PRIu64
                " s: %s",
                gate->name, gate->failures, gate->pause / 1000, gate->why);
+        gate->opened_at = pr_now();
     }
     gate->is_open = true;
 }
@@ -95,6 +96,7 @@ static void note_failure(struct gate *gate, bool was_trial)
     snprintf(gate->why, sizeof(gate->why), "%.*s", (int)sizeof(gate->why) - 1,
              pr_last_failure()->text);
     gate->failures++;
+    gate->failed++;
     /* Those who were inside when it opened say nothing new. */
     if (was_trial || (!gate->is_open && gate->failures >= GATE_FAILURES_MOST)) {
         open_breaker(gate);
@@ -117,6 +119,7 @@ static void note_success(struct gate *gate, bool was_trial)
 void gate_leave(struct gate *gate, bool was_trial, pr_status result)
 {
     gate->inside--;
+    gate->asked++;
     if (was_trial) {
         gate->is_trying = false;
     }

@@ -21,13 +21,15 @@ struct gate {
     const char *name;         /* lent: in words and in the log */
     const struct pr_log *log; /* lent */
     struct pr_semaphore places;
-    size_t inside; /* that entered and have not left */
-    unsigned failures;
-    uint64_t pause;   /* ms; of the opening that is, or was last */
-    pr_time opens_at; /* while it is open: when a trial may be made */
-    bool is_open;     /* the breaker, as of a circuit: nothing passes */
-    bool is_trying;   /* somebody is inside for trial */
-    char why[256];    /* the last failure's words */
+    size_t inside;          /* that entered and have not left */
+    uint64_t asked, failed; /* ever; failed: by the service's fault */
+    unsigned failures;      /* in a row */
+    pr_time opened_at;      /* while it is open: since when */
+    uint64_t pause;         /* ms; of the opening that is, or was last */
+    pr_time opens_at;       /* while it is open: when a trial may be made */
+    bool is_open;           /* the breaker, as of a circuit: nothing passes */
+    bool is_trying;         /* somebody is inside for trial */
+    char why[256];          /* the last failure's words */
 };
 
 void gate_init(struct gate *gate, const char *name, const struct pr_log *log,

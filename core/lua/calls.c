@@ -138,6 +138,20 @@ struct gate *call_gate(lua_State *L, const char *name)
     return &known->gate;
 }
 
+void calls_healths(const struct calls *calls,
+                   void (*each)(void *user,
+                                const struct service_health *health),
+                   void *user)
+{
+    const struct known *known = calls->known;
+
+    for (; known != NULL; known = known->next) {
+        struct service_health health = gate_health(&known->gate);
+
+        each(user, &health);
+    }
+}
+
 /* ---- What a call is made of ---------------------------------------------- */
 
 static int call_free(lua_State *L)

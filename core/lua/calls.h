@@ -45,6 +45,13 @@ struct call *call_new(lua_State *L, const char *what);
 /* Makes it: pushes the answer, or nil and a text; returns how many. Raises when
  * cancelled or out of memory. Waits. */
 int call_make(lua_State *L, struct call *call);
+/* How what is behind a gate does; its texts are lent by the gate. */
+struct service_health gate_health(const struct gate *gate);
+/* Tells of those with a name. */
+void calls_healths(const struct calls *calls,
+                   void (*each)(void *user,
+                                const struct service_health *health),
+                   void *user);
 /* Adds to the key. */
 void call_key(lua_State *L, struct call *call, const char *part, size_t size);
 /* The same of what a spool holds. Waits. */

@@ -126,6 +126,7 @@ static int run_chunk(lua_State *L)
     lua_call(L, 0, 0);
     finish_accounts(L);
     finish_hooks(L);
+    finish_services(L);
     if (script_of(L)->config->account_count == 0 &&
         script_of(L)->problem_count == 0)
         problem_add(L, (struct place){name, 1}, "there is no account");

@@ -97,20 +97,46 @@ void config_free(struct config *config); /* NULL is fine */
 const struct account *config_account(const struct config *config,
                                      const char *name); /* NULL: none */
 
-/* What a rule has cost since the configuration was loaded. */
+/* What a rule has cost so far. */
 struct rule_profile {
     const char *rule, *file; /* lent by the configuration */
     int line;
     uint64_t runs;      /* messages it ran over */
     uint64_t decisions; /* that it took a final action for */
     uint64_t failures;
-    uint64_t time;   /* ns of processor time */
-    uint64_t waited; /* ms for services, and for what it made be fetched */
+    uint64_t time;   /* us of processor time */
+    uint64_t waited; /* us for services, and for what it made be fetched */
+    struct message_cost fetched; /* because it looked */
 };
 
 size_t config_rule_count(const struct config *config);
 struct rule_profile config_rule_profile(const struct config *config,
                                         size_t index);
+/* Rules of `config` go on counting where those of the same name of `before`
+ * are; both may run. */
+void config_share_profiles(struct config *config, const struct config *before);
+
+/* How a service, a server or a program does that rules ask. */
+struct service_health {
+    const char *name; /* lent: until the rules run again */
+    uint64_t asked;   /* questions so far */
+    uint64_t failed;  /* of these, by the service's fault */
+    bool is_left_alone;
+    unsigned failures; /* in a row */
+    pr_time since;     /* while it is left alone: since when, */
+    pr_time until;     /* when one may ask for trial */
+    const char *why;   /* and the last failure's words */
+};
+
+/* Tells of each that the configuration has, and of what was asked by its name
+ * lately. */
+void config_services(const struct config *config,
+                     void (*each)(void *user,
+                                  const struct service_health *health),
+                     void *user);
+/* The services of plugins that the configuration has, or that its rules name,
+ * in the order they were written; NULL beyond the last. Lent. */
+struct pr_service *config_service(const struct config *config, size_t index);
 
 struct state;
 struct state_changes;

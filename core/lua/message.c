@@ -80,6 +80,7 @@ void fetch_wait_end(const struct fetch_wait *fetching, size_t octets)
 
 void need_whole(lua_State *L, struct message *message)
 {
+    trace_whole(message);
     if (!message->is_header_only)
         return;
     struct fetch_wait fetching = fetch_wait_begin(L, message);

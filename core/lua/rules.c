@@ -92,6 +92,9 @@ static struct rule *add_rule(lua_State *L, const char *name)
         .line = place.line,
         .function = LUA_NOREF,
     };
+    rule->profile = profile_new();
+    if (rule->profile == NULL)
+        script_raise(L, pr_fail(PR_NOMEM, "out of memory"));
     script->rule_count++;
     return rule;
 }
@@ -237,7 +240,7 @@ static pr_status run_all(struct run *run)
     struct rule_watch watch = {.is_set = false};
 
     for (size_t i = 0; i < script->rule_count && !message->plan.is_final; i++) {
-        struct rule *rule = &script->rules[i];
+        const struct rule *rule = &script->rules[i];
         pr_status status;
 
         if (!rule_takes(rule, message->account, message->folder)) {

@@ -69,8 +69,8 @@ struct rule {
     int line;
     const char *const *accounts; /* patterns, ended by NULL; NULL: all */
     const char *const *folders;
-    int function; /* in the registry */
-    struct rule_profile profile;
+    int function;            /* in the registry */
+    struct profile *profile; /* held; NULL: a hook's, which is not measured */
 };
 
 /* on(...): a function that events call. */
@@ -121,6 +121,7 @@ struct script {
     size_t test_count, tests_allocated;
     int nothing;         /* a function that does nothing, in the registry */
     struct calls *calls; /* what calls that wait share */
+    struct service *services; /* service.c: all there are; list */
     const char *name_servers; /* NULL: the system's */
     uint64_t call_timeout;    /* ms; 0: the default */
     size_t call_concurrency;  /* 0: the default */
@@ -209,6 +210,10 @@ const struct source *source_find(const struct script *script, const char *name);
  * `place`; the place's own line if it is not found. */
 struct place source_field(struct script *script, struct place place,
                           const char *opener, const char *field);
+/* Does any text that was loaded say `global.name` or `global:name`, outside of
+ * comments and strings? */
+bool source_uses(const struct script *script, const char *global,
+                 const char *name);
 void open_require(lua_State *L);
 
 /* ---- sandbox.c ----------------------------------------------------------- */
@@ -385,6 +390,10 @@ void open_settings(lua_State *L);
 /* What is left to say when all is loaded. */
 void finish_accounts(lua_State *L);
 
+/* service.c: makes those that rules ask by the name of their class, which has
+ * every option at its default. */
+void finish_services(lua_State *L);
+
 /* rules.c */
 void open_rules(lua_State *L);
 /* Pushes a copy of the selector at `table` in which a bare text of one of
@@ -415,11 +424,22 @@ void mocks_take_away(lua_State *L);
 
 /* trace.c: what rules look at, and what they cost */
 struct rule_watch {
-    uint64_t cpu; /* when it began, or the one before it ended */
-    pr_time start;
+    uint64_t cpu;   /* ns: when it began, or the one before it ended */
+    uint64_t start; /* us; likewise */
+    struct message_cost cost;
     bool was_final;
     bool is_set; /* what stands above, by the rule before */
 };
+
+/* What a rule has cost; shared with the rule of its name in the configuration
+ * before this one. */
+struct profile {
+    size_t users;
+    struct rule_profile numbers; /* without a name and a place */
+};
+
+struct profile *profile_new(void); /* held once; NULL: out of memory */
+void profile_release(struct profile *profile); /* NULL is fine */
 
 /* A rule that the message's selector leaves out. */
 void rule_passed_over(const struct run *run, const struct rule *rule);
@@ -428,9 +448,11 @@ void rule_passed_over(const struct run *run, const struct rule *rule);
 void rule_begins(struct rule_watch *watch, const struct run *run,
                  const struct rule *rule);
 void rule_ends(struct rule_watch *watch, const struct run *run,
-               struct rule *rule, pr_status status);
+               const struct rule *rule, pr_status status);
 /* The running rule looks at a field, or calls a method of that name. */
 void trace_read(const struct message *message, const char *name);
+/* It takes all of the message, if that is not noted yet. */
+void trace_whole(const struct message *message);
 
 /* message.c, actions.c, address.c, part.c */
 struct cell {

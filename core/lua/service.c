@@ -17,6 +17,7 @@
 #define ARGUMENTS_MOST 64
 
 struct service {
+    struct service *next; /* in script->services */
     const struct pr_class *class;
     const struct pr_service_settings *settings;
     struct pr_service service;
@@ -30,7 +31,12 @@ struct service {
 static int service_free(lua_State *L)
 {
     struct service *service = luaL_checkudata(L, 1, TYPE_SERVICE);
+    struct service **at = &script_of(L)->services;
 
+    while (*at != NULL && *at != service)
+        at = &(*at)->next;
+    if (*at != NULL)
+        *at = service->next;
     if (service->is_right && service->class->service->close != NULL)
         service->class->service->close(&service->service);
     service->is_right = false;
@@ -45,6 +51,15 @@ static void *new_options(lua_State *L, const struct pr_class *class)
     if (status != PR_OK)
         script_raise(L, pr_context(status, "%s", class->name));
     return options;
+}
+
+static void add_last(struct script *script, struct service *service)
+{
+    struct service **at = &script->services;
+
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = service;
 }
 
 /* Pushes it. */
@@ -72,6 +87,7 @@ static struct service *push_service(lua_State *L, const struct pr_class *class,
     gate_init(&service->gate, service->log.name, &service->log,
               (size_t)service->settings->concurrency);
     service->is_right = is_right;
+    add_last(script_of(L), service);
     return service;
 }
 
@@ -117,6 +133,104 @@ static struct service *push_default(lua_State *L, const struct pr_class *class)
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, 1, 1);
     return lua_touserdata(L, -1);
+}
+
+static bool is_spoken_of(const struct script *script,
+                         const struct pr_class *class)
+{
+    const struct pr_verb *verb = class->service->verbs;
+
+    for (; verb->name != NULL; verb++)
+        if (source_uses(script, class->name, verb->name))
+            return true;
+    return false;
+}
+
+/* One of its own may have the name of the class, which says nothing then. */
+static bool has_one(const struct script *script, const struct pr_class *class)
+{
+    const struct service *service = script->services;
+
+    while (service != NULL && service->class != class)
+        service = service->next;
+    return service != NULL;
+}
+
+/* The class is at 1, in a box. */
+static int make_default(lua_State *L)
+{
+    const struct pr_class *class = lua_touserdata(L, 1);
+
+    lua_getglobal(L, class->name);
+    lua_replace(L, 1);
+    if (luaL_testudata(L, 1, TYPE_SERVICE_CLASS) != NULL)
+        push_default(L, class);
+    return 0;
+}
+
+/* One that cannot be made without options says so when it is asked. */
+static void finish_class(void *user, const struct pr_plugin *plugin,
+                         const struct pr_class *class)
+{
+    lua_State *L = user;
+    const struct script *script = script_of(L);
+
+    (void)plugin;
+    if (class->role != PR_ROLE_SERVICE || has_one(script, class) ||
+        !is_spoken_of(script, class))
+        return;
+    lua_pushcfunction(L, make_default);
+    lua_pushlightuserdata(L, (void *)class);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+        lua_pop(L, 1);
+}
+
+void finish_services(lua_State *L)
+{
+    registry_each_class(finish_class, L);
+}
+
+/* ---- How it does ----------------------------------------------------------
+ */
+
+struct service_health gate_health(const struct gate *gate)
+{
+    return (struct service_health){
+        .name = gate->name,
+        .asked = gate->asked,
+        .failed = gate->failed,
+        .is_left_alone = gate->is_open,
+        .failures = gate->failures,
+        .since = gate->opened_at,
+        .until = gate->opens_at,
+        .why = gate->why,
+    };
+}
+
+void config_services(const struct config *config,
+                     void (*each)(void *user,
+                                  const struct service_health *health),
+                     void *user)
+{
+    const struct service *service = config->script->services;
+
+    for (; service != NULL; service = service->next) {
+        struct service_health health = gate_health(&service->gate);
+
+        each(user, &health);
+    }
+    calls_healths(config->script->calls, each, user);
+}
+
+struct pr_service *config_service(const struct config *config, size_t index)
+{
+    struct service *service = config->script->services;
+
+    while (service != NULL && index > 0) {
+        service = service->next;
+        index--;
+    }
+    return service != NULL ? &service->service : NULL;
 }
 
 /* ---- What it is asked ---------------------------------------------------- */

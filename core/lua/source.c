@@ -106,10 +106,14 @@ static void walk_to(struct walk *walk, const char *end)
  * does. */
 static const char *long_bracket_end(const char *at)
 {
-    size_t level = strspn(at + 1, "=");
-    const char *end = at + 1 + level;
+    size_t level;
+    const char *end;
 
-    if (*at != '[' || *end != '[')
+    if (*at != '[')
+        return NULL;
+    level = strspn(at + 1, "=");
+    end = at + 1 + level;
+    if (*end != '[')
         return NULL;
     while ((end = strchr(end, ']')) != NULL) {
         if (strspn(end + 1, "=") == level && end[1 + level] == ']')
@@ -245,6 +249,40 @@ struct place source_field(struct script *script, struct place place,
         return place;
     line = find_field(&walk, field);
     return line == 0 ? place : (struct place){.file = place.file, .line = line};
+}
+
+/* ---- What a text speaks of ------------------------------------------------
+ */
+
+static bool text_uses(const char *text, const char *global, const char *name)
+{
+    struct walk walk = {.at = text, .line = 1};
+    char before = 0;
+
+    for (walk_next(&walk); walk.kind != 0;) {
+        bool is_it =
+            before != '.' && before != ':' && token_is(&walk, 'n', global);
+
+        before = walk.kind;
+        walk_next(&walk);
+        if (!is_it || (walk.kind != '.' && walk.kind != ':'))
+            continue;
+        before = walk.kind;
+        walk_next(&walk);
+        if (token_is(&walk, 'n', name))
+            return true;
+    }
+    return false;
+}
+
+bool source_uses(const struct script *script, const char *global,
+                 const char *name)
+{
+    for (const struct source *source = script->sources; source != NULL;
+         source = source->next)
+        if (text_uses(source->text, global, name))
+            return true;
+    return false;
 }
 
 /* ---- require ------------------------------------------------------------- */

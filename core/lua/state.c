@@ -331,6 +331,8 @@ void script_free(struct script *script)
     if (script == NULL || script->L == NULL)
         return;
     lua_close(script->L);
+    for (size_t i = 0; i < script->rule_count; i++)
+        profile_release(script->rules[i].profile);
     keep_free(script->keep);
     script->L = NULL;
     calls_free(script->calls);

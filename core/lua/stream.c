@@ -191,6 +191,7 @@ static int lines(lua_State *L)
 
 struct digesting {
     const struct pr_spool *spool;
+    struct digest *made;
     char piece[16 * 1024];
     unsigned char digest[DIGEST_SIZE];
 };
@@ -198,21 +199,18 @@ struct digesting {
 static pr_status digest_spool(void *argument)
 {
     struct digesting *job = argument;
-    struct digest *digest;
     uint64_t at = 0;
     size_t got = 1;
-    pr_status status = digest_new(&digest);
+    pr_status status = PR_OK;
 
-    if (status != PR_OK)
-        return status;
     while (status == PR_OK && got > 0) {
         status =
             pr_spool_read(job->spool, at, job->piece, sizeof job->piece, &got);
         if (status == PR_OK)
-            status = digest_add(digest, job->piece, got);
+            status = digest_add(job->made, job->piece, got);
         at += got;
     }
-    digest_end(digest, job->digest);
+    digest_end(job->made, job->digest);
     return status;
 }
 
@@ -231,7 +229,9 @@ int message_sha256(lua_State *L)
     job = lua_newuserdatauv(L, sizeof *job, 0);
     job->spool = message->spool;
     run = script_pause(L);
-    status = pr_offload(digest_spool, job);
+    status = digest_new(&job->made);
+    if (status == PR_OK)
+        status = pr_offload(digest_spool, job);
     script_resume_working(run, (size_t)pr_spool_size(message->spool) / 10);
     if (status != PR_OK)
         return script_raise(L, status);

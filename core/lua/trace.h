@@ -2,13 +2,13 @@
  * What the rules did with one message: which ran, what each looked at, what it
  * asked for, and what that cost.
  *
- * Kept for `postrider explain` and for tests. Whoever wants to know puts a
- * trace into the message before the rules run.
+ * Whoever wants to know puts a trace into the message before the rules run. A
+ * rule's costs are measured in any case, once, and added to its profile.
  */
 #ifndef LUA_TRACE_H
 #define LUA_TRACE_H
 
-#include <postrider/buffer.h>
+#include "mail/message.h"
 
 /* What it takes to have a field of a message, cheapest first. */
 enum rule_cost {
@@ -28,8 +28,9 @@ struct rule_visit {
     size_t read_count, reads_allocated;
     enum rule_cost cost;         /* of the dearest of them */
     size_t plan_first, plan_end; /* its entries of the plan */
-    uint64_t time;               /* ns of processor time */
-    uint64_t waited;             /* ms for services, and for the message */
+    uint64_t time;               /* us of processor time */
+    uint64_t waited;             /* us for services, and for the message */
+    struct message_cost fetched; /* because it looked */
     const char *error;           /* NULL: it ran to its end */
 };
 
@@ -41,5 +42,8 @@ struct trace {
 
 /* "envelope", ... */
 const char *cost_name(enum rule_cost cost);
+/* What it costs to have a field, or to call a method, of that name; those of a
+ * part begin with "part:". */
+enum rule_cost cost_of(const char *name);
 
 #endif

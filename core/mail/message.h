@@ -11,6 +11,8 @@
 /* Octets on the wire, by what they were fetched for. */
 struct message_cost {
     uint64_t header, structure, parts, whole;
+    uint64_t requests; /* for more of it: each a round trip, shared with other
+                          messages that wait for the same */
 };
 
 struct message {
@@ -24,6 +26,7 @@ struct message {
     /* While `spool` is NULL: has the header fetched into it; waits. */
     pr_status (*fetch_header)(struct message *message);
     struct message_cost cost;
+    uint64_t rules_us; /* that its rules took, waits included */
     /* While the header alone is here: */
     bool is_header_only;
     bool is_told;     /* the server told which parts it has: `told`, */

@@ -121,7 +121,10 @@ static void metrics_have_every_number(void **unused)
                                       .numbers = work(BEGAN),
                                       .put_aside = 3,
                                       .connections = 2};
-    struct metrics metrics = {"1.2", BEGAN, false, 0, &account, 1};
+    struct metrics metrics = {.version = "1.2",
+                              .started = BEGAN,
+                              .accounts = &account,
+                              .account_count = 1};
     OK(openmetrics_add(&metrics, &out));
     const char *text = pr_buffer_text(&out);
     check_has(text, "postrider_build_info{version=\"1.2\"} 1\n");
