@@ -136,7 +136,7 @@ static pr_status begin_job(void *argument)
 static pr_status read_piece(const struct fetch *fetch, struct piece *piece)
 {
     size_t size = (size_t)piece->request.item->size, got = 0;
-    int fd;
+    int fd = -1;
     pr_status status = open_message(fetch->maildir, piece->request.item, &fd,
                                     &piece->found, &piece->path);
 
