@@ -117,6 +117,12 @@ static int open_all(lua_State *L)
     return 0;
 }
 
+static int seal(lua_State *L)
+{
+    seal_sandbox(L);
+    return 0;
+}
+
 /* Runs the chunk that is the first argument; the second is its name. */
 static int run_chunk(lua_State *L)
 {
@@ -176,7 +182,8 @@ static pr_status run_configuration(struct script *script, struct run *run)
     if (status != PR_OK)
         return status;
     lua_pushlightuserdata(script->L, (void *)name);
-    return call(script, run_chunk, 2, run);
+    status = call(script, run_chunk, 2, run);
+    return status == PR_OK ? call(script, seal, 0, run) : status;
 }
 
 /* An error that ended the loading is one more problem, the first if it is the

@@ -143,6 +143,108 @@ static int print(lua_State *L)
     return 0;
 }
 
+/* ---- Libraries that no rule changes -------------------------------------- */
+
+/* Writing to a library, whose name is the upvalue. */
+static int cannot_change(lua_State *L)
+{
+    return luaL_error(L,
+                      "%s.%s: rules cannot change Lua's library, which others "
+                      "use as well",
+                      lua_tostring(L, lua_upvalueindex(1)),
+                      luaL_tolstring(L, 2, NULL));
+}
+
+/* pairs(library): over the table that is the first upvalue, by the second. */
+static int library_pairs(lua_State *L)
+{
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushnil(L);
+    return 3;
+}
+
+/* rawset(t, k, v) as in Lua, but of a library. */
+static int safe_rawset(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checkany(L, 2);
+    luaL_checkany(L, 3);
+    lua_settop(L, 3);
+    if (luaL_getmetafield(L, 1, "__newindex") != LUA_TNIL &&
+        lua_tocfunction(L, -1) == cannot_change) {
+        lua_insert(L, 1);
+        lua_call(L, 3, 0);
+        return 0;
+    }
+    lua_settop(L, 3);
+    lua_rawset(L, 1);
+    return 1;
+}
+
+/* Moves what is in the table on top of the stack to a new one, pushed, and its
+ * metatable with it. */
+static void move_fields(lua_State *L)
+{
+    int from = lua_gettop(L);
+
+    lua_newtable(L);
+    for (lua_pushnil(L); lua_next(L, from) != 0;) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, from + 1);
+        lua_pushvalue(L, -1);
+        lua_pushnil(L);
+        lua_rawset(L, from); /* what lua_next was at may be cleared */
+    }
+    if (lua_getmetatable(L, from) != 0)
+        lua_setmetatable(L, from + 1);
+}
+
+/* Leaves an empty table that reads from another and cannot be written to: a
+ * field that is there would be written without asking. */
+static void seal_library(lua_State *L, const char *name)
+{
+    lua_getglobal(L, name);
+    if (!lua_istable(L, -1)) {
+        lua_pop(L, 1); /* the configuration has another use for the name */
+        return;
+    }
+    move_fields(L);
+    lua_createtable(L, 0, 4);
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, "__index");
+    lua_pushstring(L, name);
+    lua_pushcclosure(L, cannot_change, 1);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushvalue(L, -2);
+    lua_getglobal(L, "next");
+    lua_pushcclosure(L, library_pairs, 2);
+    lua_setfield(L, -2, "__pairs");
+    lock_metatable(L, -1);
+    lua_setmetatable(L, -3);
+    lua_remove(L, -2);
+}
+
+void seal_sandbox(lua_State *L)
+{
+    static const char *const others[] = {LUA_TABLIBNAME, LUA_MATHLIBNAME,
+                                         LUA_UTF8LIBNAME, NULL};
+
+    for (size_t i = 0; others[i] != NULL; i++) {
+        seal_library(L, others[i]);
+        lua_settop(L, 0);
+    }
+    seal_library(L, LUA_STRLIBNAME);
+    if (lua_gettop(L) == 0)
+        return;
+    lua_pushliteral(L, ""); /* methods of texts find theirs at once */
+    lua_getmetatable(L, -1);
+    lua_pushvalue(L, 1);
+    lua_setfield(L, -2, "__index");
+    lua_settop(L, 0);
+}
+
 /* ---- Functions that loop in C -------------------------------------------- */
 
 static int call_guarded(lua_State *L)
@@ -409,6 +511,7 @@ static void open_base(lua_State *L)
         {"pcall", safe_pcall},
         {"xpcall", safe_xpcall},
         {"setmetatable", safe_setmetatable},
+        {"rawset", safe_rawset},
         {"collectgarbage", safe_collectgarbage},
         {"print", print},
         {NULL, NULL},

@@ -219,6 +219,9 @@ void open_require(lua_State *L);
 /* ---- sandbox.c ----------------------------------------------------------- */
 
 void open_sandbox(lua_State *L);
+/* After the configuration was loaded, with an empty stack: what rules change in
+ * Lua's library would be changed for others, too, and raises from now on. */
+void seal_sandbox(lua_State *L);
 /* Opens a part of Lua's library that scripts do not have; false: there is none
  * of that name to be opened. */
 bool sandbox_grant(lua_State *L, const char *name);

@@ -99,6 +99,38 @@ static void parts_of_the_library_are_granted_by_name(void **state)
                "\"os\"?"));
 }
 
+/* What the configuration adds is there for all; what a rule would change for
+ * others is refused. */
+static void rules_cannot_change_the_library(void **state)
+{
+    (void)state;
+    prelude = "function string.twice(s) return s .. s end math.two = 2 ";
+    assert_string_equal(
+        rule(
+            "assert(('x'):twice() == 'xx' and string.twice 'y' == 'yy')\n"
+            "assert(math.two == 2 and math.max(1, 2) == 2)\n"
+            "for _, f in ipairs {\n"
+            "  function() string.lower = print end,\n"
+            "  function() string.new = print end,\n"
+            "  function() rawset(string, 'lower', print) end,\n"
+            "  function() table.concat = nil end,\n"
+            "  function() table.insert(math, print) end,\n"
+            "  function() table.move({ 1 }, 1, 1, 1, utf8) end,\n"
+            "  function() getmetatable('').__index = {} end,\n"
+            "  function() setmetatable(string, {}) end,\n"
+            "  function() m.from = 1 end,\n"
+            "} do assert(not pcall(f)) end\n"
+            "local ok, words = pcall(function() string.lower = print end)\n"
+            "assert(words:find('string.lower: rules cannot change', 1, true))\n"
+            "assert(('A'):lower() == 'a' and string.lower 'A' == 'a')\n"
+            "assert(not pcall(function() return string.nothing end))\n"
+            "local n = 0 for k, v in pairs(string) do n = n + 1 end\n"
+            "assert(n > 15)\n"
+            "local t = rawset({}, 'a', 1) assert(t.a == 1)"),
+        "");
+    prelude = "";
+}
+
 static void pcall_works_as_ever(void **state)
 {
     (void)state;
@@ -545,6 +577,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_is_no_way_out),
         cmocka_unit_test(parts_of_the_library_are_granted_by_name),
+        cmocka_unit_test(rules_cannot_change_the_library),
         cmocka_unit_test(pcall_works_as_ever),
         cmocka_unit_test(a_rule_that_never_ends_is_ended),
         cmocka_unit_test(what_loops_in_c_is_bounded),
