@@ -12,6 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 static atomic_ulong countdown;
 
 /* No object is larger than PTRDIFF_MAX, whatever the allocator may think. */
@@ -64,4 +68,23 @@ void memory_fail_at(unsigned long n)
 bool memory_fail_pending(void)
 {
     return atomic_load(&countdown) != 0;
+}
+
+/* ---- The whole of it ----------------------------------------------------- */
+
+/* Else each lookup of a name has one of its own, and keeps its pages. */
+#define HEAPS_MOST 2
+
+void memory_share_heaps(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_ARENA_MAX, HEAPS_MOST);
+#endif
+}
+
+void memory_trim(void)
+{
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
 }

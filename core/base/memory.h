@@ -20,6 +20,13 @@ void *memory_realloc(void *memory, size_t size);
 char *memory_text(const char *text); /* as strdup */
 void memory_free(void *memory);
 
+/* For a process with many threads that do little: they share a few heaps. To be
+ * called before there are threads. */
+void memory_share_heaps(void);
+/* Gives what is free back to the system. The allocator looks at all it has,
+ * some ms for a hundred MB: to be called seldom. */
+void memory_trim(void);
+
 /* Makes the n-th allocation from now fail, once; 0 takes that back. */
 void memory_fail_at(unsigned long n);
 /* Is the failure asked for still to come? A sweep ends when it is. */

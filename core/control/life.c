@@ -395,6 +395,7 @@ pr_status control_run(const struct control_setup *setup)
 {
     struct life life = {.setup = setup,
                         .control = {.reload_turn = {.free = 1}}};
+    memory_share_heaps();
     pr_status status =
         control_lock(setup->config->state_dir, &life.control.socket);
     if (status == PR_OK) {

@@ -326,6 +326,15 @@ static pr_time forget_history(struct daemon *daemon, pr_time next)
     return daemon->history_due < next ? daemon->history_due : next;
 }
 
+static pr_time give_memory_back(struct daemon *daemon, pr_time next)
+{
+    if (pr_now() >= daemon->trim_due) {
+        daemon->trim_due = PR_NEVER;
+        memory_trim();
+    }
+    return daemon->trim_due < next ? daemon->trim_due : next;
+}
+
 static void tell(void *user, enum daemon_news news)
 {
     daemon_tell(user, news);
@@ -349,11 +358,13 @@ pr_status daemon_run(struct daemon *daemon)
     }
     daemon->is_running = true;
     daemon->history_due = pr_in(DAY_MS / 24);
+    daemon->trim_due = PR_NEVER;
     while (true) {
         daemon->has_moved = false;
         forget_gone(daemon);
         pr_time next = mind_the_end(daemon, give_turns(daemon));
         next = forget_history(daemon, next);
+        next = give_memory_back(daemon, next);
         if (is_over(daemon)) {
             break;
         }

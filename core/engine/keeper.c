@@ -18,6 +18,8 @@
 
 /* So long after the network came back, what breaks is of the time before. */
 #define NETWORK_NEW_MS 5000u
+/* After the last turn, memory that nobody uses is given back. */
+#define QUIET_MS 5000u
 
 /* ---- Its life ------------------------------------------------------------ */
 
@@ -576,6 +578,7 @@ pr_status keeper_turn(void *argument)
     struct keeper *keeper = argument;
     turn(keeper);
     keeper->is_turning = false;
+    keeper->daemon->trim_due = pr_in(QUIET_MS);
     daemon_wake(keeper->daemon);
     return PR_OK;
 }

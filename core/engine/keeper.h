@@ -104,6 +104,7 @@ struct daemon {
     bool is_running, is_stopping, is_cut_short;
     pr_time stop_end;
     pr_time history_due;
+    pr_time trim_due;   /* when it has been quiet for a while */
     pr_time network_up; /* when that was heard last; 0: never */
 };
 

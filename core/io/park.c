@@ -15,10 +15,6 @@
 #include "fiber/loop.h"
 #include "io/stream_parts.h"
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 #define PATIENCE_MS 2000u
 #define TRIM_STREAMS 32u /* so many have shrunk since, */
 #define TRIM_MS 30000u   /* or one, and this long ago was the last time */
@@ -26,17 +22,15 @@
 /* May do nothing this time. */
 static void trim_heap(void)
 {
-#ifdef __GLIBC__
     static unsigned shrunk;
     static pr_time again;
 
     if (++shrunk < TRIM_STREAMS && pr_now() < again) {
         return;
     }
-    malloc_trim(0);
+    memory_trim();
     shrunk = 0;
     again = pr_in(TRIM_MS);
-#endif
 }
 
 static void shrink(struct pr_stream *stream)
