@@ -389,6 +389,8 @@ static void note_put_off(struct state_changes *changes, struct letter *letter)
     }
     letter->row.stage = STAGE_DEFERRED;
     letter->row.tries = letter->entry->tries + (letter->is_put_off ? 0 : 1);
+    letter->row.rule_tries =
+        letter->entry->rule_tries + (letter->is_rule_failure ? 1 : 0);
     letter->row.reason = letter->trouble;
     if (letter->is_trouble_final) {
         letter->row.due = time(NULL) + wait_for_refused(letter->row.tries);

@@ -264,7 +264,7 @@ static pr_status take_rule_failure(struct letter *letter)
     struct message *message = letter->message;
     pr_log(&session->log, PR_LOG_ERROR, "message %u: %s",
            letter->entry->item.uid, pr_last_failure()->text);
-    if (letter->entry->tries + 1 < RULE_TRIES) {
+    if (letter->entry->rule_tries + 1 < RULE_TRIES) {
         put_aside(letter);
         letter->is_rule_failure = true;
         return PR_OK;

@@ -34,6 +34,7 @@ static pr_status defer_unfetched(struct session *session)
                                 .size = entry->item.size,
                                 .received = entry->item.received,
                                 .tries = entry->tries + 1,
+                                .rule_tries = entry->rule_tries,
                                 .reason = entry->trouble_text};
         state_deferred(changes, session->record.id, &row);
         session->run->report.put_off++;
@@ -65,6 +66,7 @@ static void defer_cut(struct session *session)
                             .size = entry->item.size,
                             .received = entry->item.received,
                             .tries = entry->tries + 1,
+                            .rule_tries = entry->rule_tries,
                             .reason = "the line broke while it came in"};
     unsigned shift = entry->tries < 8 ? entry->tries : 8;
     if (entry->tries > 0) {

@@ -47,6 +47,7 @@ pr_status session_note_item(void *user, const struct pr_item *item)
     if (row != NULL) {
         entry->has_row = true;
         entry->tries = row->tries;
+        entry->rule_tries = row->rule_tries;
     } else if (!session->has_uids) {
         entry->suspect = session_listed(session, item->uid)->suspect;
     }

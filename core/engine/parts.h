@@ -236,9 +236,10 @@ struct suspect;
 struct entry {
     struct pr_item item;
     enum fate fate;
-    unsigned tries;    /* failures so far, from the state */
-    enum pr_want want; /* what was asked of the source at first */
-    bool has_row;      /* the state knows it: deliveries may be done already */
+    unsigned tries;      /* failures so far, from the state, */
+    unsigned rule_tries; /* and those of its rules among them */
+    enum pr_want want;   /* what was asked of the source at first */
+    bool has_row; /* the state knows it: deliveries may be done already */
     struct suspect *suspect; /* its print may be that of a known one; or NULL */
     struct letter *letter;   /* while it comes in */
     struct letter *awaiting; /* has the header, and waits for more */

@@ -161,6 +161,7 @@ static pr_status put_row(struct state *state, const struct change *change,
     bind_text(&statement, row->debt.rule);
     bind_text(&statement, row->debt.file);
     bind_some(&statement, row->debt.line);
+    bind_some(&statement, row->rule_tries);
     return statement_run(&statement);
 }
 
@@ -265,7 +266,7 @@ void state_safe(struct state_changes *changes, int64_t folder,
         return;
     it->drops_deliveries = true;
     /* What was put aside is so no longer. */
-    it->row.tries = 0;
+    it->row.tries = it->row.rule_tries = 0;
     it->row.due = 0;
     it->row.reason = NULL;
 }

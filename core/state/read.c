@@ -116,6 +116,7 @@ pr_status row_read(const struct statement *statement, struct pr_arena *arena,
                STATE_PRINT_SIZE);
     row->tries = (unsigned)column_int(statement, 6);
     row->due = column_int(statement, 7);
+    row->rule_tries = (unsigned)column_int(statement, 21);
     pr_status status = column_text(statement, 5, arena, &row->uidl);
     if (status == PR_OK)
         status = column_text(statement, 8, arena, &row->reason);

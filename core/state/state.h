@@ -83,7 +83,8 @@ struct state_row {
     uint64_t size; /* as the server counts */
     int64_t received;
     unsigned char print[STATE_PRINT_SIZE]; /* of the header; zero: not known */
-    unsigned tries;                        /* DEFERRED: how often it failed */
+    unsigned tries;                        /* DEFERRED: how often it failed, */
+    unsigned rule_tries; /* and how often of these its rules did */
     int64_t due; /* DEFERRED: not before. SETTLED, of a source without UIDs:
                     since when it is not listed any more; 0: it is */
     const char *reason;     /* DEFERRED: why */

@@ -14,7 +14,7 @@
 #define MESSAGE_COLUMNS                                               \
     "uid, stage, size, received, print, uidl, tries, due, reason, "   \
     "set_flags, set_keywords, clear_flags, clear_keywords, copy_to, " \
-    "move_to, remove, debt_due, guard, rule, file, line"
+    "move_to, remove, debt_due, guard, rule, file, line, rule_tries"
 #define HISTORY_COLUMNS                                                 \
     "time, account, folder, uid, message_id, sender, subject, action, " \
     "target, rule, file, line, outcome, reason"
@@ -43,7 +43,7 @@ static const char *const texts[SQL_COUNT] = {
 
     [SQL_MESSAGE_PUT] = "REPLACE INTO message (folder, " MESSAGE_COLUMNS ") "
                         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                        "?, ?, ?, ?, ?, ?, ?)",
+                        "?, ?, ?, ?, ?, ?, ?, ?)",
     [SQL_MESSAGE_OWE] =
         "UPDATE message SET set_flags = ?, set_keywords = ?, clear_flags = ?, "
         "clear_keywords = ?, copy_to = ?, move_to = ?, remove = ?, "
@@ -53,7 +53,8 @@ static const char *const texts[SQL_COUNT] = {
         "reason = NULL, set_flags = NULL, set_keywords = NULL, "
         "clear_flags = NULL, clear_keywords = NULL, copy_to = NULL, "
         "move_to = NULL, remove = NULL, debt_due = NULL, guard = NULL, "
-        "rule = NULL, file = NULL, line = NULL WHERE folder = ? AND uid = ?",
+        "rule = NULL, file = NULL, line = NULL, rule_tries = NULL "
+        "WHERE folder = ? AND uid = ?",
     [SQL_MESSAGE_KNOWN] = "UPDATE message SET uidl = ?, size = ?, due = ? "
                           "WHERE folder = ? AND uid = ?",
     [SQL_MESSAGE_DELETE] = "DELETE FROM message WHERE folder = ? AND uid = ?",

@@ -183,3 +183,18 @@ end)
     assert len(maildir.entries(home.mail / "lists")) == 1
     assert len(maildir.entries(home.mail / "boss")) == 1
     assert len(maildir.entries(home.inbox)) == 1
+
+
+def test_what_other_causes_put_off_is_no_failure_of_a_rule(server, home):
+    """Twice its sink was out of order; then its rules fail, and have three
+    tries as if nothing had been."""
+    server.append(b"Subject: a\r\n\r\nx\r\n")
+    home.configure(server, deliver='pipe { "/bin/sh", "-c", "exit 75" }')
+    for _ in range(2):
+        assert home.fetch().code == 75
+    home.configure(server, rules='rule("bad", function(m) error "odd" end)')
+    for _ in range(2):
+        assert home.fetch().code == 75
+        assert not home.inbox.exists() or maildir.entries(home.inbox) == []
+    assert "its rules failed 3 times" in home.fetch().err
+    assert len(maildir.entries(home.inbox)) == 1
