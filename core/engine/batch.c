@@ -70,16 +70,17 @@ static const struct state_delivery *find_tried(const struct tried *tried,
     return NULL;
 }
 
-static pr_status stage_one(struct letter *letter, const struct target *target,
-                           const struct state_delivery *tried)
+/* The message, or the rule's own answer to it, for one place. */
+static struct pr_delivery delivery_for(const struct letter *letter,
+                                       const struct target *target)
 {
-    struct session *session = letter->session;
-    struct pr_delivery *delivery = &letter->deliveries[letter->delivery_count];
+    const struct session *session = letter->session;
     const struct pr_item *item = &letter->entry->item;
-    *delivery = (struct pr_delivery){
+    struct pr_delivery delivery = {
         .spool =
             letter->edited != NULL ? letter->edited : letter->message->spool,
         .folder = target->folder,
+        .place = target->folder,
         .key = letter->key,
         .received = item->received,
         .flags = letter->flags,
@@ -89,6 +90,33 @@ static pr_status stage_one(struct letter *letter, const struct target *target,
         .sink = target->sink->name,
         .journal = session->run->journal,
     };
+    if (letter_is_reply(letter, target)) {
+        delivery.spool = letter->reply_spool;
+        delivery.folder = letter->reply->to;
+        delivery.sender = ""; /* RFC 3834, 3.3: nothing is to come back */
+    }
+    return delivery;
+}
+
+/* Who refuses an answer for good refuses that alone: the message has arrived.
+ */
+static void give_up_reply(struct letter *letter, const char *why)
+{
+    letter->reply_trouble = pr_arena_text(letter->message->arena, why);
+    if (letter->reply_trouble == NULL) {
+        letter->reply_trouble = "out of memory";
+    }
+    rules_reply_is_lost(letter->message);
+    pr_log(&letter->session->log, PR_LOG_WARNING,
+           "message %u: the reply to it is given up: %s",
+           letter->entry->item.uid, why);
+}
+
+static pr_status stage_one(struct letter *letter, const struct target *target,
+                           const struct state_delivery *tried)
+{
+    struct pr_delivery *delivery = &letter->deliveries[letter->delivery_count];
+    *delivery = delivery_for(letter, target);
     if (tried != NULL && tried->receipt != NULL) {
         snprintf(delivery->receipt, sizeof(delivery->receipt), "%s",
                  tried->receipt);
@@ -128,7 +156,10 @@ static pr_status stage_letter(struct letter *letter)
             continue;
         }
         pr_status status = stage_one(letter, &letter->targets[i], tried);
-        if (status != PR_OK) {
+        if (status == PR_REFUSED &&
+            letter_is_reply(letter, &letter->targets[i])) {
+            give_up_reply(letter, pr_last_failure()->text);
+        } else if (status != PR_OK) {
             put_off(letter, status, pr_last_failure()->text);
             first = first == PR_OK ? status : first;
         }
@@ -163,7 +194,7 @@ static struct state_delivery intent_for(const struct letter *letter,
     for (size_t i = 0; i < letter->delivery_count; i++) {
         const struct pr_delivery *delivery = &letter->deliveries[i];
         if (letter->sinks[i] == target->sink &&
-            strcmp(delivery->folder, target->folder) == 0) {
+            strcmp(delivery->place, target->folder) == 0) {
             intent.key = letter->key;
             intent.receipt = delivery->receipt;
         }
@@ -334,7 +365,9 @@ static void look_at_results(struct letter *letter)
 {
     for (size_t i = 0; i < letter->delivery_count; i++) {
         const struct pr_delivery *delivery = &letter->deliveries[i];
-        if (delivery->result != PR_OK) {
+        if (delivery->result == PR_REFUSED && delivery->sender != NULL) {
+            give_up_reply(letter, delivery->failure);
+        } else if (delivery->result != PR_OK) {
             put_off(letter, delivery->result, delivery->failure);
         }
     }
@@ -373,11 +406,11 @@ static void note_delivery(struct state_changes *changes,
     int64_t folder = letter->session->record.id;
     const char *sink = letter->sinks[which]->name;
     if (delivery->result == PR_OK) {
-        state_delivered(changes, folder, &letter->row, sink, delivery->folder);
+        state_delivered(changes, folder, &letter->row, sink, delivery->place);
         return;
     }
     const struct state_delivery tried = {
-        .sink = sink, .folder = delivery->folder, .receipt = delivery->receipt};
+        .sink = sink, .folder = delivery->place, .receipt = delivery->receipt};
     state_receipt(changes, folder, letter->row.uid, &tried);
 }
 

@@ -10,6 +10,7 @@
 #include "engine/parts.h"
 #include "mail/flags.h"
 #include "mail/print.h"
+#include "mail/reply.h"
 #include "mail/spool.h"
 
 /* The flags of a delivered copy: the server's, changed as the rules say. */
@@ -39,6 +40,21 @@ static pr_status add_target(struct letter *letter, const struct target *target)
     more[letter->target_count++] = *target;
     letter->targets = more;
     return PR_OK;
+}
+
+bool letter_is_reply(const struct letter *letter, const struct target *target)
+{
+    return letter->reply != NULL &&
+           target == &letter->targets[letter->reply_target];
+}
+
+/* The answer goes beside the copies, to a place of its own. */
+static pr_status add_reply(struct letter *letter,
+                           const struct plan_entry *entry)
+{
+    letter->reply = entry->reply;
+    letter->reply_target = letter->target_count;
+    return add_target(letter, &entry->target);
 }
 
 static pr_status add_copy_to(struct letter *letter, const char *folder)
@@ -143,6 +159,8 @@ static pr_status take_entry(struct letter *letter,
     case PLAN_COPY:
     case PLAN_REDIRECT:
         return add_target(letter, &entry->target);
+    case PLAN_REPLY:
+        return add_reply(letter, entry);
     case PLAN_COPY_TO:
         return add_copy_to(letter, entry->text);
     case PLAN_FLAG:
@@ -154,12 +172,23 @@ static pr_status take_entry(struct letter *letter,
     }
 }
 
+static pr_status write_reply(struct letter *letter)
+{
+    if (letter->reply == NULL || letter->session->engine->dry_run) {
+        return PR_OK;
+    }
+    return reply_write(letter->reply, letter->key, time(NULL),
+                       letter->session->engine->config->state_dir,
+                       &letter->reply_spool);
+}
+
 /* What is delivered must be here; then the header edits of the plan are made,
  * once for all copies. */
 static pr_status prepare_copy(struct letter *letter)
 {
     const struct plan *plan = &letter->message->plan;
-    if (letter->target_count == 0 || letter->session->engine->dry_run) {
+    size_t copies = letter->target_count - (letter->reply != NULL);
+    if (copies == 0 || letter->session->engine->dry_run) {
         return PR_OK;
     }
     pr_status status = message_whole(letter->message);
@@ -253,6 +282,7 @@ static void put_aside(struct letter *letter)
         letter->trouble = "out of memory";
     }
     letter->target_count = 0;
+    letter->reply = NULL;
     letter->row.debt = (struct state_debt){0};
 }
 
@@ -357,6 +387,9 @@ pr_status decide(struct letter *letter)
     }
     if (status == PR_OK && letter->trouble == NULL) {
         status = prepare_copy(letter);
+    }
+    if (status == PR_OK && letter->trouble == NULL) {
+        status = write_reply(letter);
     }
     if (status == PR_OK && letter->trouble == NULL &&
         !letter->session->engine->dry_run) {

@@ -295,6 +295,7 @@ void letter_free(struct letter *letter)
     }
     decided(letter);
     spool_free(letter->edited);
+    spool_free(letter->reply_spool);
     spool_free(letter->ask.spool);
     message_free(letter->message);
     leave_house(letter->session, letter->room);

@@ -417,20 +417,26 @@ struct letter {
     const struct plan_entry *final; /* NULL: default delivery */
     struct target *targets;
     size_t target_count;
-    struct pr_flags flags;   /* of the delivered copies */
-    struct state_row row;    /* with its debt */
-    bool is_known;           /* it was dealt with in an earlier run */
-    bool is_put_off;         /* m:defer: row.due says until when */
-    const char *trouble;     /* why it is put off; NULL: none */
-    bool is_rule_failure;    /* trouble is a rule's, and logged */
-    bool is_trouble_final;   /* a sink refused it for good */
-    struct pr_spool *edited; /* owned; what is delivered if headers change */
+    const struct reply *reply;    /* what a rule answers; NULL: nothing */
+    size_t reply_target;          /* which of `targets` it is */
+    struct pr_spool *reply_spool; /* owned: the answer */
+    const char *reply_trouble; /* why nobody will take it; NULL: nothing is */
+    struct pr_flags flags;     /* of the delivered copies */
+    struct state_row row;      /* with its debt */
+    bool is_known;             /* it was dealt with in an earlier run */
+    bool is_put_off;           /* m:defer: row.due says until when */
+    const char *trouble;       /* why it is put off; NULL: none */
+    bool is_rule_failure;      /* trouble is a rule's, and logged */
+    bool is_trouble_final;     /* a sink refused it for good */
+    struct pr_spool *edited;   /* owned; what is delivered if headers change */
     struct pr_delivery *deliveries; /* one for each target */
     struct pr_sink **sinks;         /* beside deliveries */
     size_t delivery_count;
     char key[33];
 };
 
+/* Is that target, one of the letter's, the answer to it? */
+bool letter_is_reply(const struct letter *letter, const struct target *target);
 void letter_free(struct letter *letter); /* gives its room back; NULL is fine */
 
 /* Runs the rules and fills the decision. PR_CANCELLED; other trouble is in the

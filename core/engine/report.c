@@ -59,10 +59,13 @@ static const char *note_of(const struct letter *letter, size_t index)
         return NULL;
     }
     const struct target *target = &letter->targets[index];
+    if (letter->reply_trouble != NULL && letter_is_reply(letter, target)) {
+        return letter->reply_trouble;
+    }
     for (size_t i = 0; i < letter->delivery_count; i++) {
         const struct pr_delivery *delivery = &letter->deliveries[i];
         if (letter->sinks[i] == target->sink && delivery->note[0] != '\0' &&
-            strcmp(delivery->folder, target->folder) == 0) {
+            strcmp(delivery->place, target->folder) == 0) {
             return delivery->note;
         }
     }

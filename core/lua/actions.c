@@ -12,9 +12,7 @@
 
 #define FLAG_MOST 200 /* octets of a keyword */
 
-/* Notes an entry; raises if the plan refuses it. */
-static int note_for(lua_State *L, struct message *message,
-                    struct plan_entry entry)
+int note_entry(lua_State *L, struct message *message, struct plan_entry entry)
 {
     struct place place = script_outer_place(L);
     pr_status status;
@@ -30,17 +28,17 @@ static int note_for(lua_State *L, struct message *message,
 
 static int note(lua_State *L, struct plan_entry entry)
 {
-    return note_for(L, check_message(L, 1), entry);
+    return note_entry(L, check_message(L, 1), entry);
 }
 
 void note_save(lua_State *L, struct message *message, const char *folder,
                const char *path, const char *part)
 {
-    note_for(L, message,
-             (struct plan_entry){.action = PLAN_SAVE,
-                                 .text = path,
-                                 .value = part,
-                                 .folder = folder});
+    note_entry(L, message,
+               (struct plan_entry){.action = PLAN_SAVE,
+                                   .text = path,
+                                   .value = part,
+                                   .folder = folder});
 }
 
 static const char *check_folder(lua_State *L, int arg)
@@ -332,6 +330,7 @@ const luaL_Reg message_actions[] = {
     {"copy", copy},
     {"copy_to", copy_to},
     {"redirect", redirect},
+    {"reply", message_reply},
     {"flag", flag},
     {"unflag", unflag},
     {"label", label},

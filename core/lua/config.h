@@ -150,6 +150,9 @@ void rules_attach(struct config *config, struct state *state, bool is_trial);
  * it leaves nothing behind. */
 void rules_note(struct message *message, struct state_changes *changes);
 void rules_noted(struct message *message);
+/* The reply that rules want to the message will not go out: whom it was for has
+ * not been answered. */
+void rules_reply_is_lost(struct message *message);
 
 /* Does any rule take messages of this folder? */
 bool rules_take(const struct config *config, const char *account,

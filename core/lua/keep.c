@@ -54,6 +54,7 @@ struct keep {
 struct pending {
     struct keep *keep;
     struct keep_step *first, **end;
+    struct keep_step *reply; /* of those, the one that its reply stands for */
 };
 
 int64_t keep_now(void)
@@ -366,6 +367,21 @@ pr_status keep_step(struct keep *keep, struct keep_entry *entry,
     return PR_OK;
 }
 
+pr_status keep_step_of_reply(struct keep *keep, struct keep_entry *entry,
+                             struct message *message,
+                             const struct kept_step *like)
+{
+    pr_status status = keep_step(keep, entry, message, like);
+    struct keep_step *step = entry->first;
+
+    if (status != PR_OK)
+        return status;
+    while (step->next != NULL)
+        step = step->next;
+    ((struct pending *)message->kept)->reply = step;
+    return PR_OK;
+}
+
 bool keep_has_step(const struct keep_entry *entry,
                    const struct message *message)
 {
@@ -400,6 +416,23 @@ static void unlink_step(struct keep_step *step)
     if (step->next == NULL)
         entry->end = at;
     entry->version++;
+}
+
+void keep_drop_reply(struct message *message)
+{
+    struct pending *pending = message->kept;
+    struct keep_step **at;
+
+    if (pending == NULL || pending->reply == NULL)
+        return;
+    for (at = &pending->first; *at != pending->reply;)
+        at = &(*at)->next_of_kind;
+    *at = pending->reply->next_of_kind;
+    if (*at == NULL)
+        pending->end = at;
+    unlink_step(pending->reply);
+    step_free(pending->reply);
+    pending->reply = NULL;
 }
 
 static void end_pending(struct message *message, bool is_noted)

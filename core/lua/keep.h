@@ -38,6 +38,14 @@ void keep_leave(struct keep *keep, struct keep_entry *entry);
 PR_CHECKED pr_status keep_step(struct keep *keep, struct keep_entry *entry,
                                struct message *message,
                                const struct kept_step *step);
+/* The same, for a message whose reply it belongs to: it is taken only if that
+ * goes out. At most one of each message. */
+PR_CHECKED pr_status keep_step_of_reply(struct keep *keep,
+                                        struct keep_entry *entry,
+                                        struct message *message,
+                                        const struct kept_step *step);
+/* The reply does not go out. */
+void keep_drop_reply(struct message *message);
 /* Has the message a step pending there? */
 bool keep_has_step(const struct keep_entry *entry,
                    const struct message *message);

@@ -8,6 +8,7 @@ libcore_la_SOURCES += %D%/config.h %D%/script.h %D%/state.c %D%/errors.c \
 libcore_la_SOURCES += %D%/trace.h %D%/trace.c
 libcore_la_SOURCES += %D%/outcome.h %D%/outcome.c %D%/testing.h %D%/testing.c \
 	%D%/mocks.c
+libcore_la_SOURCES += %D%/reply.c %D%/require.c
 libcore_la_SOURCES += %D%/hooks.c
 libcore_la_SOURCES += %D%/calls.h %D%/calls.c %D%/service.c %D%/names.c \
 	%D%/web.c %D%/json.c %D%/all.c

@@ -17,10 +17,10 @@
 
 /* Every key there can be. */
 static const char *const keys[] = {
-    "delivered", "copied",    "redirected", "moved",   "copied_to", "deleted",
-    "left",      "discarded", "deferred",   "stopped", "default",   "flags",
-    "unflags",   "headers",   "tags",       "points",  "notes",     "rule",
-    "error",     "others",    NULL};
+    "delivered", "copied",  "redirected", "replied",   "reply",    "moved",
+    "copied_to", "deleted", "left",       "discarded", "deferred", "stopped",
+    "default",   "flags",   "unflags",    "headers",   "tags",     "points",
+    "notes",     "rule",    "error",      "others",    "saved",    NULL};
 
 /* ---- The outcome --------------------------------------------------------- */
 
@@ -125,6 +125,34 @@ static void add_final(lua_State *L, int table, const struct plan_entry *entry)
     set_text(L, table, "rule", entry->rule);
 }
 
+static void add_reply(lua_State *L, int table, const struct reply *reply)
+{
+    const struct {
+        const char *name, *text;
+    } texts[] = {
+        {"to", reply->to},
+        {"from", reply->from},
+        {"subject", reply->subject},
+        {"in_reply_to", reply->in_reply_to},
+        {"references", reply->references},
+        {"text", reply->text},
+        {"mime", reply->mime},
+        {"handle", reply->handle},
+    };
+
+    set_text(L, table, "replied", reply->to);
+    if (reply->once != 0) {
+        lua_pushinteger(L, (lua_Integer)(reply->once / 1000));
+        put(L, table, "reply", "once");
+    }
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (texts[i].text == NULL)
+            continue;
+        lua_pushstring(L, texts[i].text);
+        put(L, table, "reply", texts[i].name);
+    }
+}
+
 static void add_entry(lua_State *L, int table, const struct plan_entry *entry)
 {
     if (plan_action_is_final(entry->action)) {
@@ -138,6 +166,13 @@ static void add_entry(lua_State *L, int table, const struct plan_entry *entry)
         break;
     case PLAN_REDIRECT:
         append_text(L, table, "redirected", entry->target.folder);
+        break;
+    case PLAN_SAVE:
+        lua_pushfstring(L, "%s/%s", entry->folder, entry->text);
+        append(L, table, "saved");
+        break;
+    case PLAN_REPLY:
+        add_reply(L, table, entry->reply);
         break;
     case PLAN_COPY_TO:
         append_text(L, table, "copied_to", entry->text);
@@ -209,7 +244,8 @@ static bool is_end_of(const char *actual, const char *expected)
 
 static bool is_place(const char *key)
 {
-    return strcmp(key, "delivered") == 0 || strcmp(key, "copied") == 0;
+    return strcmp(key, "delivered") == 0 || strcmp(key, "copied") == 0 ||
+           strcmp(key, "saved") == 0;
 }
 
 /* The expected value at `index` as a text: a sink by its name. */
@@ -333,7 +369,8 @@ static bool is_as_expected(lua_State *L, const char *key, int expected,
 {
     if (lua_isboolean(L, expected))
         return lua_toboolean(L, expected) == !lua_isnil(L, actual);
-    if (strcmp(key, "headers") == 0 || strcmp(key, "tags") == 0)
+    if (strcmp(key, "headers") == 0 || strcmp(key, "tags") == 0 ||
+        strcmp(key, "reply") == 0)
         return lua_istable(L, expected) &&
                are_same_names(L, key, expected, actual);
     if (lua_istable(L, actual) || lua_istable(L, expected))

@@ -214,6 +214,8 @@ struct place source_field(struct script *script, struct place place,
  * comments and strings? */
 bool source_uses(const struct script *script, const char *global,
                  const char *name);
+
+/* require.c */
 void open_require(lua_State *L);
 
 /* ---- sandbox.c ----------------------------------------------------------- */
@@ -488,6 +490,11 @@ void need_whole(lua_State *L, struct message *message);
 /* The view of the message; raises if it cannot be made. */
 struct view *check_view(lua_State *L, struct message *message);
 extern const luaL_Reg message_actions[];
+/* Notes an entry of the running rule in the message's plan; raises if the plan
+ * refuses it. */
+int note_entry(lua_State *L, struct message *message, struct plan_entry entry);
+/* reply.c */
+int message_reply(lua_State *L);
 /* Notes that the message's part is to be written to a file; raises if the plan
  * refuses it. `folder` is one of script->save_below. */
 void note_save(lua_State *L, struct message *message, const char *folder,
@@ -525,6 +532,10 @@ void push_auth(lua_State *L, int arg);
 /* store.c */
 void open_store(lua_State *L);
 int rule_seen(lua_State *L);
+/* Was no reply noted under the key within that time (ms)? Then this one is,
+ * when it goes out. Raises on failure; waits. */
+bool reply_is_due(lua_State *L, struct message *message, const char *key,
+                  uint64_t time);
 
 /* strings.c, pattern.c, exec.c */
 void open_strings(lua_State *L);

@@ -1,22 +1,18 @@
 /*
- * The texts of a configuration: loaded as chunks, searched for lines, required.
+ * The texts of a configuration: loaded as chunks, searched for lines.
  *
- * Only text is loaded, never bytecode: Lua does not check that. `require` finds
- * files beside the configuration and in the installed library, by names that
- * cannot lead elsewhere.
+ * Only text is loaded, never bytecode: Lua does not check that.
  */
 #include <config.h>
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "io/file.h"
 #include "lua/script.h"
 
 #define SOURCE_MAX (1024 * 1024) /* octets of one file */
-#define LOADED "postrider.loaded"
 
 /* Keeps the text; its end is a NUL. */
 static pr_status keep_source(struct script *script, const char *path,
@@ -283,91 +279,4 @@ bool source_uses(const struct script *script, const char *global,
         if (text_uses(source->text, global, name))
             return true;
     return false;
-}
-
-/* ---- require ------------------------------------------------------------- */
-
-/* Names are words with dots between them: they cannot leave the folder. */
-static bool is_module_name(const char *name)
-{
-    size_t word = 0;
-
-    for (; *name != '\0'; name++) {
-        if (*name == '.' ? word == 0
-                         : !isalnum((unsigned char)*name) && *name != '_' &&
-                               *name != '-')
-            return false;
-        word = *name == '.' ? 0 : word + 1;
-    }
-    return word > 0;
-}
-
-/* The file of a module, into the arena; NULL if there is none. `ret_shown` is
- * its name in places. */
-static const char *find_module(lua_State *L, const char *name,
-                               const char **ret_shown)
-{
-    struct script *script = script_of(L);
-    const char *const folders[] = {script->directory,
-                                   POSTRIDER_SCRIPT_DIR "/lib"};
-    const char *dots = luaL_gsub(L, name, ".", "/");
-
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        const char *path =
-            pr_arena_printf(script->arena, "%s/%s.lua", folders[i], dots);
-
-        if (path == NULL)
-            script_raise(L, PR_NOMEM);
-        if (access(path, R_OK) == 0) {
-            *ret_shown = path + strlen(folders[i]) + 1;
-            return path;
-        }
-    }
-    return NULL;
-}
-
-/* require(name): the value of the file name.lua, run once. Files lie beside the
- * configuration or in the installed library; dots lead into folders. */
-static int require(lua_State *L)
-{
-    const char *name = luaL_checkstring(L, 1);
-    const char *path, *shown = NULL;
-    pr_status status;
-
-    lua_settop(L, 1);
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, LOADED);
-    if (lua_getfield(L, 2, name) != LUA_TNIL)
-        return 1;
-    if (!is_module_name(name))
-        return luaL_error(L, "require: \"%s\" is no name of a module", name);
-    if (script_of(L)->running->who != NULL)
-        return luaL_error(L,
-                          "require: \"%s\" must be loaded at the top of the "
-                          "configuration, not in a rule",
-                          name);
-    path = find_module(L, name, &shown);
-    if (path == NULL)
-        return luaL_error(L,
-                          "require: there is no %s.lua beside the "
-                          "configuration or in the library",
-                          name);
-    /* While it is being loaded, a second require of it ends here. */
-    lua_pushboolean(L, true);
-    lua_setfield(L, 2, name);
-    status = source_load(script_of(L), L, path, shown);
-    if (status != PR_OK)
-        script_raise(L, status);
-    lua_pushvalue(L, 1);
-    lua_call(L, 1, 1);
-    if (lua_isnil(L, -1))
-        lua_pushboolean(L, true);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, 2, name);
-    return 1;
-}
-
-void open_require(lua_State *L)
-{
-    lua_pushcfunction(L, require);
-    lua_setglobal(L, "require");
 }

@@ -306,6 +306,33 @@ static int ratelimit(lua_State *L)
     return 1;
 }
 
+/* ---- m:reply ------------------------------------------------------------- */
+
+bool reply_is_due(lua_State *L, struct message *message, const char *key,
+                  uint64_t time)
+{
+    struct keep *keep = check_keep(L, "m:reply");
+    int64_t now = keep_now(), expires = now + (int64_t)time;
+    const struct kept_step step = {
+        .what = KEPT_HIT,
+        .value = {.integer = now, .expires = expires},
+        .most = 1};
+    struct keep_entry *entry;
+    struct kept kept;
+    pr_status status = PR_OK;
+    bool is_due;
+
+    entry = ask(L, keep, KEPT_RATE, pr_bytes_of(key), &kept);
+    is_due = kept_times_after(&kept, now - (int64_t)time) == 0;
+    kept_done(&kept);
+    if (is_due)
+        status = keep_step_of_reply(keep, entry, message, &step);
+    keep_leave(keep, entry);
+    if (status != PR_OK)
+        script_raise(L, status);
+    return is_due;
+}
+
 /* ---- The engine's side --------------------------------------------------- */
 
 void rules_attach(struct config *config, struct state *state, bool is_trial)
@@ -317,6 +344,11 @@ void rules_attach(struct config *config, struct state *state, bool is_trial)
 void rules_note(struct message *message, struct state_changes *changes)
 {
     keep_note(message, changes);
+}
+
+void rules_reply_is_lost(struct message *message)
+{
+    keep_drop_reply(message);
 }
 
 void rules_noted(struct message *message)

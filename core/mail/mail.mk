@@ -5,4 +5,4 @@ libcore_la_SOURCES += %D%/header.c %D%/spool.c %D%/spool.h %D%/spare.c %D%/spare
 	%D%/lines.h %D%/content.c %D%/content.h %D%/tree.c %D%/tree.h %D%/told.c %D%/branch.c %D%/branch.h %D%/parts.c \
 	%D%/magic.h %D%/magic.c %D%/archive.h %D%/archive.c %D%/save.c %D%/lookup.h %D%/lookup.c \
 	%D%/plan.c %D%/plan.h %D%/message.c %D%/message.h \
-	%D%/from_file.c %D%/reopen.c %D%/origin.c %D%/origin.h
+	%D%/from_file.c %D%/reopen.c %D%/origin.c %D%/origin.h %D%/reply.c %D%/reply.h

@@ -34,6 +34,7 @@ static const char *const names[] = {
     [PLAN_SCORE] = "score",
     [PLAN_NOTE] = "note",
     [PLAN_SAVE] = "save",
+    [PLAN_REPLY] = "reply",
 };
 
 void plan_init(struct plan *plan, struct pr_arena *arena)
@@ -59,6 +60,15 @@ const struct plan_entry *plan_final(const struct plan *plan)
     return NULL;
 }
 
+const struct plan_entry *plan_find(const struct plan *plan,
+                                   enum plan_action action)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->entries[i].action == action)
+            return &plan->entries[i];
+    return NULL;
+}
+
 static bool is_same_text(const char *a, const char *b)
 {
     return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
@@ -79,6 +89,13 @@ static pr_status check_entry(const struct plan *plan,
     if (plan->count >= ENTRIES_MAX)
         return pr_fail(PR_LIMIT, "rules asked for more than %d actions",
                        ENTRIES_MAX);
+    const struct plan_entry *reply =
+        entry->action == PLAN_REPLY ? plan_find(plan, PLAN_REPLY) : NULL;
+    if (reply != NULL)
+        return pr_fail(PR_SCRIPT,
+                       "reply after reply (rule \"%s\", line %d): a message "
+                       "is answered once",
+                       reply->rule != NULL ? reply->rule : "", reply->line);
     if (!plan_action_is_final(entry->action))
         return PR_OK;
     const struct plan_entry *final = plan_final(plan);
@@ -111,6 +128,22 @@ static bool keep_text(struct pr_arena *arena, const char **text)
     return *text != NULL;
 }
 
+static pr_status copy_reply(struct pr_arena *arena, const struct reply **reply)
+{
+    struct reply *copy = pr_arena_alloc(arena, sizeof *copy);
+    if (copy == NULL)
+        return PR_NOMEM;
+    *copy = **reply;
+    const char **texts[] = {
+        &copy->to,         &copy->from, &copy->subject, &copy->in_reply_to,
+        &copy->references, &copy->text, &copy->mime,    &copy->handle};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (*texts[i] != NULL && !keep_text(arena, texts[i]))
+            return PR_NOMEM;
+    *reply = copy;
+    return PR_OK;
+}
+
 static pr_status copy_entry(struct pr_arena *arena,
                             const struct plan_entry *entry,
                             struct plan_entry *copy)
@@ -121,7 +154,7 @@ static pr_status copy_entry(struct pr_arena *arena,
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (*texts[i] != NULL && !keep_text(arena, texts[i]))
             return PR_NOMEM;
-    return PR_OK;
+    return copy->reply != NULL ? copy_reply(arena, &copy->reply) : PR_OK;
 }
 
 pr_status plan_add(struct plan *plan, const struct plan_entry *entry)
@@ -181,6 +214,9 @@ static pr_status describe_object(const struct plan_entry *entry,
                                : describe_target(&entry->target, buffer);
     case PLAN_REDIRECT:
         return pr_buffer_printf(buffer, " to %s", entry->target.folder);
+    case PLAN_REPLY:
+        return pr_buffer_printf(buffer, " to %s: %s", entry->reply->to,
+                                entry->reply->subject);
     case PLAN_MOVE:
         return pr_buffer_printf(buffer, " to %s", text);
     case PLAN_DEFER:

@@ -33,7 +33,8 @@ enum plan_action {
     PLAN_TAG,   /* text: key, value */
     PLAN_SCORE, /* score, text: why */
     PLAN_NOTE,  /* text */
-    PLAN_SAVE   /* text: file, value: the part's path, folder: below which */
+    PLAN_SAVE,  /* text: file, value: the part's path, folder: below which */
+    PLAN_REPLY  /* target: by which it goes, its folder is its own; reply */
 };
 
 /* A place to deliver to. */
@@ -42,12 +43,27 @@ struct target {
     const char *folder;   /* "" is the sink's root */
 };
 
+/* A message of a rule's own, in answer to the one it runs over. No text has a
+ * control character in it but `text` and `mime`. */
+struct reply {
+    const char *to;          /* one address */
+    const char *from;        /* one address, perhaps with a name */
+    const char *subject;     /* UTF-8 */
+    const char *in_reply_to; /* a message id without brackets; "": none */
+    const char *references;  /* message ids in brackets; "": none */
+    const char *text;        /* UTF-8: what it says; NULL: */
+    const char *mime;        /* its Content- fields, an empty line, its body */
+    const char *handle;      /* what tells it from other replies; NULL: none */
+    uint64_t once;           /* ms in which `to` gets no other; 0: any time */
+};
+
 struct plan_entry {
     enum plan_action action;
     const char *rule; /* its name; "default" for the account's own delivery */
     const char *file;
     int line;
-    struct target target; /* PLAN_DELIVER, PLAN_COPY, PLAN_REDIRECT */
+    struct target target;      /* PLAN_DELIVER, PLAN_COPY, PLAN_REDIRECT */
+    const struct reply *reply; /* PLAN_REPLY */
     const char *text;
     const char *value;
     const char *folder; /* PLAN_SAVE: a folder that the user opened to rules */
@@ -65,13 +81,16 @@ struct plan {
 void plan_init(struct plan *plan, struct pr_arena *arena);
 /* Copies `entry` with its texts. PR_SCRIPT for a second final action
  * (PLAN_DELIVER entries are added with one plan_add each, the first final,
- * those that follow from the same line and rule with it). PR_NOMEM, PR_LIMIT
- * over 1,000. */
+ * those that follow from the same line and rule with it), and for a second
+ * reply. PR_NOMEM, PR_LIMIT over 1,000. */
 PR_CHECKED pr_status plan_add(struct plan *plan,
                               const struct plan_entry *entry);
 bool plan_action_is_final(enum plan_action action);
 /* "deliver", "move", ... */
 const char *plan_action_name(enum plan_action action);
+/* The entry of that action that was added first, NULL if there is none. */
+const struct plan_entry *plan_find(const struct plan *plan,
+                                   enum plan_action action);
 /* The final entry, NULL if there is none. */
 const struct plan_entry *plan_final(const struct plan *plan);
 /* A line for people: `deliver to maildir:~/Mail/lists/dev (rule "lists",

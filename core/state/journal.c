@@ -192,7 +192,9 @@ static pr_status tell(const struct pr_delivery *delivery, char word)
     if (journal == NULL)
         return PR_OK;
     pr_status status =
-        write_line(word, delivery->sink, delivery->folder, delivery->key, line);
+        write_line(word, delivery->sink,
+                   delivery->place != NULL ? delivery->place : delivery->folder,
+                   delivery->key, line);
     if (status != PR_OK)
         return status;
     return file_write_all(journal->fd, line, LINE_SIZE, journal->path);

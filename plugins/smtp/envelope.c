@@ -24,6 +24,9 @@ static pr_status find_sender(const struct smtp_options *set,
 {
     struct pr_bytes path;
 
+    letter->from = letter->delivery->sender;
+    if (letter->from != NULL)
+        return PR_OK;
     letter->from = "";
     if (set->from != NULL) {
         letter->from = strcmp(set->from, "<>") == 0 ? "" : set->from;
@@ -192,13 +195,12 @@ static pr_status find_original(struct pr_bytes header,
 }
 
 pr_status smtp_envelope_find(const struct smtp_options *set,
-                             struct pr_bytes header, const char *only,
-                             struct smtp_letter *letter)
+                             struct pr_bytes header, struct smtp_letter *letter)
 {
     pr_status status = find_sender(set, header, letter);
 
     if (status == PR_OK)
-        status = find_recipients(set, header, only, letter);
+        status = find_recipients(set, header, letter->delivery->folder, letter);
     return status == PR_OK ? find_original(header, letter) : status;
 }
 

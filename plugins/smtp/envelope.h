@@ -6,12 +6,12 @@
 
 #include "letter.h"
 
-/* Sets from, recipients and original of `letter`. `only`: the one recipient;
- * NULL or "": those of the options and the header. PR_REFUSED if there is none.
+/* Sets from, recipients and original of `letter`, as its delivery wants them;
+ * without a folder the recipients are those of the options and the header.
+ * PR_REFUSED if there is none.
  */
 PR_CHECKED pr_status smtp_envelope_find(const struct smtp_options *set,
                                         struct pr_bytes header,
-                                        const char *only,
                                         struct smtp_letter *letter);
 
 /* A loop: more Received fields (RFC 5321, 6.3) than allowed, or one that has

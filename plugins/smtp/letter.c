@@ -98,8 +98,7 @@ static pr_status read_header(const struct pr_sink *sink, const char *name,
     if (status == PR_OK)
         status = smtp_envelope_check_loop(set, header, mark);
     if (status == PR_OK)
-        status =
-            smtp_envelope_find(set, header, letter->delivery->folder, letter);
+        status = smtp_envelope_find(set, header, letter);
     letter->has_utf8_header = smtp_text_is_utf8(header);
     pr_buffer_done(&octets);
     if (status != PR_OK)

@@ -121,8 +121,11 @@ struct pr_delivery {
     void *ticket;
     pr_status result;             /* of commit, for this delivery */
     char failure[PR_FAILURE_MAX]; /* its words when result is not PR_OK */
-    char note[80]; /* commit may write what the far side calls it, such as
-                      "UID 57": for the history */
+    char note[80];      /* commit may write what the far side calls it, such as
+                           "UID 57": for the history */
+    const char *sender; /* of its envelope, for a sink that writes one; "": the
+                           null sender; NULL: as the sink's options say */
+    const char *place;  /* the core's: what the state calls the folder */
 };
 
 /* For a sink that nobody can ask afterwards whether a delivery happened, such
