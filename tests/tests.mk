@@ -62,3 +62,6 @@ EXTRA_DIST += %D%/lib/mboxes.py %D%/e2e/test_mbox.py \
 EXTRA_DIST += %D%/e2e/test_control.py
 EXTRA_DIST += %D%/lib/relay.py %D%/lib/inotify.py %D%/lib/watching.py \
 	%D%/lib/fake_clock.c %D%/e2e/test_outages.py %D%/e2e/test_scale.py
+EXTRA_DIST += %D%/e2e/test_library.py %D%/library/attachments.lua \
+	%D%/library/bulk.lua %D%/library/duplicates.lua \
+	%D%/library/lists.lua %D%/library/vacation.lua

@@ -239,6 +239,10 @@ function Message:raw_header(name) end
 ---@return string[]
 function Message:headers(name) end
 
+---a message of the rule's own goes to the sender, by options.redirect; true. False and why if the message must not be answered, because it is automatic itself (Auto-Submitted, RFC 3834) or has no sender, or if the sender got an answer of that handle within the time `once`. A message has one answer. Waits.
+---@param options table
+function Message:reply(options) end
+
 ---a stream of the whole message as it was sent, its lines ended by LF. Waits for it.
 ---@return postrider.Stream
 function Message:raw() end
@@ -374,7 +378,7 @@ function sleep(time) end
 ---@return postrider.Expression
 function re(pattern, flags) end
 
----the value of the file name.lua, run once. Files lie beside the configuration or in the installed library; dots lead into folders.
+---the value of the file name.lua, run once. Files lie beside the configuration or in the installed library, whose names begin with "postrider."; dots lead into folders.
 ---@param name string
 function require(name) end
 
@@ -798,3 +802,178 @@ spamd = {}
 ---@param options postrider.options.stdin|string
 ---@return postrider.Source
 function stdin(options) end
+
+---Attachments: saved as files.
+---@class postrider.lib.attachments
+local attachments = {}
+
+---list of the parts that are attachments and pass the filter: types and names are patterns, larger and smaller octets as encoded; true_type: the type is told by the octets
+---@param m postrider.Message
+---@param options table
+---@return postrider.Part[]
+function attachments.find(m, options) end
+
+---function for a rule that saves attachments which pass the filter (see attachments.find) below the folder, one that options { save = { ... } } opens; by: in folders by the day the message came (as date has it). No file is ever replaced. The message goes on
+---@param folder string
+---@param options table
+---@return fun(m: postrider.Message)
+function attachments.save(folder, options) end
+
+---Bulk and automatic mail: what nobody wrote to you in person, and what must not be answered by a program (RFC 3834).
+---@class postrider.lib.bulk
+local bulk = {}
+
+---true if mail to the address is read by nobody, as its name tells: no-reply, mailer-daemon, owner-list, list-request and their like
+---@param address string
+---@return boolean
+function bulk.unread(address) end
+
+---text, the address in Return-Path (RFC 5321, 4.4), "" for the null sender; the author's if there is no such field; nil if that is missing
+---@param m postrider.Message
+---@return string?
+function bulk.sender(m) end
+
+---text, why a program must have sent the message: it says so (Auto-Submitted, RFC 3834), it asks for no answer (X-Auto-Response-Suppress), it has no sender, or is a report (RFC 3464); nil if a person may have
+---@param m postrider.Message
+---@return string?
+function bulk.automatic(m) end
+
+---text, why the message counts as bulk or automatic mail, nil if it does not: what bulk.automatic tells, mailing lists, Precedence, fields of newsletters, and senders that nobody reads
+---@param m postrider.Message
+---@return string?
+function bulk.why(m) end
+
+---true if it is bulk or automatic mail
+---@param m postrider.Message
+---@return boolean
+function bulk.is(m) end
+
+---list of { address = text, action = text, status = text, why = text }, what a report says of each recipient (RFC 3464): action is "failed", "delayed", "delivered", "relayed" or "expanded"; nil if it is no such report
+---@param m postrider.Message
+---@return table[]?
+function bulk.bounced(m) end
+
+---function for a rule that delivers bulk and automatic mail to the sink, and notes why it took it for that
+---@param sink postrider.Sink
+---@return fun(m: postrider.Message)
+function bulk.file(sink) end
+
+---A short text for a long one: to tell texts apart, not to keep a secret.
+---@class postrider.lib.digest
+local digest = {}
+
+---text of 16 hexadecimal digits, the same for the same text (64 bits of FNV-1a)
+---@param text string
+---@return string
+function digest.of(text) end
+
+---Duplicates: the same message by two ways, and where it came first.
+---@class postrider.lib.duplicates
+local duplicates = {}
+
+---text, where the message that this one is a copy of came, "account/folder/uid on day"; nil if none came within that time. Copies have the same Message-ID, or, by content, the same author, date, subject and beginning of the text
+---@param m postrider.Message
+---@param options table
+---@return string?
+function duplicates.first(m, options) end
+
+---function for a rule that discards copies of messages that came before, and notes where; into: they are delivered there instead
+---@param options table
+---@return fun(m: postrider.Message)
+function duplicates.drop(options) end
+
+---Mailing lists: which one a message came by, and a folder for it.
+---@class postrider.lib.lists
+local lists = {}
+
+---text, the identity of the mailing list that the message came by, such as "dev.lists.example.org" (RFC 2919); of lists that have none, it is made of the list's address or name; nil if it came by no list
+---@param m postrider.Message
+---@return string?
+function lists.id(m) end
+
+---true if the message came by a mailing list, by any of the marks that list programs leave
+---@param m postrider.Message
+---@return boolean
+function lists.has(m) end
+
+---text, a name made safe for a folder: letters, digits, "_", "-" and "+" of it, at most 64; nil if nothing is left
+---@param text string
+---@return string?
+function lists.name(text) end
+
+---text, a safe folder's name for the mailing list that the message came by: the first word of its identity, "dev" of "dev.lists.example.org"; nil if it came by none
+---@param m postrider.Message
+---@return string?
+function lists.folder(m) end
+
+---function for a rule that delivers mail of mailing lists, each in a folder of its own below the sink; whole: the folder has the whole identity in its name, for lists that share their first word
+---@param sink postrider.Sink
+---@param options table
+---@return fun(m: postrider.Message)
+function lists.file(sink, options) end
+
+---notmuch: messages delivered into its database, labels as tags.
+---@class postrider.lib.notmuch
+local notmuch = {}
+
+---a place to deliver to, by "notmuch insert": what stands behind it, as in sink / "lists/dev", is the folder below notmuch's own. Messages get the tags, and those that rules label them with (m:label "work"); the flags are tags as notmuch has them. A tag with "-" before it is taken away. Further options: program (its path), config (its configuration file), timeout (a time, "60s")
+---@param name string
+---@param options table
+---@return postrider.Sink
+function notmuch.sink(name, options) end
+
+---Tables of options that a module is given: what is unknown or of the wrong type is told where the configuration is read, not when mail comes.
+---@class postrider.lib.options
+local options = {}
+
+---table of the options given, checked against fields, a table of type names by name ("string", "table or function", "string, required"); an error tells what is wrong with those of `what`
+---@param what string
+---@param given table?
+---@param fields table
+---@return table
+function options.read(what, given, fields) end
+
+---list of what is a list, or one, or nil
+---@param value any
+---@return string[]?
+function options.list(value) end
+
+---Training: a spam filter learns from the hand that sorts, whatever mail program it uses: what is moved into Junk is spam, what is moved out of it is not.
+---@class postrider.lib.train
+local train = {}
+
+---each of the list, such as rspamd { ... }, spamd { ... } or train.programs { ... }, is told of what other programs move into the folder junk (spam), and out of it into another (ham), as hooks for moved_in. ham are the patterns of the folders that count as others, by default all but Trash; account those of the accounts
+---@param learners table[]
+---@param options table
+function train.with(learners, options) end
+
+---a learner that runs a program over each message, which it reads as its standard input; status 0 is success. Further options: timeout (a time, "60s")
+---@param options table
+---@return table
+function train.programs(options) end
+
+---a learner that runs SpamAssassin's sa-learn, for those who have no spamd; spamd itself learns only if it runs with --allow-tell
+---@return table
+function train.sa_learn() end
+
+---Vacation: tells people who write that you are away, as RFC 5230 has it: never twice within days, never to lists or programs, never to who did not write to you.
+---@class postrider.lib.vacation
+local vacation = {}
+
+---function for a rule that answers mail with the text, once to each sender within 7 days, and lets it go on. addresses are your own, patterns too: only mail to them (To, Cc, Bcc and their Resent- fields) gets an answer, from the first of them, and none that is old, automatic, bulk, of a mailing list, or without a sender. A tag tells why one got none. Further options: from (who answers), subject (default: "Auto: " and that of the message), mime (Content- fields, an empty line and a body, in place of text), days (7; at least 1), handle (a name that these answers share: who got one gets no other), first and last (days such as "2027-01-31" on which you are away), age (older mail gets none: "7d")
+---@param options table
+---@return fun(m: postrider.Message)
+function vacation.answer(options) end
+
+---@param name string
+---@return any
+---@overload fun(name: "postrider.attachments"): postrider.lib.attachments
+---@overload fun(name: "postrider.bulk"): postrider.lib.bulk
+---@overload fun(name: "postrider.digest"): postrider.lib.digest
+---@overload fun(name: "postrider.duplicates"): postrider.lib.duplicates
+---@overload fun(name: "postrider.lists"): postrider.lib.lists
+---@overload fun(name: "postrider.notmuch"): postrider.lib.notmuch
+---@overload fun(name: "postrider.options"): postrider.lib.options
+---@overload fun(name: "postrider.train"): postrider.lib.train
+---@overload fun(name: "postrider.vacation"): postrider.lib.vacation
+function require(name) end

@@ -100,6 +100,18 @@ def test_the_manual_names_every_helper_and_method_there_is():
         assert re.search(rf'"{word}"[,)]', program), name
 
 
+def test_the_manual_says_of_the_library_what_its_comments_say(tmp_path):
+    page = tmp_path / "page"
+    kept = (MANUAL / "postrider-rules.5").read_text()
+    page.write_text(kept)
+    subprocess.run([SOURCE / "contrib" / "annotate", "--manual", page],
+                   check=True)
+    assert page.read_text() == kept, "run contrib/annotate --manual"
+    for module in ("lists", "bulk", "duplicates", "vacation", "attachments",
+                   "train", "notmuch"):
+        assert f"\n.Ss {module}\n" in kept
+
+
 def test_every_field_in_the_manual_can_be_read(server, home):
     server.fill(messages.mailbox(1, 950))
     names = sorted(names_in_manual())
@@ -125,6 +137,10 @@ def test_the_annotations_are_those_of_the_program(home):
         env=home.environment()).stdout
     kept = SOURCE / "scripts" / "lib" / "postrider.d.lua"
     assert kept.read_text() == written, "run contrib/annotate"
+    for path in (SOURCE / "scripts" / "lib" / "postrider").glob("*.lua"):
+        for name in re.findall(r"^function ([a-z]+\.[a-z_]+)\(",
+                               path.read_text(), re.M):
+            assert f"\nfunction {name}(" in written, name
     for name in names_in_manual():
         assert f":{name[1:]}(" in written if name.startswith(":") \
             else f"---@field {name} " in written, name
