@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include <postrider/http.h>
 #include <postrider/library.h>
 
@@ -113,6 +115,9 @@ static pr_status set_up_library(void *argument)
     if (status == PR_OK && curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         status = pr_fail(PR_NOMEM, "libcurl cannot be set up");
     }
+    /* What OpenSSL began for this thread ends now: threads of the pool end when
+     * OpenSSL is no longer there to do it. */
+    OPENSSL_thread_stop();
     return status;
 }
 
