@@ -450,15 +450,15 @@ static void add_services(struct table *table, const json_t *status)
         if (!json_is_true(json_object_get(service, "left_alone"))) {
             continue;
         }
-        past_text(table->now, number_at(service, "since"), since,
+        span_text(table->now - number_at(service, "since"), since,
                   sizeof(since));
         future_text(table->now, number_at(service, "next_try"), next,
                     sizeof(next));
         add(table, "\n");
         paint(table, RED);
         snprintf(text, sizeof(text),
-                 "%.200s is left alone: it failed %lld times in a row (first "
-                 "left alone %s, asked again %s)",
+                 "%.200s is left alone: it failed %lld times in a row (since "
+                 "%s, asked again %s)",
                  text_at(service, "service"),
                  (long long)number_at(service, "failures"), since, next);
         add_wrapped(table, 0, "", text);

@@ -759,6 +759,11 @@ local stranger = ldap {{ url = "ldap://127.0.0.1:{slapd}", insecure = true,
   password = exec {{ "echo", "wrong" }} }}
 """)
     assert run.code == 0 and len(folder(home, "inbox")) == 20, run
+    run = home.run("check")
+    told = [one for one in run.out.splitlines() if one.startswith("ldap ")]
+    assert len(told) == 2 and run.code != 0, run
+    assert sorted(one.endswith(": ok") for one in told) == [False, True], run
+    assert any("credentials" in one for one in told), run
 
 
 @pytest.mark.parametrize("kind", ["dead", "silent"])

@@ -7,6 +7,7 @@ import threading
 
 import messages
 import pytest
+import services
 
 
 def account(deliver):
@@ -204,3 +205,58 @@ def test_nothing_is_delivered(server, home):
     home.configure(server)
     assert home.run("check").code == 0
     assert len(server.list_uids()) == 2 and not home.mail.exists()
+
+
+# ---- What rules ask ------------------------------------------------------------
+
+def test_services_are_asked_whether_they_are_there(home, free_port):
+    doubles = [services.Rspamd(), services.Clamd(), services.Spamd()]
+    try:
+        rspamd, clamd, spamd = doubles
+        write(home, f"""
+local rs = rspamd {{ url = "{rspamd.url}" }}
+local av = clamd {{ host = "127.0.0.1", port = {clamd.port} }}
+local sa = spamd {{ host = "127.0.0.1", port = {spamd.port} }}
+local gone = clamd {{ host = "127.0.0.1", port = {free_port} }}
+rule("r", function(m) rs.check(m) av.scan(m) sa.check(m) gone.scan(m) end)
+""" + account('pipe { "cat" }'))
+        run = home.run("check")
+        assert run.code == 75, run
+        told = dict(one.split(": ", 1) for one in fates(run))
+        assert told.pop(f"rspamd {rspamd.url}") == "ok"
+        assert told.pop("pipe:cat") == "ok"
+        [gone] = [name for name in told if str(free_port) in name]
+        assert "refused" in told.pop(gone)
+        assert len(told) == 2 and set(told.values()) == {"ok"}, told
+        assert rspamd.seen[0][1] == "/ping" and rspamd.asked == 1
+        assert spamd.seen[0][0] == "PING" and clamd.seen == []
+    finally:
+        for one in doubles:
+            one.close()
+
+
+def test_a_service_that_rules_ask_by_its_class_is_tried(home):
+    """`rspamd.check(m)` without a constructor asks the one at its usual place;
+    what only a comment or a text speaks of is not asked."""
+    write(home, """
+-- clamd.scan(m) would be another
+rule("r", function(m) m:note "spamd.check" return rspamd:check(m) end)
+""" + account('pipe { "cat" }'))
+    run = home.run("check")
+    told = [one.split(": ")[0] for one in fates(run)]
+    assert sorted(told) == ["pipe:cat", "rspamd http://localhost:11333"], run
+
+
+def test_one_that_bears_the_name_of_its_class(home):
+    double = services.Rspamd()
+    try:
+        write(home, f"""
+local rspamd = rspamd {{ url = "{double.url}" }}
+rule("r", function(m) return rspamd.check(m) end)
+""" + account('pipe { "cat" }'))
+        run = home.run("check")
+        assert run.code == 0, run
+        assert sorted(fates(run)) == ["pipe:cat: ok",
+                                      f"rspamd {double.url}: ok"]
+    finally:
+        double.close()

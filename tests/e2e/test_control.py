@@ -659,6 +659,118 @@ def test_metrics_are_openmetrics(server, home):
         assert counts == [3]
 
 
+# What rules cost, and what they ask
+
+COSTLY = """
+rule("text", function(m)
+  if m.text:find("video", 1, true) then m:tag("video", true) end
+end)
+rule("asks", function(m)
+  local found, why = http.get("http://127.0.0.1:PORT/" .. m.uid)
+  m:note(why)
+end)
+"""
+
+
+def large(number):
+    return (letter(f"large-{number}").partition(b"\r\n\r\n")[0] +
+            b"\r\nMIME-Version: 1.0\r\n"
+            b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+            b"Content-Type: text/plain\r\n\r\na video\r\n--b\r\n"
+            b"Content-Type: video/mp4\r\n\r\n" + b"x" * 70 * 5000 +
+            b"\r\n--b--\r\n")
+
+
+def by_name(status):
+    return {one["rule"]: one for one in status["rules"]}
+
+
+def test_status_has_a_profile_of_rules_that_outlives_a_reload(server, home):
+    [closed] = free_ports(1)
+    rules = COSTLY.replace("PORT", str(closed))
+    for number in range(3):
+        server.append(large(number))
+    home.configure(server, rules=rules, more='every = "1h"')
+    with Daemon(home) as daemon:
+        daemon.wait_account(lambda one: one["today"]["messages"] == 3)
+        text = by_name(daemon.status())["text"]
+        assert text["messages"] == 3 and text["failed"] == 0
+        assert text["fetched"]["parts"] == 3 * len("a video")
+        assert text["fetched"]["structure"] > 0
+        assert text["fetched"]["whole"] == text["fetched"]["header"] == 0
+        assert text["fetched"]["requests"] == 6
+        assert text["lua_us"] > 0 and text["waited_us"] > 0
+        run = daemon.run("status", "--profile")
+        assert run.code == 0, run
+        print(run.out)
+        head = [one for one in run.out.splitlines()
+                if one.startswith("RULE")][0].split()
+        assert head == ["RULE", "MESSAGES", "DECIDED", "FAILED", "LUA",
+                        "WAITED", "FETCHED"]
+        assert [one.split()[:4] for one in run.out.splitlines()
+                if one.startswith("text ")] == [["text", "3", "0", "0"]]
+        assert "RULE" not in daemon.run("status").out
+        families = {one.name: one for one in text_string_to_metric_families(
+            daemon.run("status", "--metrics").out)}
+        fetched = {(one.labels["rule"], one.labels["what"]): one.value
+                   for one in families["postrider_rule_fetched_bytes"].samples}
+        assert fetched["text", "part"] == 3 * len("a video")
+        assert {one.labels["rule"]: one.value for one in
+                families["postrider_rule_messages"].samples} == {
+                    "text": 3, "asks": 3}
+        assert all(one.value > 0 for one in
+                   families["postrider_rule_lua_seconds"].samples)
+        # The other rule has a new name, and begins anew.
+        home.config.write_text(home.config.read_text().replace(
+            '"asks"', '"asks again"').replace(
+                'rule("text"', '-- another line\nrule("text"'))
+        assert daemon.run("reload").code == 0
+        rules = by_name(daemon.status())
+        assert rules["asks again"]["messages"] == 0 and "asks" not in rules
+        assert rules["text"]["messages"] == 3
+        assert rules["text"]["line"] == text["line"] + 1
+        server.append(large(3))
+        assert daemon.run("poll").code == 0
+        assert by_name(daemon.status())["text"]["messages"] == 4
+
+
+def test_without_a_daemon_there_is_no_profile(server, mailbox):
+    run = mailbox.run("status", "--profile")
+    assert run.code == 0, run
+    assert "counted by the daemon, and none runs" in run.out
+
+
+def test_status_says_which_service_is_left_alone(server, home):
+    """Five questions in a row that nobody answers; then it is well again."""
+    [closed] = free_ports(1)
+    for number in range(6):
+        server.append(letter(f"n-{number}"))
+    home.configure(server, rules=COSTLY.replace("PORT", str(closed)),
+                   more='every = "1h"')
+    with Daemon(home) as daemon:
+        daemon.wait_account(lambda one: one["today"]["messages"] == 6)
+        services = daemon.status()["services"]
+        [alone] = [one for one in services if one["left_alone"]]
+        assert alone["service"] == f"http 127.0.0.1:{closed}"
+        assert alone["failures"] >= 5 and alone["failed"] >= 5
+        now = time.time()
+        assert now - 60 < alone["since"] <= now + 1
+        assert alone["since"] < alone["next_try"] <= alone["since"] + 10
+        assert alone["why"]
+        run = daemon.run("status")
+        print(run.out)
+        words = " ".join(run.out.split())
+        assert f"http 127.0.0.1:{closed} is left alone" in words
+        assert "times in a row" in words
+        families = {one.name: one for one in text_string_to_metric_families(
+            daemon.run("status", "--metrics").out)}
+        [gauge] = families["postrider_service_left_alone"].samples
+        assert gauge.labels == {"service": f"http 127.0.0.1:{closed}"}
+        assert gauge.value == 1
+        [failures] = families["postrider_service_failures"].samples
+        assert failures.value == alone["failed"]
+
+
 def get(port, path="/metrics", method="GET", **headers):
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}",
                                      method=method, headers=headers)

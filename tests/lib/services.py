@@ -71,7 +71,11 @@ class Clamd(Tcp):
     """Finds "EICAR" in what it is sent."""
 
     def talk(self, line, file):
-        if file.readline() != b"nINSTREAM\n":
+        command = file.readline()
+        if command == b"nPING\n":
+            line.sendall(b"PONG\n")
+            return
+        if command != b"nINSTREAM\n":
             line.sendall(b"UNKNOWN COMMAND\n")
             return
         data = b""
@@ -104,6 +108,9 @@ class Spamd(Tcp):
         with self:
             if self.odd is not None:
                 line.sendall(self.odd(data))
+                return
+            if command == "PING":
+                line.sendall(b"SPAMD/1.5 0 PONG\r\n")
                 return
             if command == "TELL":
                 line.sendall(b"SPAMD/1.1 0 EX_OK\r\nDidSet: local\r\n"

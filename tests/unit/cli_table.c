@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "cli/profile.h"
 #include "cli/table.h"
 
 #define NOW "\"time\":1000000"
@@ -164,6 +165,51 @@ static void without_a_daemon_it_says_so(void **unused)
     free(text);
 }
 
+static void a_service_that_is_left_alone_is_named(void **unused)
+{
+    char *text =
+        text_of("{" NOW "," DAEMON ",\"accounts\":[" WORK "],\"services\":["
+                "{\"service\":\"clamd localhost:3310\",\"left_alone\":false},"
+                "{\"service\":\"rspamd http://localhost\",\"left_alone\":true,"
+                "\"failures\":7,\"since\":999880,\"next_try\":1000040,"
+                "\"why\":\"connect to localhost: refused\"}]}",
+                300, false);
+
+    (void)unused;
+    check_has(text, "rspamd http://localhost is left alone: it failed 7 times "
+                    "in a row (since 2 min, asked again in 40 s)");
+    check_has(text, "connect to localhost: refused");
+    check_has(text, "-> ");
+    assert_null(strstr(text, "clamd"));
+    free(text);
+}
+
+static void rules_have_a_row_each(void **unused)
+{
+    const struct table_look look = {80, false};
+    struct pr_buffer out = {.cap = 1 << 20};
+    json_t *status = json_loads(
+        "{\"rules\":[{\"rule\":\"lists\",\"messages\":1204,\"decided\":301,"
+        "\"failed\":0,\"lua_us\":120400,\"waited_us\":0,\"fetched\":{}},"
+        "{\"rule\":\"eine Regel mit einem sehr langen Namen für Müll\","
+        "\"messages\":10,\"decided\":0,\"failed\":2,\"lua_us\":1000000,"
+        "\"waited_us\":25000000,\"fetched\":{\"structure\":1000,"
+        "\"parts\":2000000}}]}",
+        0, NULL);
+
+    (void)unused;
+    assert_non_null(status);
+    assert_int_equal(profile_add(status, &look, &out), PR_OK);
+    check_has(pr_buffer_text(&out), "\nlists ");
+    check_has(pr_buffer_text(&out),
+              "     1204      301       0   0.10 ms         -         -\n");
+    check_has(pr_buffer_text(&out),
+              "~       10        0       2    100 ms     2.5 s    2.0 MB\n");
+    assert_true(widest(pr_buffer_text(&out)) <= 90);
+    json_decref(status);
+    pr_buffer_done(&out);
+}
+
 static void colours_are_asked_for(void **unused)
 {
     char *text =
@@ -183,6 +229,8 @@ int main(void)
         cmocka_unit_test(what_is_put_aside_has_its_reason),
         cmocka_unit_test(a_refused_configuration_is_shown),
         cmocka_unit_test(without_a_daemon_it_says_so),
+        cmocka_unit_test(a_service_that_is_left_alone_is_named),
+        cmocka_unit_test(rules_have_a_row_each),
         cmocka_unit_test(colours_are_asked_for),
     };
 

@@ -140,6 +140,46 @@ static void metrics_have_every_number(void **unused)
     pr_buffer_done(&out);
 }
 
+static void rules_and_services_have_numbers(void **unused)
+{
+    struct pr_buffer out = {.cap = 1 << 20};
+    const struct rule_profile rule = {
+        .rule = "a \"b\"",
+        .runs = 7,
+        .decisions = 2,
+        .failures = 1,
+        .time = 1500,
+        .waited = 2500000,
+        .fetched = {.structure = 300, .parts = 4000, .requests = 9},
+    };
+    const struct service_health service = {
+        .name = "http example.org",
+        .asked = 12,
+        .failed = 5,
+        .is_left_alone = true,
+    };
+    const struct metrics metrics = {.version = "1",
+                                    .rules = &rule,
+                                    .rule_count = 1,
+                                    .services = &service,
+                                    .service_count = 1};
+
+    (void)unused;
+    OK(openmetrics_add(&metrics, &out));
+    const char *text = pr_buffer_text(&out);
+    check_has(text, "rule_messages_total{rule=\"a \\\"b\\\"\"} 7\n");
+    check_has(text, "rule_decisions_total{rule=\"a \\\"b\\\"\"} 2\n");
+    check_has(text, "rule_failures_total{rule=\"a \\\"b\\\"\"} 1\n");
+    check_has(text, "rule_lua_seconds_total{rule=\"a \\\"b\\\"\"} 0.001500");
+    check_has(text, "rule_waited_seconds_total{rule=\"a \\\"b\\\"\"} 2.500");
+    check_has(text, "rule_requests_total{rule=\"a \\\"b\\\"\"} 9\n");
+    check_has(text, ",what=\"part\"} 4000\n");
+    check_has(text, "questions_total{service=\"http example.org\"} 12\n");
+    check_has(text, "failures_total{service=\"http example.org\"} 5\n");
+    check_has(text, "left_alone{service=\"http example.org\"} 1\n");
+    pr_buffer_done(&out);
+}
+
 /* ---- Small things beside ------------------------------------------------- */
 
 static void metrics_stay_on_this_machine(void **unused)
@@ -208,6 +248,7 @@ int main(void)
         TEST(latency_is_that_of_new_mail),
         TEST(the_day_begins_at_midnight),
         TEST(metrics_have_every_number),
+        TEST(rules_and_services_have_numbers),
         TEST(metrics_stay_on_this_machine),
         TEST(advice_names_the_line_to_look_at),
         TEST(a_notify_socket_has_two_forms),
