@@ -1,5 +1,6 @@
 /*
- * `postrider check`: is the configuration right, and could each sink deliver?
+ * `postrider check`: is the configuration right, could each sink deliver,
+ * and are the services there that rules ask?
  */
 #include <stdio.h>
 #include <string.h>
@@ -107,9 +108,10 @@ const struct command command_check = {
         "Every problem of the configuration is shown with its file and line. "
         "Then each sink is\ntried, and nothing delivered: is there a folder "
         "that can be written to, is the program\nthere, does the server "
-        "answer? A line for each says so. Exit status: 0 all is well,\n78 the "
-        "configuration or what it names is wrong, 75 it may be well later; "
-        "others as in\nsysexits.h.\n",
+        "answer? Services that rules ask are asked whether they are there.\n"
+        "A line for each says so. Exit status: 0 all is well, 78 the "
+        "configuration or what it\nnames is wrong, 75 it may be well later; "
+        "others as in sysexits.h.\n",
     .options = "ov",
     .run = run,
 };
