@@ -22,7 +22,19 @@
 
 /* ---- The tree ------------------------------------------------------------ */
 
-/* Offloaded. */
+/* Octets in memory that are read at once, when they are no more: that takes
+ * less than the handing over of a job. */
+#define SHORT_READING ((uint64_t)16 * 1024)
+
+static pr_status read_by(pr_fiber_fn *job, void *argument,
+                         const struct pr_spool *spool, uint64_t octets)
+{
+    bool is_short =
+        octets <= SHORT_READING && pr_spool_memory(spool).data != NULL;
+
+    return is_short ? job(argument) : pr_offload(job, argument);
+}
+
 static pr_status read_tree(void *argument)
 {
     struct view *view = argument;
@@ -50,7 +62,8 @@ static pr_status make_parts(struct view *view)
 {
     decode_ready();
     if (view->tree.text.data == NULL) {
-        pr_status status = pr_offload(read_tree, view);
+        pr_status status =
+            read_by(read_tree, view, view->spool, pr_spool_size(view->spool));
         if (status != PR_OK)
             return status;
     }
@@ -229,7 +242,7 @@ static bool is_encoded(const struct tree_part *part)
            part->encoding == GMIME_CONTENT_ENCODING_UUENCODE;
 }
 
-/* Offloaded. */
+/* Offloaded, but for short ones. */
 static pr_status read_content(void *argument)
 {
     struct job *job = argument;
@@ -286,7 +299,9 @@ pr_status view_part_octets(struct view *view, size_t part,
 {
     struct job job = {0};
     pr_status status = find_part(view, part, &job, buffer);
-    return status != PR_OK ? status : pr_offload(read_content, &job);
+    return status != PR_OK
+               ? status
+               : read_by(read_content, &job, job.spool, job.end - job.begin);
 }
 
 pr_status view_part_text(struct view *view, size_t part,
@@ -298,7 +313,7 @@ pr_status view_part_text(struct view *view, size_t part,
         return status;
     assert(job.part != NULL);
     job.charset = tree_text(&view->tree, job.part->charset);
-    return pr_offload(read_content, &job);
+    return read_by(read_content, &job, job.spool, job.end - job.begin);
 }
 
 pr_status view_part_each(struct view *view, size_t part, view_taken *take,
