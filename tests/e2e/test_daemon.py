@@ -3,6 +3,7 @@ one another; its end, orderly or not."""
 
 import re
 import signal
+import time
 
 import maildir
 import messages
@@ -240,4 +241,20 @@ def test_pop3_is_polled_again_and_again(make_server, home):
         for n in range(3):
             server.append(mail(f"n{n}"), user="user0")
             service.until_here(n + 1, "user0")
+        assert service.stop() == 0
+
+
+def test_pop3_is_polled_more_often_than_every_while_mail_comes(
+        make_server, home):
+    """Nobody tells of new mail: so a look a minute after some came."""
+    server = make_server(users=USERS, pop3=True)
+    server.append(mail("first"), user="user0")
+    home.write(account(home, server, "user0", protocol="pop3",
+                       folders='{ "INBOX" }',
+                       more='watch = true, every = "10h"'))
+    with Service(home) as service:
+        service.until_here(1, "user0")
+        service.until_state("waiting")
+        status = service.accounts()["user0"]
+        assert 40 <= status["next_poll"] - time.time() <= 66
         assert service.stop() == 0
