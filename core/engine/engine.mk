@@ -34,11 +34,15 @@ libcore_la_SOURCES += \
 	%D%/places.c \
 	%D%/keeper.h \
 	%D%/keeper.c \
+	%D%/trouble.c \
+	%D%/adopt.c \
 	%D%/spots.c \
 	%D%/watching.h \
 	%D%/watching.c \
+	%D%/dealing.c \
 	%D%/line.c \
 	%D%/daemon.h \
 	%D%/daemon.c \
+	%D%/asked.c \
 	%D%/heal.h \
 	%D%/heal.c

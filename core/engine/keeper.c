@@ -10,14 +10,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "auth/cache.h"
 #include "base/memory.h"
-#include "engine/schedule.h"
 #include "engine/watching.h"
-#include "plugin/registry.h"
 
-/* So long after the network came back, what breaks is of the time before. */
-#define NETWORK_NEW_MS 5000u
 /* After the last turn, memory that nobody uses is given back. */
 #define QUIET_MS 5000u
 
@@ -83,203 +78,6 @@ bool keeper_wants_turn(const struct keeper *keeper, pr_time now)
     }
     return keeper->is_asked || keeper->wants_turn || keeper->drops ||
            keeper->has_changed || (!keeper->is_paused && keeper->due <= now);
-}
-
-/* ---- Trouble ------------------------------------------------------------- */
-
-void keeper_note_words(struct keeper *keeper, pr_status status)
-{
-    memory_free(keeper->trouble_text);
-    keeper->trouble_text = memory_text(pr_last_failure()->text);
-    keeper->trouble_status = status;
-}
-
-static void note_health(struct keeper *keeper)
-{
-    if (keeper->trouble != TROUBLE_NONE) {
-        pr_log(&keeper->log, PR_LOG_INFO, "is well again after %lld s",
-               (long long)(time(NULL) - keeper->trouble_since));
-    }
-    keeper->trouble = TROUBLE_NONE;
-    keeper->trouble_status = PR_OK;
-    keeper->failures = 0;
-    keeper->trouble_since = 0;
-    memory_free(keeper->trouble_text);
-    keeper->trouble_text = NULL;
-}
-
-/* The server refuses a secret that was kept: it may have another by now. */
-static bool drop_secrets(const struct account *account)
-{
-    const struct pr_option *option = account->source->options;
-    bool any = false;
-    for (; option != NULL && option->name != NULL; option++) {
-        if (option->kind == PR_OPTION_SECRET) {
-            const char *slot =
-                (const char *)account->source_options + option->offset;
-            any |= secret_drop(*(const struct pr_secret *const *)slot);
-        }
-    }
-    return any;
-}
-
-static void tell_of_trouble(const struct keeper *keeper, uint64_t wait)
-{
-    bool is_first = keeper->failures == 1;
-    bool is_for_person = keeper->trouble == TROUBLE_PERSON;
-    pr_log(&keeper->log,
-           !is_first       ? PR_LOG_DEBUG
-           : is_for_person ? PR_LOG_ERROR
-                           : PR_LOG_WARNING,
-           "%s; next try in %llu s%s%s%s",
-           keeper->trouble_text != NULL
-               ? keeper->trouble_text
-               : pr_status_name(keeper->trouble_status),
-           (unsigned long long)((wait + 999) / 1000),
-           is_for_person ? ", or with postrider poll \"" : "",
-           is_for_person ? keeper->name : "", is_for_person ? "\"" : "");
-}
-
-/* The words are in the keeper. */
-static void note_trouble(struct keeper *keeper, pr_status status)
-{
-    enum trouble trouble = backoff_kind(status);
-    if (trouble == TROUBLE_NONE) {
-        return;
-    }
-    if (trouble != keeper->trouble) {
-        keeper->trouble = trouble;
-        keeper->failures = 0;
-    }
-    if (keeper->trouble_since == 0) {
-        keeper->trouble_since = time(NULL);
-    }
-    keeper->failures++;
-    uint64_t told = trouble == TROUBLE_BUSY && keeper->trouble_text != NULL
-                        ? backoff_told(keeper->trouble_text)
-                        : 0;
-    uint64_t wait = backoff_wait(trouble, keeper->failures, told,
-                                 schedule_random(&keeper->daemon->random));
-    if (trouble == TROUBLE_NETWORK && keeper->failures == 1 &&
-        keeper->daemon->network_up > 0 &&
-        pr_now() - keeper->daemon->network_up < NETWORK_NEW_MS) {
-        wait /= 10; /* that line is of the network that was */
-    }
-    bool has_other_secret = status == PR_AUTH && drop_secrets(keeper->account);
-    if (has_other_secret && keeper->failures == 1) {
-        wait = 0;
-    }
-    keeper->due = pr_in(wait);
-    tell_of_trouble(keeper, wait);
-    keeper_set_state(keeper, ACCOUNT_TROUBLED);
-}
-
-/* ---- The configuration --------------------------------------------------- */
-
-static bool has_same_source(const struct account *a, const struct account *b)
-{
-    return a->source == b->source && a->read_only == b->read_only &&
-           options_equal(a->source, a->source_options, b->source_options);
-}
-
-static bool has_same_times(const struct account *a, const struct account *b)
-{
-    if (a->every != b->every ||
-        a->folder_every_count != b->folder_every_count) {
-        return false;
-    }
-    for (size_t i = 0; i < a->folder_every_count; i++) {
-        if (strcmp(a->folder_every[i].folder, b->folder_every[i].folder) != 0 ||
-            a->folder_every[i].every != b->folder_every[i].every) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool has_same_folders(const struct account *a, const struct account *b)
-{
-    return text_lists_equal(a->folders, b->folders) && has_same_times(a, b) &&
-           a->watch == b->watch && a->probe == b->probe &&
-           a->connections == b->connections;
-}
-
-void keeper_look_at(struct keeper *keeper, const struct account *account)
-{
-    if (keeper->account == NULL) {
-        return;
-    }
-    if (!has_same_source(keeper->account, account) ||
-        !has_same_folders(keeper->account, account)) {
-        keeper->has_changed = true;
-        daemon_wake(keeper->daemon);
-    }
-}
-
-static void close_lines(struct keeper *keeper)
-{
-    for (size_t i = 0; i < keeper->line_count; i++) {
-        watching_close(keeper, keeper->lines[i]);
-    }
-    keeper->cannot_watch = false;
-}
-
-/* Lines past the number that is wanted now are closed already. */
-static pr_status make_lines(struct keeper *keeper, size_t count)
-{
-    struct line **lines = memory_zeroed(count, sizeof(*lines));
-    if (lines == NULL) {
-        return pr_fail(PR_NOMEM, "out of memory");
-    }
-    for (size_t i = 0; i < keeper->line_count; i++) {
-        if (i < count) {
-            lines[i] = keeper->lines[i];
-        } else {
-            watching_close(keeper, keeper->lines[i]);
-            memory_free(keeper->lines[i]);
-        }
-    }
-    memory_free(keeper->lines);
-    keeper->lines = lines;
-    keeper->line_count = count;
-    return PR_OK;
-}
-
-/* Takes over the newest configuration; all lines were called back. */
-static pr_status adopt(struct keeper *keeper)
-{
-    struct engine *engine = keeper->daemon->engine;
-    const struct account *account =
-        config_account(engine->config, keeper->name);
-    keeper->has_changed = false;
-    if (keeper->engine == engine || account == NULL) {
-        return PR_OK;
-    }
-    if (keeper->account != NULL && !has_same_source(keeper->account, account)) {
-        close_lines(keeper);
-        (void)drop_secrets(keeper->account);
-        note_health(keeper);
-    }
-    if (keeper->account != NULL &&
-        !has_same_folders(keeper->account, account)) {
-        keeper->list_due = 0;
-        for (size_t i = 0; i < keeper->spot_count; i++) {
-            keeper->spots[i].next = 0;
-        }
-    }
-    struct engine *before = keeper->engine;
-    engine_hold(engine);
-    keeper->engine = engine;
-    keeper->account = account;
-    keeper->wanted_news = PR_NEWS_MESSAGES | PR_NEWS_FOLDER;
-    if (hooks_of_account(engine->config, keeper->name) != 0) {
-        keeper->wanted_news |= PR_NEWS_FLAGS | PR_NEWS_VANISHED;
-        keeper->list_due = 0; /* hooks may want others now */
-    }
-    engine_release(before);
-    return keeper->line_count == account->connections
-               ? PR_OK
-               : make_lines(keeper, account->connections);
 }
 
 /* ---- Polls that somebody waits for --------------------------------------- */
@@ -363,9 +161,9 @@ static void end(struct keeper *keeper)
 {
     pr_status ignored = watching_recall(keeper, true);
     (void)ignored;
-    close_lines(keeper);
+    keeper_close_lines(keeper);
     if (keeper->is_removed && keeper->account != NULL) {
-        (void)drop_secrets(keeper->account);
+        (void)keeper_drop_secrets(keeper->account);
     }
     state_unlock_account(keeper->lock);
     keeper->lock = NULL;
@@ -439,10 +237,10 @@ static void settle_down(struct keeper *keeper, struct account_run *run,
 {
     bool is_fine = backoff_kind(status) == TROUBLE_NONE;
     if (is_fine && is_pass) {
-        note_health(keeper);
+        keeper_note_health(keeper);
     }
     if (!is_fine) {
-        note_trouble(keeper, status);
+        keeper_note_trouble(keeper, status);
     } else if (run->arena != NULL && keeper->trouble == TROUBLE_NONE) {
         keeper->due = spots_due(keeper, run->arena);
     }
@@ -504,7 +302,7 @@ static void run_turn(struct keeper *keeper, bool is_pass, pr_status lost)
 
 static void pause_all(struct keeper *keeper)
 {
-    close_lines(keeper);
+    keeper_close_lines(keeper);
     keeper->due = PR_NEVER;
     keeper_set_state(keeper, ACCOUNT_PAUSED);
 }
@@ -560,10 +358,10 @@ static void turn(struct keeper *keeper)
         keeper->served = keeper->tickets;
         keeper->tickets = NULL;
     }
-    pr_status status = is_pass ? adopt(keeper) : PR_OK;
+    pr_status status = is_pass ? keeper_adopt(keeper) : PR_OK;
     if (status != PR_OK) {
         keeper_note_words(keeper, status);
-        note_trouble(keeper, status);
+        keeper_note_trouble(keeper, status);
         return;
     }
     run_turn(keeper, is_pass, is_pass ? PR_OK : lost);

@@ -125,8 +125,19 @@ void keeper_stop(struct keeper *keeper);
 /* Keeps the words of the last failure. */
 void keeper_note_words(struct keeper *keeper, pr_status status);
 void keeper_set_state(struct keeper *keeper, enum account_state state);
+/* The words are in the keeper: when it may try again, told in the log. */
+void keeper_note_trouble(struct keeper *keeper, pr_status status);
+void keeper_note_health(struct keeper *keeper);
+/* Forgets the account's secrets that were kept; false: there was none. */
+bool keeper_drop_secrets(const struct account *account);
+/* Takes over the newest configuration; all lines were called back, unless it is
+ * the one in use. Waits. */
+PR_CHECKED pr_status keeper_adopt(struct keeper *keeper);
+void keeper_close_lines(struct keeper *keeper);
 /* The scheduler is to look. */
 void daemon_wake(struct daemon *daemon);
+/* NULL: no account has that name. */
+struct keeper *daemon_keeper(const struct daemon *daemon, const char *name);
 
 /* ---- What a keeper knows of its folders ---------------------------------- */
 
