@@ -518,10 +518,24 @@ static void mark_dealt(struct letter *letter)
 /* ---- The way through ------------------------------------------------------
  */
 
+/* In a dry run there are no debts. */
+static bool would_delete(const struct letter *letter)
+{
+    const struct account *account = letter->session->account;
+    if (letter->final == NULL || account->read_only) {
+        return false;
+    }
+    return letter->final->action == PLAN_DELETE ||
+           (letter->final->action == PLAN_DISCARD &&
+            (account->after == AFTER_DELETE ||
+             account->after == AFTER_DELETE_LATER));
+}
+
 static void report_plans(struct batch *batch)
 {
     for (struct letter *letter = batch->first; letter != NULL;
          letter = letter->next) {
+        batch->session->deletions += would_delete(letter);
         report_letter(letter, NULL,
                       letter->trouble != NULL ? "later" : "planned");
         mark_dealt(letter);

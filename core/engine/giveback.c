@@ -9,6 +9,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -399,19 +400,21 @@ static pr_status make_deeds(struct giving *giving)
 static void note_history(struct state_changes *changes,
                          const struct state_deed *deed, uint32_t uid)
 {
-    const struct state_event event = {
-        .time = time(NULL),
-        .account = deed->account,
-        .folder = deed->folder,
-        .uid = uid,
-        .message_id = deed->message_id,
-        .sender = deed->sender,
-        .subject = deed->subject,
-        .action = "undo",
-        .target = deed->target,
-        .outcome = "done",
-        .reason = deed->kind == DEED_MOVED ? "moved back"
-                                           : "its flags are as before"};
+    char reason[300] = "its flags are as before";
+    if (deed->kind == DEED_MOVED) {
+        (void)snprintf(reason, sizeof(reason), "moved back from %.250s",
+                       deed->target);
+    }
+    const struct state_event event = {.time = time(NULL),
+                                      .account = deed->account,
+                                      .folder = deed->folder,
+                                      .uid = uid,
+                                      .message_id = deed->message_id,
+                                      .sender = deed->sender,
+                                      .subject = deed->subject,
+                                      .action = "undo",
+                                      .outcome = "done",
+                                      .reason = reason};
     state_history(changes, &event);
 }
 
@@ -426,7 +429,7 @@ static void note_back(struct state_changes *changes,
                             .size = deed->size,
                             .received = deed->received};
     memcpy(row.print, deed->print, sizeof(row.print));
-    if (record->uidvalidity != 0) {
+    if (record->uidvalidity != 0 && !deed->is_new) {
         state_safe(changes, record->id, &row);
     }
     state_deed_undone(changes, deed, uid);

@@ -121,10 +121,27 @@ static pr_status carry_out(struct session *session)
     return status == PR_OK ? allow(session) : status;
 }
 
+static void tell_of_hold(const struct session *session)
+{
+    if (!deletions_are_allowed(session->account, session->deletions,
+                               session->run->deleted,
+                               session->mailbox.exists)) {
+        pr_log(&session->log, PR_LOG_WARNING,
+               "rules want %" PRIu64 " of the %" PRIu32
+               " messages deleted on the server, more than limit_deletions "
+               "allows: a fetch would hold them until they are confirmed",
+               session->deletions, session->mailbox.exists);
+    }
+}
+
 pr_status session_judge(struct session *session)
 {
     uint64_t count;
-    if (session->engine->dry_run || session->source->read_only) {
+    if (session->engine->dry_run) {
+        tell_of_hold(session);
+        return PR_OK;
+    }
+    if (session->source->read_only) {
         return PR_OK;
     }
     pr_status status =

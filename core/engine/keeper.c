@@ -254,6 +254,19 @@ static void settle_down(struct keeper *keeper, struct account_run *run,
     }
 }
 
+/* A daemon has no end of a run: for limit_deletions it is an hour. */
+#define DELETIONS_MS ((uint64_t)60 * 60 * 1000)
+
+static uint64_t deleted_lately(struct keeper *keeper)
+{
+    if (keeper->deleted_since == 0 ||
+        pr_now() - keeper->deleted_since >= DELETIONS_MS) {
+        keeper->deleted = 0;
+        keeper->deleted_since = pr_now();
+    }
+    return keeper->deleted;
+}
+
 /* `lost`: why a line that watched is no more; PR_OK: none is lost. */
 static void run_turn(struct keeper *keeper, bool is_pass, pr_status lost)
 {
@@ -274,6 +287,7 @@ static void run_turn(struct keeper *keeper, bool is_pass, pr_status lost)
         .before = undo_asked,
         .is_for_events = spots_are_for_events,
         .folder_done = folder_done,
+        .deleted = deleted_lately(keeper),
         .report = {.account = keeper->name},
     };
     keeper->run = &run;
@@ -285,6 +299,7 @@ static void run_turn(struct keeper *keeper, bool is_pass, pr_status lost)
         keeper_note_words(keeper, status);
         account_note_failure(&run, status);
     }
+    keeper->deleted = run.deleted;
     run.report.ms = pr_now() - start;
     if (is_pass) {
         keeper->last_poll = time(NULL);

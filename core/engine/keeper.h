@@ -78,6 +78,9 @@ struct keeper {
     struct ticket *tickets; /* of polls asked for */
     struct ticket *served;  /* of those that the present pass is for */
 
+    uint64_t deleted; /* because rules said so, since: */
+    pr_time deleted_since;
+
     enum account_state state;
     int64_t since, last_poll, trouble_since;
     enum trouble trouble;

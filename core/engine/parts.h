@@ -323,9 +323,10 @@ struct session {
     size_t in_house; /* messages of this session */
     bool waits_for_room;
     const struct pr_spool *incoming; /* what comes in just now; or NULL */
-    struct entry *cut; /* what was coming in when the line broke; NULL: none */
-    uint64_t asked;    /* messages asked for in this run */
-    pr_status failure; /* the first that ended the session's work */
+    struct entry *cut;  /* what was coming in when the line broke; NULL: none */
+    uint64_t asked;     /* messages asked for in this run */
+    uint64_t deletions; /* that rules want, in a dry run */
+    pr_status failure;  /* the first that ended the session's work */
     char failure_text[PR_FAILURE_MAX];
 };
 

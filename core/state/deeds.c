@@ -213,6 +213,7 @@ static pr_status read_deed(const struct statement *statement,
     deed->target_uid = (uint32_t)column_int(statement, 13);
     deed->set.system = (unsigned)column_int(statement, 14);
     deed->clear.system = (unsigned)column_int(statement, 16);
+    deed->is_new = column_int(statement, 21) != 0;
     return read_texts(statement, arena, deed);
 }
 

@@ -36,6 +36,8 @@ struct state_deed {
     uint32_t target_validity, target_uid; /* 0: the server did not tell */
     struct pr_flags set, clear;           /* those that were not so before */
     const char *message_id, *sender, *subject;
+    bool is_new; /* it had not been dealt with when it was moved, so it is to be
+                    when it comes back; found out by state_deed */
 };
 
 /* Notes one. What of size, date, print, Message-ID, sender and subject is not

@@ -23,10 +23,11 @@
     "uid, flags, size, received, print, gone, keywords, message_id, sender, " \
     "subject, is_new, is_ours, tries"
 
-#define DEED_COLUMNS                                                    \
-    "id, time, account, folder, uidvalidity, uid, kind, stage, size, "  \
-    "received, print, target, target_validity, target_uid, set_flags, " \
-    "set_keywords, clear_flags, clear_keywords, message_id, sender, subject"
+#define DEED_COLUMNS                                                           \
+    "id, time, account, folder, uidvalidity, uid, kind, stage, size, "         \
+    "received, print, target, target_validity, target_uid, set_flags, "        \
+    "set_keywords, clear_flags, clear_keywords, message_id, sender, subject, " \
+    "is_new"
 
 static const char *const texts[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -266,12 +267,13 @@ static const char *const texts[SQL_COUNT] = {
         "INSERT INTO deed (time, account, folder, uidvalidity, uid, kind, "
         "stage, size, received, print, target, target_validity, target_uid, "
         "set_flags, set_keywords, clear_flags, clear_keywords, message_id, "
-        "sender, subject) SELECT ?1, ?2, ?3, ?4, ?5, ?6, 1, "
+        "sender, subject, is_new) SELECT ?1, ?2, ?3, ?4, ?5, ?6, 1, "
         "ifnull(nullif(?7, 0), ifnull(m.size, 0)), "
         "ifnull(nullif(?8, 0), ifnull(m.received, 0)), ifnull(?9, m.print), "
         "?10, nullif(?11, 0), nullif(?12, 0), ?13, ?14, ?15, ?16, "
         "ifnull(?17, h.message_id), ifnull(?18, h.sender), "
-        "ifnull(?19, h.subject) FROM (SELECT 1) "
+        "ifnull(?19, h.subject), ifnull(m.stage IN (1, 4), ?5 >= "
+        "(SELECT watermark FROM folder WHERE id = ?20)) FROM (SELECT 1) "
         "LEFT JOIN message m ON m.folder = ?20 AND m.uid = ?5 "
         "LEFT JOIN history h ON h.id = (SELECT id FROM history WHERE uid = ?5 "
         "AND folder = ?3 AND account = ?2 ORDER BY id DESC LIMIT 1)",

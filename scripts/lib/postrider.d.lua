@@ -459,6 +459,7 @@ function date(format, time) end
 ---@field every? string|table how often it is polled
 ---@field start? string what a first run takes: "all", "now" or an age
 ---@field limit? table size and messages
+---@field limit_deletions? { messages?: integer, percent?: integer } what rules may delete on the server in one run
 
 ---@class postrider.options
 ---@field state? string folder of what is remembered
@@ -476,6 +477,7 @@ function date(format, time) end
 ---@field time? string|number processor time of a rule between waits
 ---@field memory? string|integer memory of the rules over one message
 ---@field total? string|number time of all rules over one message
+---@field limit_deletions? { messages?: integer, percent?: integer } what rules may delete on the server in one run
 
 ---@param name string
 ---@return fun(options: postrider.account)

@@ -49,6 +49,15 @@ def test_too_many_deletions_are_held_until_confirmed(server, home):
     assert list(maildir.all_data(home.mail)) == []
 
 
+def test_a_dry_run_says_that_it_would_be_held(server, home):
+    server.fill(messages.mailbox(12, 15))
+    home.configure(server, rules=ALL)
+    run = home.run("fetch", "--dry-run")
+    assert run.code == 0 and "a fetch would hold them" in run.err, run
+    home.configure(server, rules=ALL, more="limit_deletions = { percent = 0 }")
+    assert "hold" not in home.run("fetch", "--dry-run").err
+
+
 def test_mail_that_comes_later_is_judged_for_itself(server, home):
     server.fill(messages.mailbox(40, 2))
     home.configure(server, rules=ALL)
@@ -161,6 +170,23 @@ def test_the_daemon_holds_and_confirms(server, home):
         assert run("refuse", "work").code == 0
         assert len(server.list_uids()) == 40
         assert "limit_deletions" not in run("status").out
+
+
+def test_a_daemons_run_is_an_hour(server, home):
+    """One rule that deletes a little each time is stopped as well."""
+    home.configure(server, rules=ALL, more="watch = true,\n  "
+                   "limit_deletions = { messages = 8, percent = 0 }")
+    with watching.Daemon(home) as daemon:
+        def run(*args):
+            return home.run(*args, XDG_RUNTIME_DIR=daemon.runtime.name)
+        run("poll")
+        server.fill(messages.mailbox(5, 16))
+        assert run("poll").code == 0
+        assert server.list_uids() == []
+        server.fill(messages.mailbox(5, 17))
+        assert run("poll").code == 0
+        assert len(server.list_uids()) == 5
+        assert "5 messages" in run("status").out
 
 
 # ---- Undone ------------------------------------------------------------------
@@ -337,6 +363,51 @@ def test_the_daemon_undoes(server, home):
         assert len(server.list_uids()) == 6
         assert server.list_uids("Lists") == []
         maildir.assert_same(home.mail, sent)
+
+
+# ---- Hooks -------------------------------------------------------------------
+
+HOOKS = """
+on("flags", {{ folder = "INBOX" }}, function(m, e)
+  if e.added["\\\\Flagged"] then {what} end
+end)
+"""
+
+
+def flag_all(server):
+    client = server.client()
+    client.select("INBOX")
+    client.uid("store", "1:*", "+FLAGS", "(\\Flagged)")
+    client.logout()
+
+
+def test_what_hooks_moved_is_undone_and_not_told_to_them(server, home):
+    sent = [one for one in messages.mailbox(20, 42)
+            if "\\Flagged" not in one.flags][:5]
+    server.fill(sent)
+    home.configure(server, rules=HOOKS.format(what='m:move "Lists"'))
+    home.fetched()
+    flag_all(server)
+    home.fetched()
+    assert len(server.list_uids("Lists")) == 5 and not server.list_uids()
+    run = home.run("undo", "--last", "10m")
+    assert run.code == 0 and "5 undone" in run.out, run
+    assert len(server.list_uids()) == 5 and not server.list_uids("Lists")
+    assert home.fetched().messages == []
+    assert len(server.list_uids()) == 5
+    maildir.assert_same(home.mail, sent)
+
+
+def test_hooks_that_delete_too_much_do_not(server, home):
+    sent = [one for one in messages.mailbox(60, 43)
+            if "\\Flagged" not in one.flags][:20]
+    server.fill(sent)
+    home.configure(server, rules=HOOKS.format(what="m:delete()"))
+    home.fetched()
+    flag_all(server)
+    run = home.fetch()
+    assert "than limit_deletions allows" in run.err, run
+    assert len(server.list_uids()) == 20
 
 
 # ---- Killed at every step ----------------------------------------------------

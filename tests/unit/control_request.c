@@ -59,6 +59,23 @@ static void each_request_has_its_fields(void **unused)
                      PR_OK);
     assert_int_equal(request.kind, REQUEST_DROP);
     assert_string_equal(request.id, "work/A/B/7");
+    assert_int_equal(parse("{\"do\":\"refuse\",\"id\":\"work/A\","
+                           "\"retry\":true}",
+                           &request),
+                     PR_OK);
+    assert_int_equal(request.kind, REQUEST_REFUSE);
+    assert_string_equal(request.id, "work/A");
+    assert_true(request.retry);
+    assert_int_equal(parse("{\"do\":\"confirm\",\"id\":\"work\"}", &request),
+                     PR_OK);
+    assert_int_equal(request.kind, REQUEST_CONFIRM);
+    assert_int_equal(parse("{\"do\":\"undo\",\"accounts\":[\"work\"],"
+                           "\"since\":1795349121,\"dry_run\":true}",
+                           &request),
+                     PR_OK);
+    assert_int_equal(request.kind, REQUEST_UNDO);
+    assert_int_equal(request.since, 1795349121);
+    assert_true(request.dry_run);
     assert_int_equal(parse("{\"do\":\"reload\"}", &request), PR_OK);
     assert_int_equal(request.kind, REQUEST_RELOAD);
 }
@@ -92,6 +109,9 @@ static void a_slip_is_refused(void **unused)
     check_refused("{\"do\":\"log\",\"lines\":-1}", "lines");
     check_refused("{\"do\":\"retry\"}", "\"id\"");
     check_refused("{\"do\":\"drop\",\"id\":\"\"}", "ACCOUNT/FOLDER/UID");
+    check_refused("{\"do\":\"confirm\"}", "\"id\"");
+    check_refused("{\"do\":\"undo\",\"since\":0}", "since");
+    check_refused("{\"do\":\"undo\",\"since\":\"10m\"}", "since");
     check_refused("[]", "object");
     check_refused("", "JSON");
     check_refused("{\"do\":\"status\"}}", "JSON");

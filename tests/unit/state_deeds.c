@@ -352,6 +352,30 @@ static void a_deed_that_returns_is_remembered_until_it_is_undone(void **unused)
     assert_int_equal(deeds_since(0, &deeds), 0);
 }
 
+/* A sweep may move what was never fetched. */
+static void a_message_not_dealt_with_yet_is_new_when_it_returns(void **unused)
+{
+    struct state_deed *deeds, below = moved(4, 1), above = moved(9, 2),
+                              known = moved(10, 3), aside = moved(11, 4);
+    struct state_row row = {.uid = 11, .reason = "too odd"};
+
+    (void)unused;
+    struct state_changes *changes = begin();
+    state_watermark(changes, folder_id("INBOX"), 5);
+    state_deferred(changes, folder_id("INBOX"), &row);
+    OK(state_commit(changes));
+    owe("INBOX", 10, GUARD_NONE);
+    note(&below);
+    note(&above);
+    note(&known);
+    note(&aside);
+    assert_int_equal(deeds_since(0, &deeds), 4);
+    assert_true(deeds[0].is_new);
+    assert_false(deeds[1].is_new);
+    assert_true(deeds[2].is_new);
+    assert_false(deeds[3].is_new);
+}
+
 /* Flags set in INBOX, then moved; the move is undone, and the message has
  * another UID there. */
 static void older_deeds_follow_the_message(void **unused)
@@ -446,6 +470,7 @@ static pr_status all_tests(void *argument)
         TEST(a_deed_knows_its_message),
         TEST(deeds_are_listed_from_a_time_on),
         TEST(a_deed_that_returns_is_remembered_until_it_is_undone),
+        TEST(a_message_not_dealt_with_yet_is_new_when_it_returns),
         TEST(older_deeds_follow_the_message),
         TEST(a_database_of_schema_3_is_brought_up),
     };
