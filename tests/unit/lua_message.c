@@ -73,6 +73,31 @@ static void holds(const char *lua, const char *octets)
     assert_int_equal(fixture_status(), PR_OK);
 }
 
+static void results_count_from_servers_that_are_trusted(void **state)
+{
+    static const char octets[] =
+        "Authentication-Results: mx.example.net; spf=pass\r\n"
+        "Authentication-Results: forged.example; spf=fail; dkim=pass\r\n\r\n";
+
+    (void)state;
+    assert_string_equal(
+        fixture_plan("options { trust_auth = { 'mx.example.net' } } rule('r', "
+                     "function(m)\n"
+                     "assert(m.auth.spf == 'pass' and m.auth.dkim == nil)\n"
+                     "assert(#m.auth.results == 1)\nend)",
+                     "INBOX", octets),
+        "");
+    assert_string_equal(
+        fixture_plan("options { trust_auth = { 'other.example' } } rule('r', "
+                     "function(m) assert(m.auth == nil) end)",
+                     "INBOX", octets),
+        "");
+    assert_string_equal(
+        fixture_plan("rule('r', function(m) assert(m.auth == nil) end)",
+                     "INBOX", octets),
+        "");
+}
+
 static void fields_that_cost_nothing(void **state)
 {
     (void)state;
@@ -496,6 +521,7 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(results_count_from_servers_that_are_trusted),
         cmocka_unit_test(fields_that_cost_nothing),
         cmocka_unit_test(fields_of_the_envelope),
         cmocka_unit_test(what_is_missing_is_an_empty_text),
