@@ -29,3 +29,10 @@ tests_unit_save_LDADD = $(unit_ldadd)
 
 # Odd mail, one fault each.
 EXTRA_DIST += tests/data/odd
+
+# A message of a rule's own.
+check_PROGRAMS += tests/unit/reply
+TESTS += tests/unit/reply
+tests_unit_reply_SOURCES = %D%/reply.c
+tests_unit_reply_CFLAGS = $(unit_cflags) $(GMIME_CFLAGS)
+tests_unit_reply_LDADD = $(unit_ldadd) $(GMIME_LIBS)
