@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import messages
+import pytest
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 MANUAL = SOURCE / "contrib" / "man"
@@ -77,6 +78,40 @@ def test_the_manual_shows_configurations_that_hold(home):
         assert run.code == 0, run
     run = home.run("test")
     assert run.code == 0 and "2 passed, 0 failed" in run.out, run
+
+
+def explained(home, text):
+    """Every rule of this configuration runs over mail of all kinds: none may
+    fail. What they ask of programs and servers is not there to answer."""
+    home.config.write_text(text)
+    home.config.chmod(0o600)
+    for name in re.findall(r'(?:in_file|map) "([^"/]+)"', text):
+        (home.root / name).write_text("boss@example.org\n")
+    rules = set(re.findall(r'^rule\("([^"]+)"', text, re.MULTILINE))
+    ran = set()
+    for number, one in enumerate(messages.mailbox(14, seed=960)):
+        path = home.root / f"{number}.eml"
+        path.write_bytes(one.data)
+        run = home.run("explain", str(path))
+        assert run.code == 0, run
+        ran |= {name for name in rules if name in run.out}
+    assert ran == rules, (ran, rules)
+
+
+@pytest.mark.parametrize("path", sorted((SOURCE / "scripts" / "examples")
+                                        .glob("*.lua")),
+                         ids=lambda path: path.stem)
+def test_every_example_runs_over_mail(home, path):
+    explained(home, path.read_text())
+
+
+def test_the_examples_of_the_manual_and_the_readme_run_over_mail(home):
+    explained(home, CONFIGURED + "\n".join(
+        one for one in examples("postrider-rules.5")))
+    explained(home, examples("postrider-config.5")[0])
+    for one in re.findall(r"```lua\n(.*?)```",
+                          (SOURCE / "README.md").read_text(), re.DOTALL):
+        explained(home, one)
 
 
 def test_the_manual_names_every_field_and_action():
