@@ -24,6 +24,8 @@ libcore_la_SOURCES += \
 	%D%/events.c \
 	%D%/arrivals.c \
 	%D%/hooks.c \
+	%D%/hook_deeds.c \
+	%D%/hook_notes.c \
 	%D%/tally.c \
 	%D%/tally.h \
 	%D%/schedule.h \

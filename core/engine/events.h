@@ -3,7 +3,8 @@
  *
  *   events.c    what is there against what was last seen; the position noted
  *   arrivals.c  headers of what is new, and where it was before
- *   hooks.c     hooks run, what they ask for done, both noted
+ *   hooks.c     hooks run; then hook_deeds.c has done what they ask for, and
+ *               hook_notes.c notes both
  *
  * An event is noted after its hooks have run and the server did what they
  * asked for; the position of the folder (its modseq) moves on when all are. So
@@ -68,6 +69,23 @@ PR_CHECKED pr_status arrivals_trace(struct lookout *lookout);
  * last of them unless something is to be told again. */
 PR_CHECKED pr_status hooks_tell(struct lookout *lookout,
                                 const struct state_lookout *position);
+
+/* ---- Steps of hooks_tell, for those from `first` up to `end` ------------- */
+
+/* Its hooks ran, and did not fail. */
+bool happening_is_run(const struct happening *happening);
+/* They want it moved or deleted. */
+bool happening_removes(const struct happening *happening);
+/* hook_deeds.c: asks the server for what hooks asked for. Waits. */
+PR_CHECKED pr_status hooks_carry_out(struct lookout *lookout, size_t first,
+                                     size_t end);
+/* hook_notes.c: notes what became of them, and frees their messages. */
+PR_CHECKED pr_status hooks_note(struct lookout *lookout, size_t first,
+                                size_t end,
+                                const struct state_lookout *position);
+/* Tells the observer, and the history with `changes`; NULL: not. */
+void hooks_report(struct lookout *lookout, struct happening *happening,
+                  struct state_changes *changes, const char *outcome);
 
 /* Fetches one message's header or all of it, into a sealed spool that the
  * caller owns. PR_GONE: it is no longer there. */

@@ -26,7 +26,7 @@ static const struct {
 
 #define EVENTS (sizeof events / sizeof *events)
 
-static const char *event_name(enum hook_kind kind)
+const char *hook_kind_name(enum hook_kind kind)
 {
     for (size_t i = 0; i < EVENTS; i++)
         if (events[i].kind == kind)
@@ -99,7 +99,7 @@ static struct hook *add_hook(lua_State *L, enum hook_kind kind)
 {
     struct script *script = script_of(L);
     struct place place = script_place(L, 1);
-    const char *name = lua_pushfstring(L, "on(\"%s\")", event_name(kind));
+    const char *name = lua_pushfstring(L, "on(\"%s\")", hook_kind_name(kind));
     struct hook *hook;
 
     script->hooks = script_grow(L, script->hooks, script->hook_count,
@@ -422,7 +422,7 @@ static void set_print(lua_State *L, const unsigned char *print)
 static void push_change(lua_State *L, const struct hook_event *event)
 {
     lua_newtable(L);
-    lua_pushstring(L, event_name(event->kind));
+    lua_pushstring(L, hook_kind_name(event->kind));
     lua_setfield(L, -2, "event");
     set_flags(L, "flags", event->flags);
     set_flags(L, "old", event->old);
