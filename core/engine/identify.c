@@ -17,6 +17,9 @@
 
 #include "engine/parts.h"
 
+/* Messages for which there is room from the start, if the folder has them. */
+#define LISTED_ROOM 100000u
+
 /* How long a message that is not listed any more is remembered, in seconds. */
 #define REMEMBERED ((int64_t)30 * 24 * 60 * 60)
 
@@ -55,6 +58,24 @@ static pr_status note_listed(void *user, const struct pr_item *item)
         return listed->item.uidl == NULL ? PR_NOMEM : PR_OK;
     }
     return PR_OK;
+}
+
+static pr_status list_all(struct session *session)
+{
+    struct pr_range every = {1, UINT32_MAX};
+    size_t count = session->mailbox.exists;
+    if (count == 0) {
+        return PR_OK;
+    }
+    count = count < LISTED_ROOM ? count : LISTED_ROOM;
+    session->listed =
+        pr_arena_array(session->arena, count, sizeof(*session->listed));
+    if (session->listed == NULL) {
+        return PR_NOMEM;
+    }
+    session->listed_allocated = count;
+    return session->account->source->source->list(session->source, &every, 1,
+                                                  note_listed, session);
 }
 
 /* ---- By name ------------------------------------------------------------- */
@@ -117,10 +138,29 @@ static bool forgets(const struct session *session)
     return (session->account->source->source->lacks & PR_LACKS_STAY) != 0;
 }
 
+/* A first run may leave alone what is there: noted as settled, with its print,
+ * so that it stays known. */
+static bool is_to_be_left(const struct session *session,
+                          const struct pr_item *item, int64_t now)
+{
+    const struct account *account = session->account;
+    if (session->record.uidvalidity != 0 || account->start == START_ALL) {
+        return false;
+    }
+    return account->start == START_NOW ||
+           (item->received > 0 &&
+            item->received < now - (int64_t)(account->start_age / 1000));
+}
+
+/* Only a message that will be left needs a suspect, for its print, where no
+ * row could be it. */
 static pr_status suspect(struct identification *all, struct listed *listed,
                          const struct state_row *namesake)
 {
-    if (forgets(all->session)) {
+    const struct session *session = all->session;
+    bool may_be_known = all->row_count > 0;
+    if (forgets(session) ||
+        (!may_be_known && !is_to_be_left(session, &listed->item, all->now))) {
         return PR_OK;
     }
     pr_status status = lineup_add(all->lineup, &listed->item, &listed->suspect);
@@ -289,20 +329,6 @@ static void note_absent(struct identification *all, struct state_row *row)
     all->changed++;
 }
 
-/* A first run may leave alone what is there: noted as settled, with its print,
- * so that it stays known. */
-static bool is_to_be_left(const struct session *session,
-                          const struct pr_item *item, int64_t now)
-{
-    const struct account *account = session->account;
-    if (session->record.uidvalidity != 0 || account->start == START_ALL) {
-        return false;
-    }
-    return account->start == START_NOW ||
-           (item->received > 0 &&
-            item->received < now - (int64_t)(account->start_age / 1000));
-}
-
 static pr_status leave(struct identification *all, struct listed *listed)
 {
     struct session *session = all->session;
@@ -340,8 +366,12 @@ static int row_by_uid(const void *left, const void *right)
 /* session->rows: those of the messages that are there. */
 static pr_status keep_rows(struct session *session)
 {
-    session->rows = pr_arena_array(session->arena, session->listed_count + 1,
-                                   sizeof(*session->rows));
+    size_t count = 0;
+    for (size_t i = 0; i < session->listed_count; i++) {
+        count += session->listed[i].row != NULL;
+    }
+    session->rows =
+        pr_arena_array(session->arena, count + 1, sizeof(*session->rows));
     if (session->rows == NULL) {
         return PR_NOMEM;
     }
@@ -492,16 +522,14 @@ pr_status identify(struct session *session)
         .session = session,
         .lineup = pr_arena_alloc(session->arena, sizeof(*all.lineup)),
         .now = time(NULL)};
-    struct pr_range every = {1, UINT32_MAX};
     if (all.lineup == NULL) {
         return PR_NOMEM;
     }
     *all.lineup = (struct lineup){.session = session, .arena = session->arena};
     session->lineup = all.lineup;
     pr_status status = load_rows(&all);
-    if (status == PR_OK && session->mailbox.exists > 0) {
-        status = session->account->source->source->list(
-            session->source, &every, 1, note_listed, session);
+    if (status == PR_OK) {
+        status = list_all(session);
     }
     if (status == PR_OK) {
         status = find_rows(&all);
