@@ -24,6 +24,11 @@ seen = nil
 delete = nil
 
 ---@class postrider.Addresses
+---@field address string? of the first address; nil if there is none
+---@field name string? of the first address; nil if there is none
+---@field local_part string? of the first address; nil if there is none
+---@field domain string? of the first address; nil if there is none
+---@field detail string? of the first address; nil if there is none
 local Addresses = {}
 
 ---true if one of them matches; "*" and "?" stand for any, case does not count
@@ -252,6 +257,15 @@ function Message:raw() end
 function Message:sha256() end
 
 ---@class postrider.Part
+---@field path string "" if it is not told
+---@field type string "" if it is not told
+---@field charset string "" if it is not told
+---@field filename string "" if it is not told
+---@field disposition string "" if it is not told
+---@field content_id string "" if it is not told
+---@field size integer octets as encoded; 0 for a multipart
+---@field depth integer 0 for the message's own
+---@field is_multipart boolean
 local Part = {}
 
 ---its text as UTF-8, at most 1 MiB. Waits.
@@ -520,27 +534,6 @@ clamd = {}
 ---@field window? integer messages to ask for in one command; default 300
 ---@field window_octets? string|integer octets to ask for in one command; default 8M
 ---@field idle_renew? string|number begin IDLE anew after so long, before the server ends it; default 29m
----@field host? string name of the server, or path of its unix socket
----@field port? integer TCP port; default by protocol and tls
----@field user? string login name
----@field password? postrider.Secret where the password comes from
----@field tls? "implicit"|"starttls"|"none" how the line is protected (implicit | starttls | none); default implicit
----@field insecure? boolean let a password go over a clear line; default false
----@field ca_file? string certificates to trust (PEM); default: the system's
----@field pin? string sha256//BASE64 of the server's public key
----@field verify_name? string name the certificate must have; default: host
----@field client_cert? string certificate to show the server (PEM)
----@field client_key? string key of client_cert (PEM)
----@field min_tls? "1.2"|"1.3" oldest TLS version to accept (1.2 | 1.3); default 1.2
----@field auth? string[] SASL mechanisms to try, in order
----@field disable? string[] capabilities to leave unused
----@field tunnel? string[] program and arguments to talk through instead of TCP
----@field timeout? string|number give up after so long without progress; default 60s
----@field folder? string folder to deliver to, as the server calls it; other folders are below it ("/": INBOX, with others beside it); default INBOX
----@field create? boolean make folders that are not there; default true
----@field flags? boolean keep the flags that the message had on its server; default true
----@field grace? string|number how long the server may still be at work on what a lost connection sent it; default 3s
----@field id? boolean tell the server this program's name and version; default true
 
 ---fetches from an IMAP server
 ---@param options postrider.options.imap|string
@@ -598,8 +591,6 @@ ldap = {}
 ---@field sync? "files"|"filesystem"|"auto" make each file durable (files), or the whole file system at once for each batch (filesystem); auto: whichever costs less (files | filesystem | auto); default auto
 ---@field flags? boolean keep the flags that the message had on the server; default true
 ---@field link? boolean a message that comes unchanged from a Maildir on the same file system is not copied: its file gets one more name (a hard link); default true
----@field path string folder that holds the Maildirs; it is one itself (INBOX); required
----@field layout? "fs"|"maildir++" where "lists/dev" is: lists/dev (fs) or .lists.dev (maildir++) (fs | maildir++); default fs
 
 ---deliver into Maildirs on this machine
 ---@param options postrider.options.maildir|string
@@ -622,12 +613,6 @@ function maildir_source(options) end
 ---@field stale? string|number break a dot lock of unknown owner that is older; 0: never; default 15m
 ---@field journal? string folder for the journal; default: beside the mbox
 ---@field flags? boolean keep the flags that the message had on the server, as Status headers; default true
----@field path string the mbox, or a folder of them; required
----@field format? "mboxrd"|"mboxo" how lines that begin with "From " were quoted: mboxrd, or mboxo (only those without a ">") (mboxrd | mboxo); default mboxrd
----@field locks? "auto"|"both"|"fcntl"|"dot" how others are kept out: both (fcntl and PATH.lock), fcntl, dot; auto: both, fcntl alone where no file can be made (auto | both | fcntl | dot); default auto
----@field wait? string|number how long to wait for a lock; default 30s
----@field stale? string|number break a dot lock of unknown owner that is older; 0: never; default 15m
----@field journal? string folder for the journal; default: beside the mbox
 
 ---deliver into mboxes on this machine
 ---@param options postrider.options.mbox|string
@@ -682,37 +667,6 @@ rspamd = {}
 ---@field user? string login name
 ---@field password? postrider.Secret where the password comes from
 ---@field tls? "implicit"|"starttls"|"none"|"auto" how the line is protected (implicit | starttls | none | auto); default auto
----@field insecure? boolean let a password go over a clear line; default false
----@field ca_file? string certificates to trust (PEM); default: the system's
----@field pin? string sha256//BASE64 of the server's public key
----@field verify_name? string name the certificate must have; default: host
----@field client_cert? string certificate to show the server (PEM)
----@field client_key? string key of client_cert (PEM)
----@field min_tls? "1.2"|"1.3" oldest TLS version to accept (1.2 | 1.3); default 1.2
----@field auth? string[] SASL mechanisms to try, in order
----@field disable? string[] capabilities to leave unused
----@field tunnel? string[] program and arguments to talk through instead of TCP
----@field timeout? string|number give up after so long without progress; default 60s
----@field to? string[] recipients of every message
----@field from? string envelope sender, "<>" for none; default: the message's Return-Path
----@field to_header? string[] header fields that name the recipients, such as Delivered-To; the topmost counts
----@field domains? string[] domains that to_header may name recipients in; "*" is any
----@field helo? string name to greet the server with; default: this machine's
----@field soft_bounce? boolean take a refusal for good (5xx) as one for now; default false
----@field trace? boolean add a Received field, by which a loop is found; default true
----@field hops? integer refuse a message with more Received fields: a loop; default 100
----@field notify? string[] delivery reports to ask for (RFC 3461): never, or some of success, failure, delay
----@field dsn_return? "any"|"full"|"headers" what of the message a delivery report returns (any | full | headers); default any
----@field connections? integer connections side by side; each may leave one message in doubt when it is cut; default 1
----@field reply_timeout? string|number how long to wait for the reply to a command; default 5m
----@field final_timeout? string|number how long to wait for the reply to a message; default 10m
----@field idle? string|number close a connection that was not used for so long; default 30s
----@field socket? string path of the server's unix socket
----@field host? string name of the server, or path of its unix socket
----@field port? integer TCP port; default by protocol and tls
----@field user? string login name
----@field password? postrider.Secret where the password comes from
----@field tls? "implicit"|"starttls"|"none" how the line is protected (implicit | starttls | none); default none
 ---@field insecure? boolean let a password go over a clear line; default false
 ---@field ca_file? string certificates to trust (PEM); default: the system's
 ---@field pin? string sha256//BASE64 of the server's public key
