@@ -50,7 +50,7 @@ wire_transcripts = %D%/capability-untagged-in-login.wire \
 	%D%/fetch-literal8.wire %D%/fetch-long-line.wire \
 	%D%/fetch-long-string.wire %D%/fetch-nested-bomb.wire \
 	%D%/fetch-no-for-window.wire %D%/fetch-not-wanted.wire \
-	%D%/fetch-nul-in-quoted.wire %D%/fetch-out-of-order.wire \
+	%D%/fetch-expunged.wire %D%/fetch-nul-in-quoted.wire %D%/fetch-out-of-order.wire \
 	%D%/fetch-quoted.wire %D%/fetch-response-flood.wire \
 	%D%/fetch-part-cut.wire \
 	%D%/fetch-structure.wire \
