@@ -415,6 +415,9 @@ static void a_wrong_call_says_what_is_right(void **state)
         {"m:set_header('A B', 'x')", "cannot be the name of a header field"},
         {"m:set_header('A', 'x\\ny')", "more than one line"},
         {"m:set_header('A', '\\xff')", "must be UTF-8"},
+        {"m:reply { from = 'a@b', text = 'x' }",
+         "m:reply needs to know by whom mail is sent: options { redirect = "},
+        {"m:reply { form = 'a@b' }", "did you mean \"from\"?"},
         {"m:redirect 'x@y'",
          "m:redirect needs to know by whom mail is sent: options { redirect = "
          "smtp { host = \"localhost\", port = 25 } }"},
