@@ -223,6 +223,7 @@ ELSEWHERE = {
     "rule": "all of this", "require": "takes a name from the configuration",
     "account": "", "options": "", "map": "", "glob": "", "sink": "",
     "Message:redirect": "test_odd_mail_is_handed_on",
+    "Message:reply": "answers none of them: tests of the library's vacation",
 }
 
 
@@ -398,3 +399,24 @@ def test_over_pop3(make_server, home):
                    protocol="pop3")
     run_whole(home, count)
     assert len(maildir.entries(home.inbox)) == count
+
+
+def test_odd_mail_is_handed_on(home, make_smtpd):
+    """Each has one copy there, or is put aside with what the server could not
+    take."""
+    far = make_smtpd(capabilities=("PIPELINING", "8BITMIME", "SMTPUTF8"))
+    count = put(home.root / "old")
+    home.write(f"""
+options {{ redirect = smtp {{ host = "127.0.0.1", port = {far.port},
+  tls = "none", from = "me@example.org" }} }}
+account "local" {{ source = maildir_source "{home.root}/old",
+  deliver = mail / "inbox" }}
+rule("on", function(m) m:redirect "there@example.org" end)
+""")
+    run = home.fetch(timeout=300)
+    assert run.code in (0, 75), run
+    done = [one for one in run.messages if one["status"] == "done"]
+    assert len(run.messages) == count
+    assert len(far.messages) == len(done) >= count - 10, run
+    assert all(one.recipients == ["there@example.org"]
+               for one in far.messages)
