@@ -419,8 +419,10 @@ static void set_print(lua_State *L, const unsigned char *print)
 /* change.event, text; change.flags, change.old, change.added, change.removed:
  * lists of flags as m.flags is; change.from: the folder it was moved from;
  * change.fingerprint: of its header, if it is known */
-static void push_change(lua_State *L, const struct hook_event *event)
+static void push_change(lua_State *L, const void *user)
 {
+    const struct hook_event *event = user;
+
     lua_newtable(L);
     lua_pushstring(L, hook_kind_name(event->kind));
     lua_setfield(L, -2, "event");
@@ -443,39 +445,6 @@ static void push_change(lua_State *L, const struct hook_event *event)
 
 /* ---- Running them -------------------------------------------------------- */
 
-struct beginning {
-    struct run *run;
-    const struct hook_event *event;
-};
-
-/* Leaves a thread with the message and the change on its stack. */
-static int make_thread(lua_State *L)
-{
-    struct beginning *beginning = lua_touserdata(L, 1);
-    struct run *run = beginning->run;
-
-    run->thread = lua_newthread(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, run);
-    lua_pushcfunction(run->thread, traceback);
-    run->cell = push_message(run->thread, run);
-    push_change(run->thread, beginning->event);
-    return 0;
-}
-
-static pr_status run_hook(struct run *run, const struct hook *hook)
-{
-    lua_State *thread = run->thread;
-    int status;
-
-    run->rule = &hook->rule;
-    lua_settop(thread, 3);
-    lua_rawgeti(thread, LUA_REGISTRYINDEX, hook->rule.function);
-    lua_pushvalue(thread, 2);
-    lua_pushvalue(thread, 3);
-    status = lua_pcall(thread, 2, 0, 1);
-    return status == LUA_OK ? PR_OK : rule_failure(run, status);
-}
-
 static pr_status run_all(struct run *run, const struct hook_event *event,
                          struct hook_place *ret)
 {
@@ -492,7 +461,7 @@ static pr_status run_all(struct run *run, const struct hook_event *event,
             continue;
         *ret = (struct hook_place){hook->rule.name, hook->rule.file,
                                    hook->rule.line};
-        status = run_hook(run, hook);
+        status = run_call(run, &hook->rule);
     }
     return status;
 }
@@ -505,22 +474,13 @@ pr_status hooks_run(struct config *config, struct message *message,
                       .who = message->account,
                       .message = message,
                       .hook = event->kind};
-    struct beginning beginning = {&run, event};
-    lua_State *L = script->L;
     pr_status status;
 
     *ret = (struct hook_place){NULL, NULL, 0};
-    lua_pushcfunction(L, make_thread);
-    lua_pushlightuserdata(L, &beginning);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-        lua_pop(L, 1);
-        return pr_fail(PR_NOMEM, "out of memory for the hooks");
-    }
-    script_begin(&run, script, run.thread);
-    status = run_all(&run, event, ret);
-    script_end(&run);
-    run_end_thread(&run);
+    status = run_begin(&run, push_change, event);
     if (status != PR_OK)
-        keep_forget(message);
+        return status;
+    status = run_all(&run, event, ret);
+    run_end(&run, status);
     return status;
 }

@@ -187,19 +187,7 @@ bool rules_take(const struct config *config, const char *account,
 
 /* ---- Running them -------------------------------------------------------- */
 
-/* Leaves a thread with the message on its stack, kept by the registry. */
-static int make_thread(lua_State *L)
-{
-    struct run *run = lua_touserdata(L, 1);
-
-    run->thread = lua_newthread(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, run);
-    lua_pushcfunction(run->thread, traceback);
-    run->cell = push_message(run->thread, run);
-    return 0;
-}
-
-pr_status rule_failure(struct run *run, int status)
+static pr_status rule_failure(struct run *run, int status)
 {
     const struct rule *rule = run->rule;
     const char *words = lua_tostring(run->thread, -1);
@@ -220,17 +208,71 @@ pr_status rule_failure(struct run *run, int status)
                    words != NULL ? words : "an error without words");
 }
 
-static pr_status run_rule(struct run *run, const struct rule *rule)
+struct beginning {
+    struct run *run;
+    void (*push)(lua_State *L, const void *user);
+    const void *user;
+};
+
+/* Leaves a thread with a handler and the arguments on its stack, kept by the
+ * registry. */
+static int make_thread(lua_State *L)
+{
+    const struct beginning *beginning = lua_touserdata(L, 1);
+    struct run *run = beginning->run;
+
+    run->thread = lua_newthread(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, run);
+    lua_pushcfunction(run->thread, traceback);
+    run->cell = push_message(run->thread, run);
+    if (beginning->push != NULL)
+        beginning->push(run->thread, beginning->user);
+    return 0;
+}
+
+pr_status run_begin(struct run *run,
+                    void (*push)(lua_State *L, const void *user),
+                    const void *user)
+{
+    struct beginning beginning = {run, push, user};
+    lua_State *L = run->script->L;
+
+    lua_pushcfunction(L, make_thread);
+    lua_pushlightuserdata(L, &beginning);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        lua_pop(L, 1);
+        return pr_fail(PR_NOMEM, "out of memory for the rules");
+    }
+    run->arguments = lua_gettop(run->thread) - 1;
+    script_begin(run, run->script, run->thread);
+    return PR_OK;
+}
+
+pr_status run_call(struct run *run, const struct rule *rule)
 {
     lua_State *thread = run->thread;
     int status;
 
     run->rule = rule;
-    lua_settop(thread, 2);
+    lua_settop(thread, 1 + run->arguments);
     lua_rawgeti(thread, LUA_REGISTRYINDEX, rule->function);
-    lua_pushvalue(thread, 2);
-    status = lua_pcall(thread, 1, 0, 1);
+    for (int i = 0; i < run->arguments; i++)
+        lua_pushvalue(thread, 2 + i);
+    status = lua_pcall(thread, run->arguments, 0, 1);
     return status == LUA_OK ? PR_OK : rule_failure(run, status);
+}
+
+/* Only what cannot raise: this is outside of any protected call. */
+void run_end(struct run *run, pr_status status)
+{
+    lua_State *L = run->script->L;
+
+    script_end(run);
+    run->cell->message = NULL;
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, run);
+    if (status != PR_OK)
+        keep_forget(run->message);
 }
 
 static pr_status run_all(struct run *run)
@@ -248,7 +290,7 @@ static pr_status run_all(struct run *run)
             continue;
         }
         rule_begins(&watch, run, rule);
-        status = run_rule(run, rule);
+        status = run_call(run, rule);
         rule_ends(&watch, run, rule, status);
         if (status != PR_OK)
             return status;
@@ -256,37 +298,19 @@ static pr_status run_all(struct run *run)
     return PR_OK;
 }
 
-/* Only what cannot raise: this is outside of any protected call. */
-void run_end_thread(struct run *run)
-{
-    lua_State *L = run->script->L;
-
-    run->cell->message = NULL;
-    lua_pushnil(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, run);
-}
-
 pr_status rules_run(struct config *config, struct message *message)
 {
     struct script *script = config->script;
     struct run run = {
         .script = script, .who = message->account, .message = message};
-    lua_State *L = script->L;
     pr_status status;
 
     if (script->rule_count == 0)
         return PR_OK;
-    lua_pushcfunction(L, make_thread);
-    lua_pushlightuserdata(L, &run);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-        lua_pop(L, 1);
-        return pr_fail(PR_NOMEM, "out of memory for the rules");
-    }
-    script_begin(&run, script, run.thread);
-    status = run_all(&run);
-    script_end(&run);
-    run_end_thread(&run);
+    status = run_begin(&run, NULL, NULL);
     if (status != PR_OK)
-        keep_forget(message);
+        return status;
+    status = run_all(&run);
+    run_end(&run, status);
     return status;
 }

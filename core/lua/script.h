@@ -38,6 +38,7 @@ struct run {
     struct run *root; /* itself, or the run whose `all` started it: memory is
                          charged to that, and the message is its */
     lua_State *thread;
+    int arguments;           /* on its stack, for each rule */
     const char *who;         /* in the log: an account, a sink; NULL while the
                                 configuration is loaded */
     struct message *message; /* NULL but in rules */
@@ -407,11 +408,17 @@ void push_selector(lua_State *L, int table, const char *const *names);
 /* Do the patterns take the name? NULL takes all; one with "!" before it leaves
  * out. */
 bool patterns_take(const char *const *patterns, const char *name);
-/* What ended the running rule, whose error is on top of its stack, as a
- * failure. */
-pr_status rule_failure(struct run *run, int status);
-/* Gives up the thread of a run; raises nothing. */
-void run_end_thread(struct run *run);
+/* Begins a run of rules over its message, on a thread of its own: what they are
+ * called with is the message, and what `push` (NULL: nothing) pushes besides.
+ * PR_NOMEM. */
+PR_CHECKED pr_status run_begin(struct run *run,
+                               void (*push)(lua_State *L, const void *user),
+                               const void *user);
+/* Calls the rule. PR_SCRIPT with words, PR_CANCELLED, PR_NOMEM. */
+PR_CHECKED pr_status run_call(struct run *run, const struct rule *rule);
+/* Ends the run, which came to `status`: unless that is PR_OK, what its rules
+ * wanted to be kept is forgotten. */
+void run_end(struct run *run, pr_status status);
 
 /* hooks.c */
 void open_hooks(lua_State *L);
