@@ -83,6 +83,10 @@ static pr_status read_labels(struct imap_reader *reader,
         if (status != PR_OK || token.kind == IMAP_CLOSE)
             break;
         imap_unread(reader, &token);
+        if (token.kind == IMAP_OPEN) { /* no label: of no interest */
+            status = imap_skip_value(reader);
+            continue;
+        }
         size_t begin = ret->octets.size;
         bool is_nil = false;
         if (begin > at)

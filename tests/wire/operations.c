@@ -14,6 +14,9 @@
  *        beginning; "listed" for all that was listed;
  *        "limit=N": longer ones are not wanted)
  *     > settle 1 set=\Seen copy=X ; 2 remove      = deed 1 ok ... = settle ok
+ *     > search from=a or:to=b not:seen uid=1:9    = found 1:3 ... = search ok
+ *       (names as the configuration has them; dates and ages in seconds)
+ *     > manage rename Old New         = manage ok
  *     > changes 20 1:3,7              = changed 1 modseq=21 flags=\Seen
  *                                       = gone 7 ...
  *       (MODSEQ, and the UIDs that are known)  = changes ok modseq=22
@@ -36,6 +39,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../../plugins/imap/flags.h"
 #include "../../plugins/imap/uidset.h"
@@ -104,6 +108,17 @@ static const char *flags_text(const struct pr_flags *flags)
     return copy;
 }
 
+/* Labels with "|" between them, in order. */
+static const char *labels_text(const char *labels)
+{
+    char *copy = scratch_text(labels);
+
+    for (char *at = copy; *at != '\0'; at++)
+        if (*at == '\n')
+            *at = '|';
+    return copy;
+}
+
 static pr_status item_listed(void *user, const struct pr_item *item)
 {
     struct replay *replay = user;
@@ -115,8 +130,11 @@ static pr_status item_listed(void *user, const struct pr_item *item)
                       flags_text(&item->flags));
     else
         replay_report(
-            replay, "item %u size=%" PRIu64 " received=%" PRId64 " flags=%s",
-            item->uid, item->size, item->received, flags_text(&item->flags));
+            replay,
+            "item %u size=%" PRIu64 " received=%" PRId64 " flags=%s%s%s",
+            item->uid, item->size, item->received, flags_text(&item->flags),
+            item->labels != NULL ? " labels=" : "",
+            item->labels != NULL ? labels_text(item->labels) : "");
     if (listed_count < ITEMS) {
         struct pr_item *copy = &listed[listed_count++];
         *copy = *item;
@@ -336,6 +354,17 @@ static struct pr_flags flags_of(const char *text)
     return flags;
 }
 
+/* Labels have "," between them here. */
+static const char *labels_of(const char *text)
+{
+    char *copy = scratch_text(text);
+
+    for (char *at = copy; *at != '\0'; at++)
+        if (*at == ',')
+            *at = '\n';
+    return copy;
+}
+
 static void run_settle(struct replay *replay, const char *const *words)
 {
     struct pr_item *items = scratch_zeroed(WORDS * sizeof(*items));
@@ -357,6 +386,10 @@ static void run_settle(struct replay *replay, const char *const *words)
             deed->copy_to = value;
         else if (replay_value(*words, "move", &value))
             deed->move_to = value;
+        else if (replay_value(*words, "label", &value))
+            deed->label = labels_of(value);
+        else if (replay_value(*words, "unlabel", &value))
+            deed->unlabel = labels_of(value);
         else {
             items[count].uid = (uint32_t)strtoul(*words, NULL, 10);
             items[count].number = items[count].uid;
@@ -374,6 +407,113 @@ static void run_settle(struct replay *replay, const char *const *words)
                       pr_status_name(deeds[i].result), target);
     }
     replay_status(replay, "settle", status);
+}
+
+/* ---- Searching ----------------------------------------------------------- */
+
+static const char *const search_names[] = {
+    [PR_SEARCH_ALL] = "all",
+    [PR_SEARCH_BEFORE] = "before",
+    [PR_SEARCH_SINCE] = "since",
+    [PR_SEARCH_SENT_BEFORE] = "sentbefore",
+    [PR_SEARCH_SENT_SINCE] = "sentsince",
+    [PR_SEARCH_FROM] = "from",
+    [PR_SEARCH_TO] = "to",
+    [PR_SEARCH_CC] = "cc",
+    [PR_SEARCH_BCC] = "bcc",
+    [PR_SEARCH_SUBJECT] = "subject",
+    [PR_SEARCH_BODY] = "body",
+    [PR_SEARCH_TEXT] = "text",
+    [PR_SEARCH_HEADER] = "header",
+    [PR_SEARCH_LARGER] = "larger",
+    [PR_SEARCH_SMALLER] = "smaller",
+    [PR_SEARCH_FLAG] = "flag",
+    [PR_SEARCH_KEYWORD] = "keyword",
+    [PR_SEARCH_LABEL] = "label",
+    [PR_SEARCH_UIDS] = "uid",
+    [PR_SEARCH_GMAIL] = "gmail",
+    [PR_SEARCH_RAW] = "raw",
+};
+
+static bool take_prefix(const char **word, const char *prefix)
+{
+    size_t size = strlen(prefix);
+
+    if (strncmp(*word, prefix, size) != 0)
+        return false;
+    *word += size;
+    return true;
+}
+
+static void take_uids(struct pr_search_key *key, const char *value)
+{
+    struct pr_range *ranges = scratch_zeroed(WORDS * sizeof(*ranges));
+    struct pr_bytes text = pr_bytes_of(value);
+
+    key->uids = ranges;
+    for (; text.size > 0; key->uid_count++)
+        if (!imap_uidset_take(&text, &ranges[key->uid_count].first,
+                              &ranges[key->uid_count].last))
+            abort();
+}
+
+static void take_search_key(struct pr_search_key *key, const char *word)
+{
+    const char *value = "";
+
+    key->or_next = take_prefix(&word, "or:");
+    key->is_not = take_prefix(&word, "not:");
+    key->is_exact = take_prefix(&word, "exact:");
+    for (unsigned by = 1; by <= PR_SEARCH_RAW; by++)
+        if (replay_value(word, search_names[by], &value) ||
+            strcmp(word, search_names[by]) == 0)
+            key->by = (enum pr_search_by)by;
+    key->text = value;
+    key->octets = strtoull(value, NULL, 10);
+    key->time = (int64_t)key->octets;
+    if (key->is_exact)
+        key->time = time(NULL) - key->time;
+    key->flag = imap_flag(pr_bytes_of(value));
+    if (key->by == PR_SEARCH_UIDS)
+        take_uids(key, value);
+    if (key->by == PR_SEARCH_HEADER) {
+        char *name = scratch_text(value), *colon = strchr(name, ':');
+        *colon = '\0';
+        key->name = name;
+        key->text = colon + 1;
+    }
+}
+
+static pr_status found_uids(void *user, struct pr_range uids)
+{
+    replay_report(user, "found %u:%u", uids.first, uids.last);
+    return PR_OK;
+}
+
+static void run_search(struct replay *replay, const char *const *words)
+{
+    struct pr_search_key keys[WORDS] = {{.by = PR_SEARCH_ALL}};
+    size_t count = 0;
+
+    for (; words[count] != NULL; count++)
+        take_search_key(&keys[count], words[count]);
+    replay_status(
+        replay, "search",
+        wire_protocol.source->search(&source, keys, count, found_uids, replay));
+}
+
+static void run_manage(struct replay *replay, const char *const *words)
+{
+    static const char *const names[] = {"create", "rename", "delete",
+                                        "subscribe", "unsubscribe"};
+    unsigned change = 0;
+
+    while (strcmp(names[change], words[0]) != 0)
+        change++;
+    replay_status(replay, "manage",
+                  wire_protocol.source->manage(&source,
+                                               (enum pr_folder_change)change,
+                                               words[1], words[2]));
 }
 
 /* ---- Changes ------------------------------------------------------------ */
@@ -540,6 +680,10 @@ bool side_run(struct replay *replay, const char *const *words)
         run_settle(replay, words + 1);
     else if (strcmp(name, "changes") == 0)
         run_changes(replay, words + 1);
+    else if (strcmp(name, "search") == 0)
+        run_search(replay, words + 1);
+    else if (strcmp(name, "manage") == 0)
+        run_manage(replay, words + 1);
     else if (strcmp(name, "keep") == 0)
         replay_status(replay, name, wire_protocol.source->keep(&source));
     else if (strcmp(name, "close") == 0)

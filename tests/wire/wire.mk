@@ -76,7 +76,7 @@ wire_transcripts = %D%/capability-untagged-in-login.wire \
 	%D%/greeting-no.wire %D%/greeting-not-imap4rev1.wire \
 	%D%/greeting-preauth-starttls.wire %D%/greeting-preauth.wire \
 	%D%/greeting-stalls.wire %D%/greeting-tagged.wire %D%/id.wire \
-	%D%/list-nothing-new.wire %D%/list-odd-order.wire %D%/list-refused.wire \
+	%D%/labels.wire %D%/labels-none.wire %D%/list-nothing-new.wire %D%/list-odd-order.wire %D%/list-refused.wire \
 	%D%/login-asks-for-more.wire %D%/login-bad.wire \
 	%D%/login-clear-line.wire %D%/login-disabled.wire \
 	%D%/login-literal-plus.wire %D%/login-literal-refused.wire \
@@ -84,7 +84,11 @@ wire_transcripts = %D%/capability-untagged-in-login.wire \
 	%D%/login-plain-refused-early.wire %D%/login-plain-without-ir.wire \
 	%D%/login-quoted.wire %D%/login-refused-without-code.wire \
 	%D%/login-refused.wire %D%/login-too-many.wire %D%/login-tunnel.wire \
-	%D%/login-unavailable.wire %D%/select-missing.wire \
+	%D%/login-unavailable.wire %D%/manage.wire %D%/search-all-uids.wire \
+	%D%/search-esearch.wire %D%/search-keys.wire \
+	%D%/search-long-set.wire %D%/search-refused.wire %D%/search-utf8.wire \
+	%D%/search-utf8-literal.wire %D%/search-utf8-literal-refused.wire \
+	%D%/search-windows.wire %D%/select-missing.wire \
 	%D%/select-read-only.wire %D%/select-without-uidvalidity.wire \
 	%D%/settle-all-refused.wire %D%/settle-create-refused.wire \
 	%D%/settle-cut.wire %D%/settle-delete-foreign-esearch.wire \
