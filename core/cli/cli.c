@@ -146,6 +146,9 @@ static void print_command_help(const struct command *command)
                  ? "  -r, --retry        let the rules run over them again"
                  : "  -r, --retry        try now what was put aside");
     }
+    if (strchr(command->options, 's') != NULL) {
+        puts("      --sweep        run the sweeps now, due or not");
+    }
     if (strchr(command->options, 'f') != NULL) {
         puts("  -f, --follow       go on until interrupted");
     }
@@ -219,6 +222,7 @@ static const struct option long_options[] = {
     {"dry-run", no_argument, NULL, 'n'},
     {"offline", no_argument, NULL, 'o'},
     {"retry", no_argument, NULL, 'r'},
+    {"sweep", no_argument, NULL, 's'},
     {"json", no_argument, NULL, 'j'},
     {"follow", no_argument, NULL, 'f'},
     {"metrics", no_argument, NULL, 'm'},
@@ -271,6 +275,8 @@ static int read_options(const struct command *command, int argc, char **argv,
             invocation->offline = true;
         } else if (option == 'r') {
             invocation->retry = true;
+        } else if (option == 's') {
+            invocation->sweep = true;
         } else if (option == 'f') {
             invocation->follow = true;
         } else if (option == 'm') {

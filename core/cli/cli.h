@@ -22,6 +22,7 @@ struct invocation {
     bool dry_run;
     bool offline;
     bool retry;
+    bool sweep;
     bool follow;
     bool metrics;
     bool profile;

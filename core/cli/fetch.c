@@ -115,7 +115,8 @@ static pr_status run_pass(void *argument)
                                           : report_observer(&pass->report);
     unsigned mode = pass->mode |
                     (pass->invocation->dry_run ? ENGINE_DRY_RUN : 0) |
-                    (pass->invocation->retry ? ENGINE_RETRY : 0);
+                    (pass->invocation->retry ? ENGINE_RETRY : 0) |
+                    (pass->invocation->sweep ? ENGINE_SWEEP : 0);
     status = engine_new(pass->config, state, mode, &observer, &pass->engine);
     if (status == PR_OK) {
         status = accompany(pass);
@@ -215,7 +216,7 @@ const struct command command_fetch = {
             "refuses the login, 78 the configuration is wrong;\nothers as in "
             "sysexits.h. While a daemon runs it is asked to do it, as by "
             "`postrider poll`.\n",
-    .options = "jnvr",
+    .options = "jnvrs",
     .run = run,
 };
 

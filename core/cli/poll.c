@@ -52,6 +52,9 @@ int poll_by_daemon(struct call *call, const struct invocation *invocation,
     if (invocation->retry) {
         json_object_set_new(request, "retry", json_true());
     }
+    if (invocation->sweep) {
+        json_object_set_new(request, "sweep", json_true());
+    }
     int result = ask(call, request, 0, tell, &observer);
     terminal_progress("");
     return graver_of(result, report_exit_status(&report));
@@ -76,6 +79,6 @@ const struct command command_poll = {
     .help = "Ahead of what is merely due; also an account that is paused or "
             "waits because of trouble.\nEnds when they are done, with the exit "
             "status of `postrider fetch`.\n",
-    .options = "jrv",
+    .options = "jrvs",
     .run = run,
 };

@@ -298,6 +298,70 @@ static void on_event(void *user, const struct event_report *event)
     }
 }
 
+static void print_sweep_json(const struct sweep_report *sweep)
+{
+    struct pr_buffer line;
+    pr_buffer_init(&line, 1024 * 1024);
+    (void)!pr_buffer_add_text(&line, "{\"event\":\"sweep\"");
+    add_text(&line, "account", sweep->account);
+    add_text(&line, "folder", sweep->folder);
+    add_text(&line, "sweep", sweep->sweep);
+    add_text(&line, "file", sweep->file);
+    add_number(&line, "line", (uint64_t)sweep->line);
+    add_text(&line, "action", sweep->action);
+    add_text(&line, "text", sweep->text);
+    add_text(&line, "to", sweep->to);
+    add_number(&line, "messages", sweep->messages);
+    add_text(&line, "uids", sweep->uids);
+    add_text(&line, "status", sweep->status);
+    add_text(&line, "error", sweep->error);
+    (void)!pr_buffer_add_text(&line, "}");
+    terminal_print(pr_buffer_text(&line));
+    pr_buffer_done(&line);
+}
+
+/* `work/News  sweep "tidy": move 12 messages to "Trash" (config.lua:9)`. */
+static void print_sweep(const struct sweep_report *sweep)
+{
+    struct pr_buffer line;
+    bool goes = strcmp(sweep->action, "move") == 0 ||
+                strcmp(sweep->action, "copy_to") == 0;
+    pr_buffer_init(&line, 65536);
+    (void)!pr_buffer_printf(&line, "%s/%s  sweep \"%s\": ", sweep->account,
+                            sweep->folder, sweep->sweep);
+    (void)!pr_buffer_add_text(
+        &line, goes && sweep->action[0] == 'c' ? "copy" : sweep->action);
+    if (sweep->uids[0] != '\0') {
+        (void)!pr_buffer_printf(&line, " %llu message%s (UID %s)",
+                                (unsigned long long)sweep->messages,
+                                sweep->messages == 1 ? "" : "s", sweep->uids);
+    }
+    if (sweep->text != NULL) {
+        (void)!pr_buffer_printf(&line, "%s \"%s\"", goes ? " to" : "",
+                                sweep->text);
+    }
+    if (sweep->to != NULL) {
+        (void)!pr_buffer_printf(&line, " to \"%s\"", sweep->to);
+    }
+    (void)!pr_buffer_printf(&line, " (%s:%d): %s%s%s", sweep->file, sweep->line,
+                            sweep->status, sweep->error != NULL ? ": " : "",
+                            sweep->error != NULL ? sweep->error : "");
+    terminal_print(pr_buffer_text(&line));
+    pr_buffer_done(&line);
+}
+
+static void on_sweep(void *user, const struct sweep_report *sweep)
+{
+    const struct fetch_report *report = user;
+    if (report->invocation->json) {
+        print_sweep_json(sweep);
+    } else if (report->invocation->dry_run ||
+               report->invocation->verbosity > 0 ||
+               (report->shows_summary && sweep->action[0] != '\0')) {
+        print_sweep(sweep);
+    }
+}
+
 static void on_account(void *user, const struct account_report *account)
 {
     struct fetch_report *report = user;
@@ -318,7 +382,8 @@ struct engine_observer report_observer(struct fetch_report *report)
     return (struct engine_observer){.user = report,
                                     .message = on_message,
                                     .account = on_account,
-                                    .event = on_event};
+                                    .event = on_event,
+                                    .sweep = on_sweep};
 }
 
 void report_progress(struct fetch_report *report,

@@ -415,6 +415,31 @@ static void add_held(struct table *table, const json_t *status)
                 "the rules run over them again");
 }
 
+/* ---- Sweeps that fail -----------------------------------------------------
+ */
+
+static void add_sweeps(struct table *table, const json_t *status)
+{
+    const json_t *list = json_object_get(status, "sweeps");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *sweep = json_array_get(list, i);
+        char text[1200], since[32];
+        if (!json_is_string(json_object_get(sweep, "error"))) {
+            continue;
+        }
+        past_text(table->now, number_at(sweep, "last"), since, sizeof(since));
+        snprintf(text, sizeof(text),
+                 "Sweep \"%.100s\" of %.100s failed %s: %.900s",
+                 text_at(sweep, "sweep"), text_at(sweep, "account"), since,
+                 text_at(sweep, "error"));
+        add(table, "\n");
+        add_wrapped(table, 0, "", text);
+        add_wrapped(table, 2, "-> ",
+                    "it runs again at its time; postrider fetch --sweep runs "
+                    "it now");
+    }
+}
+
 /* ---- Jobs that do not end ------------------------------------------------ */
 
 static void add_hung_jobs(struct table *table, const json_t *status)
@@ -525,6 +550,7 @@ pr_status table_add(const json_t *status, const struct table_look *look,
     }
     add_services(&table, status);
     add_hung_jobs(&table, status);
+    add_sweeps(&table, status);
     add_asides(&table, status);
     add_held(&table, status);
     return table.status;

@@ -92,6 +92,11 @@ static void tell_hook(void *user, const struct event_report *report)
     client_send(user, event_of_hook(report));
 }
 
+static void tell_sweep(void *user, const struct sweep_report *report)
+{
+    client_send(user, event_of_sweep(report));
+}
+
 static void tell_account(void *user, const struct account_report *report)
 {
     client_send(user, event_of_account(report));
@@ -105,9 +110,12 @@ static json_t *answer_poll(struct control *control,
         .message = request->report ? tell_message : NULL,
         .account = tell_account,
         .event = request->report ? tell_hook : NULL,
+        .sweep = request->report ? tell_sweep : NULL,
     };
     return outcome(daemon_poll(control->daemon, request->accounts,
-                               request->retry ? ENGINE_RETRY : 0, &observer));
+                               (request->retry ? ENGINE_RETRY : 0) |
+                                   (request->sweep ? ENGINE_SWEEP : 0),
+                               &observer));
 }
 
 static json_t *answer_reload(struct control *control)

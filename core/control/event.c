@@ -74,6 +74,19 @@ json_t *event_of_undo(const struct undo_report *report)
         "reason", event_text(report->reason));
 }
 
+json_t *event_of_sweep(const struct sweep_report *report)
+{
+    return json_pack(
+        "{s:s,s:o,s:o,s:o,s:o,s:i,s:s,s:o,s:o,s:I,s:s,s:s,s:o}", "event",
+        "sweep", "account", event_text(report->account), "folder",
+        event_text(report->folder), "sweep", event_text(report->sweep), "file",
+        event_text(report->file), "line", report->line, "action",
+        report->action, "text", event_text(report->text), "to",
+        event_text(report->to), "messages", (json_int_t)report->messages,
+        "uids", report->uids, "status", report->status, "error",
+        event_text(report->error));
+}
+
 json_t *event_of_account(const struct account_report *report)
 {
     return json_pack(
@@ -166,6 +179,26 @@ static void tell_hook(const json_t *event,
     observer->event(observer->user, &report);
 }
 
+static void tell_sweep(const json_t *event,
+                       const struct engine_observer *observer)
+{
+    const struct sweep_report report = {
+        .account = text_or_empty(event, "account"),
+        .folder = text_or_empty(event, "folder"),
+        .sweep = text_or_empty(event, "sweep"),
+        .file = text_or_empty(event, "file"),
+        .line = (int)number_at(event, "line"),
+        .action = text_or_empty(event, "action"),
+        .text = text_at(event, "text"),
+        .to = text_at(event, "to"),
+        .messages = number_at(event, "messages"),
+        .uids = text_or_empty(event, "uids"),
+        .status = text_or_empty(event, "status"),
+        .error = text_at(event, "error"),
+    };
+    observer->sweep(observer->user, &report);
+}
+
 static void tell_account(const json_t *event,
                          const struct engine_observer *observer)
 {
@@ -211,6 +244,8 @@ void event_tell(const json_t *event, const struct engine_observer *observer)
         tell_message(event, observer);
     } else if (strcmp(kind, "hook") == 0 && observer->event != NULL) {
         tell_hook(event, observer);
+    } else if (strcmp(kind, "sweep") == 0 && observer->sweep != NULL) {
+        tell_sweep(event, observer);
     } else if (strcmp(kind, "account") == 0 && observer->account != NULL) {
         tell_account(event, observer);
     } else if (strcmp(kind, "undo") == 0 && observer->undone != NULL) {

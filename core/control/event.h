@@ -17,6 +17,7 @@ json_t *event_text(const char *text);
 json_t *event_of_message(const struct message_report *report);
 json_t *event_of_hook(const struct event_report *report);
 json_t *event_of_undo(const struct undo_report *report);
+json_t *event_of_sweep(const struct sweep_report *report);
 json_t *event_of_account(const struct account_report *report);
 
 /* Tells the observer of the report in a line. The texts are lent from `event`;

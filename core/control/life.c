@@ -88,6 +88,22 @@ static void on_event(void *user, const struct event_report *report)
     }
 }
 
+/* So is what failed of a sweep. */
+static void on_sweep(void *user, const struct sweep_report *report)
+{
+    const struct pr_log account = {NULL, report->account};
+    const struct pr_log folder = {&account, report->folder};
+    (void)user;
+    if (strcmp(report->status, "done") == 0) {
+        pr_log(&folder, PR_LOG_INFO,
+               "sweep \"%s\" (line %d): %s%s%s: %llu message%s", report->sweep,
+               report->line, report->action, report->text != NULL ? " " : "",
+               report->text != NULL ? report->text : "",
+               (unsigned long long)report->messages,
+               report->messages == 1 ? "" : "s");
+    }
+}
+
 static void on_account(void *user, const struct account_report *report)
 {
     struct control *control = user;
@@ -332,7 +348,8 @@ static pr_status begin(struct life *life)
     const struct engine_observer observer = {.user = control,
                                              .message = on_message,
                                              .account = on_account,
-                                             .event = on_event};
+                                             .event = on_event,
+                                             .sweep = on_sweep};
     control->started = (int64_t)time(NULL);
     control->has_terminal = isatty(STDERR_FILENO) == 1;
     pr_status status = state_open(config->state_dir, &control->state);

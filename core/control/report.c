@@ -16,7 +16,9 @@
 #include "control/event.h"
 #include "control/openmetrics.h"
 #include "fiber/offload.h"
+#include "lua/sweep.h"
 #include "state/guard.h"
+#include "state/sweeps.h"
 
 static const char *state_name(enum account_state state)
 {
@@ -131,6 +133,53 @@ static pr_status add_held(struct state *state, json_t *status)
     return result;
 }
 
+static void add_sweeps_of(const char *account, const struct state_sweep *sweeps,
+                          size_t count, json_t *list)
+{
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(
+            list,
+            json_pack("{s:o,s:o,s:I,s:I,s:o,s:o}", "account",
+                      event_text(account), "sweep", event_text(sweeps[i].name),
+                      "last", (json_int_t)sweeps[i].last, "messages",
+                      (json_int_t)sweeps[i].messages, "error",
+                      event_text(sweeps[i].reason), "failed_since",
+                      time_or_null(sweeps[i].since)));
+    }
+}
+
+/* Puts "sweeps" into the status: those that ever ran. */
+static pr_status add_sweeps(struct state *state, const struct config *config,
+                            json_t *status)
+{
+    struct pr_arena *arena = pr_arena_new();
+    json_t *list = json_array();
+    pr_status result = arena == NULL ? PR_NOMEM : PR_OK;
+    const char **names = NULL;
+    size_t accounts = config->account_count;
+    /* The configuration may be another after a wait. */
+    if (result == PR_OK) {
+        names = pr_arena_array(arena, accounts + 1, sizeof(*names));
+        result = names == NULL ? PR_NOMEM : PR_OK;
+    }
+    bool has_any = config->sweep_count > 0;
+    for (size_t i = 0; result == PR_OK && i < accounts; i++) {
+        names[i] = pr_arena_text(arena, config->accounts[i].name);
+        result = names[i] == NULL ? PR_NOMEM : PR_OK;
+    }
+    for (size_t i = 0; has_any && result == PR_OK && i < accounts; i++) {
+        struct state_sweep *sweeps = NULL;
+        size_t count = 0;
+        result = state_sweeps(state, names[i], arena, &sweeps, &count);
+        if (result == PR_OK) {
+            add_sweeps_of(names[i], sweeps, count, list);
+        }
+    }
+    json_object_set_new(status, "sweeps", list);
+    pr_arena_free(arena);
+    return result;
+}
+
 static pr_status add_waiting(struct state *state, json_t *status)
 {
     pr_status result = add_asides(state, status);
@@ -205,7 +254,10 @@ pr_status report_status(struct control *control, json_t **ret)
     json_object_set_new(status, "hung_jobs", hung_jobs());
     json_object_set_new(status, "rules", costs_of_rules(config));
     json_object_set_new(status, "services", health_of_services(config));
-    pr_status result = add_waiting(control->state, status);
+    pr_status result = add_sweeps(control->state, config, status);
+    if (result == PR_OK) {
+        result = add_waiting(control->state, status);
+    }
     if (result != PR_OK) {
         json_decref(status);
         return result;
@@ -254,6 +306,9 @@ pr_status report_without_daemon(struct state *state,
     if (result == PR_OK) {
         result = status != NULL ? add_waiting(state, status)
                                 : pr_fail(PR_NOMEM, "out of memory");
+    }
+    if (result == PR_OK) {
+        result = add_sweeps(state, config, status);
     }
     pr_arena_free(arena);
     if (result != PR_OK) {

@@ -22,7 +22,7 @@ static const struct {
 } kinds[] = {
     [REQUEST_STATUS] = {"status", {"follow"}},
     [REQUEST_METRICS] = {"metrics", {NULL}},
-    [REQUEST_POLL] = {"poll", {"accounts", "retry", "report"}},
+    [REQUEST_POLL] = {"poll", {"accounts", "retry", "report", "sweep"}},
     [REQUEST_PAUSE] = {"pause", {"accounts"}},
     [REQUEST_RESUME] = {"resume", {"accounts"}},
     [REQUEST_RELOAD] = {"reload", {NULL}},
@@ -173,6 +173,7 @@ static pr_status read_field(struct parse *parse, const char *name,
                         strcmp(name, "follow") == 0    ? &request->follow
                         : strcmp(name, "dry_run") == 0 ? &request->dry_run
                         : strcmp(name, "retry") == 0   ? &request->retry
+                        : strcmp(name, "sweep") == 0   ? &request->sweep
                                                        : &request->report);
 }
 

@@ -35,6 +35,7 @@ struct request {
     bool follow;                 /* status, log */
     bool retry;                  /* poll: what is put aside as well; refuse:
                                     rules run again */
+    bool sweep;                  /* poll: the sweeps, due or not */
     bool report;                 /* poll: tell of each message */
     enum pr_level level;         /* log */
     unsigned lines;              /* log: of those kept */

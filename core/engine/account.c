@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "engine/parts.h"
+#include "engine/sweeps.h"
 
 /* Which of two failures a person should hear of first. */
 static int gravity(pr_status status)
@@ -225,7 +226,10 @@ static pr_status lead(struct account_run *run, struct line *line)
     }
     status =
         run->choose != NULL ? run->choose(run, line) : account_list(run, line);
-    return status == PR_OK ? account_work(run, line) : status;
+    if (status == PR_OK) {
+        status = account_work(run, line);
+    }
+    return status == PR_OK ? sweeps_work(run, line) : status;
 }
 
 static bool is_idle(const struct line *line)

@@ -61,6 +61,7 @@ static pr_status ask(struct keeper *keeper, struct poll *poll, unsigned mode,
     keeper->tickets = ticket;
     keeper->is_asked = true;
     keeper->asks_retry |= (mode & ENGINE_RETRY) != 0;
+    keeper->asks_sweep |= (mode & ENGINE_SWEEP) != 0;
     keeper->claimant.is_urgent = true;
     poll->left++;
     return PR_OK;

@@ -117,6 +117,23 @@ static void on_event(void *user, const struct event_report *report)
     }
 }
 
+static void on_sweep(void *user, const struct sweep_report *report)
+{
+    struct daemon *daemon = user;
+    struct keeper *keeper = find_keeper(daemon, report->account);
+    if (daemon->observer.sweep != NULL) {
+        daemon->observer.sweep(daemon->observer.user, report);
+    }
+    struct ticket *ticket = keeper != NULL ? keeper->served : NULL;
+    for (; ticket != NULL; ticket = ticket->next) {
+        const struct engine_observer *observer =
+            ticket->poll != NULL ? ticket->poll->observer : NULL;
+        if (observer != NULL && observer->sweep != NULL) {
+            observer->sweep(observer->user, report);
+        }
+    }
+}
+
 /* ---- Configurations ------------------------------------------------------ */
 
 /* Keepers in the making: those that go on, and new ones. */
@@ -193,8 +210,10 @@ static void take_over(struct daemon *daemon, const struct line_up *up,
 
 pr_status daemon_configure(struct daemon *daemon, struct config *config)
 {
-    const struct engine_observer observer = {
-        .user = daemon, .message = on_message, .event = on_event};
+    const struct engine_observer observer = {.user = daemon,
+                                             .message = on_message,
+                                             .event = on_event,
+                                             .sweep = on_sweep};
     struct engine *engine = NULL, *before = daemon->engine;
     struct line_up up = {0};
     pr_status status = engine_new_for_daemon(

@@ -66,8 +66,8 @@ void daemon_stop(struct daemon *daemon, uint64_t grace);
 
 /* Polls the accounts named (ended by NULL; NULL: all) as soon as there is a
  * place, ahead of those that are merely due, and tells `done` of each account's
- * pass when it has ended. `mode`: ENGINE_RETRY or 0. Waits until all have.
- * PR_CONFIG for a name that no account has, before anything is done;
+ * pass when it has ended. `mode`: of ENGINE_RETRY and ENGINE_SWEEP. Waits until
+ * all have. PR_CONFIG for a name that no account has, before anything is done;
  * PR_CANCELLED: the caller was, the polls go on. */
 PR_CHECKED pr_status daemon_poll(struct daemon *daemon,
                                  const char *const *accounts, unsigned mode,

@@ -167,6 +167,10 @@ static pr_status take_entry(struct letter *letter,
         return flags_add(arena, &letter->row.debt.set, entry->text);
     case PLAN_UNFLAG:
         return flags_add(arena, &letter->row.debt.clear, entry->text);
+    case PLAN_LABEL:
+        return labels_add(arena, &letter->row.debt.label, entry->text);
+    case PLAN_UNLABEL:
+        return labels_add(arena, &letter->row.debt.unlabel, entry->text);
     default:
         return PR_OK;
     }

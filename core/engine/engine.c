@@ -84,6 +84,7 @@ pr_status engine_new(struct config *config, struct state *state, unsigned mode,
                                 .dry_run = (mode & ENGINE_DRY_RUN) != 0,
                                 .delivers = (mode & ENGINE_DELIVER) != 0,
                                 .retries_now = (mode & ENGINE_RETRY) != 0,
+                                .sweeps_now = (mode & ENGINE_SWEEP) != 0,
                                 .uses = 1,
                                 .observer = *observer};
     return make(&like, ret);
@@ -317,7 +318,8 @@ pr_status engine_fetch(struct engine *engine, const char *const *accounts)
                                        .account = account,
                                        .name = account->name,
                                        .log = &runs[i].log,
-                                       .retries_now = engine->retries_now}};
+                                       .retries_now = engine->retries_now,
+                                       .sweeps_now = engine->sweeps_now}};
         status = pr_spawn(&scope, account->name, PR_STACK_SESSION, run_one,
                           &runs[i].run);
         if (status != PR_OK) {

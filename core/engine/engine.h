@@ -77,12 +77,26 @@ struct undo_order {
     bool dry_run;  /* only told */
 };
 
+/* A thing that a sweep does, or would do, to messages of a folder. All lent. */
+struct sweep_report {
+    const char *account, *folder;
+    const char *sweep, *file;
+    int line;
+    const char *action;    /* "move", "create folder", ...; "" for the whole */
+    const char *text, *to; /* where to, which flag, which folder; NULL: none */
+    uint64_t messages;
+    const char *uids;   /* of them, maybe cut short; "" */
+    const char *status; /* "done", "failed", "held", "planned" */
+    const char *error;  /* NULL unless failed or held */
+};
+
 struct engine_observer {
     void *user;
     void (*message)(void *user, const struct message_report *report);
     void (*account)(void *user, const struct account_report *report);
     void (*event)(void *user, const struct event_report *report);
     void (*undone)(void *user, const struct undo_report *report);
+    void (*sweep)(void *user, const struct sweep_report *report);
 };
 
 struct engine_progress {
@@ -97,8 +111,9 @@ struct engine;
 
 enum engine_mode {
     ENGINE_DRY_RUN = 1,
-    ENGINE_RETRY = 2,  /* what is put aside is tried now, not at its time */
-    ENGINE_DELIVER = 4 /* standard input, and no other source */
+    ENGINE_RETRY = 2,   /* what is put aside is tried now, not at its time */
+    ENGINE_DELIVER = 4, /* standard input, and no other source */
+    ENGINE_SWEEP = 8    /* sweeps run now, not at their time */
 };
 
 /* `config` and `state` are lent for the engine's life. `mode`: of enum

@@ -26,6 +26,10 @@ libcore_la_SOURCES += \
 	%D%/hooks.c \
 	%D%/hook_deeds.c \
 	%D%/hook_notes.c \
+	%D%/sweeps.h \
+	%D%/sweeps.c \
+	%D%/sweep_box.c \
+	%D%/sweep_steps.c \
 	%D%/tally.c \
 	%D%/tally.h \
 	%D%/schedule.h \

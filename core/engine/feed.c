@@ -264,6 +264,7 @@ static pr_status letter_new(struct session *session, struct entry *entry,
     pr_status status = message_new(session->account->name, session->folder,
                                    &entry->item, &letter->message);
     if (status == PR_OK) {
+        letter->message->has_labels = source_has_labels(session->source);
         status = spool_new(session->engine->config->state_dir, 0,
                            &letter->message->spool);
     }

@@ -161,6 +161,7 @@ static pr_status make_message(struct teller *teller)
         return status;
     }
     message->is_header_only = true;
+    message->has_labels = source_has_labels(lookout->session->source);
     message->fetch_header = is_gone ? recall_header : fetch_header;
     message->fetch = is_gone ? has_no_more : fetch_more;
     message->owner = teller;
@@ -229,6 +230,12 @@ static pr_status take_plan(struct happening *happening)
             break;
         case PLAN_UNFLAG:
             status = flags_add(arena, &deed->clear, entry->text);
+            break;
+        case PLAN_LABEL:
+            status = labels_add(arena, &deed->label, entry->text);
+            break;
+        case PLAN_UNLABEL:
+            status = labels_add(arena, &deed->unlabel, entry->text);
             break;
         case PLAN_MOVE:
             deed->move_to = entry->text;

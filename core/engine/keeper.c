@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/memory.h"
+#include "engine/sweeps.h"
 #include "engine/watching.h"
 
 /* After the last turn, memory that nobody uses is given back. */
@@ -242,7 +243,10 @@ static void settle_down(struct keeper *keeper, struct account_run *run,
     if (!is_fine) {
         keeper_note_trouble(keeper, status);
     } else if (run->arena != NULL && keeper->trouble == TROUBLE_NONE) {
+        pr_time swept = sweeps_due(keeper->engine->config,
+                                   keeper->daemon->state, keeper->account);
         keeper->due = spots_due(keeper, run->arena);
+        keeper->due = swept < keeper->due ? swept : keeper->due;
     }
     if (is_ending(keeper) || keeper->is_paused || keeper->drops) {
         return;
@@ -281,6 +285,7 @@ static void run_turn(struct keeper *keeper, bool is_pass, pr_status lost)
         .line_count = keeper->line_count,
         .keeps_lines = true,
         .retries_now = keeper->asks_retry,
+        .sweeps_now = keeper->asks_sweep,
         .owner = keeper,
         .choose = spots_choose,
         .next_folder = watching_next,
@@ -292,7 +297,7 @@ static void run_turn(struct keeper *keeper, bool is_pass, pr_status lost)
     };
     keeper->run = &run;
     keeper->claimant.is_urgent = keeper->served != NULL;
-    keeper->asks_retry = false;
+    keeper->asks_retry = keeper->asks_sweep = false;
     keeper_set_state(keeper, ACCOUNT_FETCHING);
     pr_status status = work(keeper, &run, is_pass);
     if (status != PR_OK) {

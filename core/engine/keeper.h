@@ -67,6 +67,7 @@ struct keeper {
     bool wants_turn;  /* a line has news, or has ended */
     bool is_asked;    /* for a poll */
     bool asks_retry;  /* ... of what is put aside, too */
+    bool asks_sweep;  /* ... with the sweeps */
     bool has_changed; /* in a newer configuration */
     bool drops;       /* every connection is to be given up */
     bool is_paused, is_removed;

@@ -21,6 +21,12 @@ pr_status ledger_add(struct ledger *ledger, const struct pr_item *item,
         return PR_NOMEM;
     }
     entry->item = *item;
+    if (item->labels != NULL) {
+        entry->item.labels = pr_arena_text(ledger->arena, item->labels);
+        if (entry->item.labels == NULL) {
+            return PR_NOMEM;
+        }
+    }
     if (item->flags.keywords != NULL) {
         entry->item.flags.keywords =
             pr_arena_text(ledger->arena, item->flags.keywords);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "engine/parts.h"
 #include "engine/peek.h"
 #include "io/file.h"
 #include "mail/spool.h"
@@ -25,6 +26,7 @@ struct glimpse {
     struct pr_failure words;
     size_t seen;
     bool has_headers; /* the source can give them alone */
+    bool has_labels; /* the source's own */
 };
 
 /* ---- Which messages ------------------------------------------------------ */
@@ -46,6 +48,9 @@ static pr_status note_item(void *user, const struct pr_item *item)
     *copy = *item;
     if (item->uidl != NULL) {
         copy->uidl = pr_arena_text(glimpse->arena, item->uidl);
+    }
+    if (item->labels != NULL) {
+        copy->labels = pr_arena_text(glimpse->arena, item->labels);
     }
     if (item->flags.keywords != NULL) {
         copy->flags.keywords =
@@ -99,6 +104,7 @@ static pr_status feed_begin(struct pr_feed *feed, struct pr_item *item,
     pr_status status = message_new(glimpse->account->name, glimpse->folder,
                                    item, &glimpse->message);
     if (status == PR_OK) {
+        glimpse->message->has_labels = glimpse->has_labels;
         status =
             spool_new(glimpse->config->state_dir, 0, &glimpse->message->spool);
     }
@@ -162,6 +168,7 @@ static pr_status list(struct glimpse *glimpse, struct pr_source *source)
     const struct pr_source_ops *ops = source->class->source;
     const struct look *look = glimpse->look;
     struct pr_mailbox mailbox;
+    glimpse->has_labels = source_has_labels(source);
     pr_status status = ops->select(source, glimpse->folder, &mailbox);
     glimpse->has_headers = status == PR_OK && !mailbox.has_no_headers;
     if (status != PR_OK || mailbox.exists == 0) {

@@ -36,6 +36,7 @@
  *   identify.c sources without UIDs: which message is which
  *   report.c   words for the observer and the history
  *   events.h   what other programs did, for the hooks
+ *   sweeps.h   sweeps: messages on the server, acted on in sets
  */
 #ifndef ENGINE_PARTS_H
 #define ENGINE_PARTS_H
@@ -71,6 +72,7 @@ struct engine {
     bool dry_run;
     bool delivers;    /* standard input */
     bool retries_now; /* what is put aside does not wait for its time */
+    bool sweeps_now;  /* sweeps do not wait for theirs */
     size_t uses;      /* engine_hold; the last engine_release frees it */
     bool owns_config;
     bool is_stopping;
@@ -107,6 +109,9 @@ void engine_forget_history(struct state *state);
 
 struct account_run;
 struct line;
+
+/* Has the server of an open source labels of its own? */
+bool source_has_labels(const struct pr_source *source);
 
 /* What a line does while it is open. Anything but PR_OK: it is of no more use.
  */
@@ -185,6 +190,7 @@ struct account_run {
     void (*folder_done)(struct account_run *run, struct line *line,
                         const char *folder, pr_status status,
                         uint64_t messages);
+    bool sweeps_now;  /* also those that are not due */
     uint64_t deleted; /* on the server, because rules said so */
     struct account_report report;
     char error[PR_FAILURE_MAX];

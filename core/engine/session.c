@@ -171,7 +171,7 @@ static pr_status reconcile(struct session *session)
         status = identify(session);
         return status == PR_OK ? queue_old_debts(session) : status;
     }
-    if (session->record.uidvalidity == 0) {
+    if (session->record.uidvalidity == 0 || session->record.watermark == 0) {
         status = first_visit(session);
     } else if (is_numbered_anew(session)) {
         status = rematch(session);

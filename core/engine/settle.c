@@ -17,7 +17,8 @@
 static bool has_flags(const struct state_debt *debt)
 {
     return debt->set.system != 0 || debt->set.keywords != NULL ||
-           debt->clear.system != 0 || debt->clear.keywords != NULL;
+           debt->clear.system != 0 || debt->clear.keywords != NULL ||
+           debt->label != NULL || debt->unlabel != NULL;
 }
 
 bool is_owing(const struct state_debt *debt)
@@ -54,12 +55,15 @@ pr_status session_owe(struct session *session, const struct pr_item *item,
     }
     debtor->item = *item;
     debtor->item.flags = (struct pr_flags){0};
+    debtor->item.labels = NULL;
     debtor->debt = *debt;
     if (copy_text(arena, item->uidl, &debtor->item.uidl) != PR_OK ||
         copy_text(arena, debt->set.keywords, &debtor->debt.set.keywords) !=
             PR_OK ||
         copy_text(arena, debt->clear.keywords, &debtor->debt.clear.keywords) !=
             PR_OK ||
+        copy_text(arena, debt->label, &debtor->debt.label) != PR_OK ||
+        copy_text(arena, debt->unlabel, &debtor->debt.unlabel) != PR_OK ||
         copy_text(arena, debt->copy_to, &debtor->debt.copy_to) != PR_OK ||
         copy_text(arena, debt->move_to, &debtor->debt.move_to) != PR_OK) {
         return PR_NOMEM;
@@ -118,6 +122,8 @@ static struct pr_deed *add_deed(struct payment *payment, struct debtor *debtor)
     *deed = (struct pr_deed){.item = &debtor->item,
                              .set = debtor->debt.set,
                              .clear = debtor->debt.clear,
+                             .label = debtor->debt.label,
+                             .unlabel = debtor->debt.unlabel,
                              .result = PR_CANCELLED};
     return deed;
 }
@@ -212,6 +218,7 @@ static void reduce_debt(struct payment *payment, struct debtor *debtor,
     debt->copy_to = left;
     if (!debtor->has_failed) {
         debt->set = debt->clear = (struct pr_flags){0};
+        debt->label = debt->unlabel = NULL;
     }
 }
 

@@ -8,15 +8,53 @@
 #include <strings.h>
 
 #include "base/text.h"
-#include "lua/script.h"
+#include "lua/box.h"
 
 #define FLAG_MOST 200 /* octets of a keyword */
+
+/* What a message of a sweep's set is to have done to it: a step of the sweep.
+ */
+static int note_in_sweep(lua_State *L, const struct message *message,
+                         const struct plan_entry *entry)
+{
+    static const struct {
+        enum plan_action action;
+        enum sweep_action step;
+    } steps[] = {
+        {PLAN_FLAG, SWEEP_FLAG},   {PLAN_UNFLAG, SWEEP_UNFLAG},
+        {PLAN_LABEL, SWEEP_LABEL}, {PLAN_UNLABEL, SWEEP_UNLABEL},
+        {PLAN_MOVE, SWEEP_MOVE},   {PLAN_DELETE, SWEEP_DELETE},
+        {PLAN_NOTE, SWEEP_NOTE},   {PLAN_COPY_TO, SWEEP_COPY_TO},
+    };
+    struct sweep_box *box = check_open(L, script_of(L)->running->root->box);
+    struct pr_range uid = {message->item->uid, message->item->uid};
+
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        if (steps[i].action != entry->action)
+            continue;
+        if (entry->action != PLAN_NOTE)
+            check_changes(L, box);
+        add_step(L, box,
+                 (struct sweep_step){.action = steps[i].step,
+                                     .text = entry->text,
+                                     .uids = &uid,
+                                     .uid_count = 1});
+        return 0;
+    }
+    return luaL_error(L,
+                      "m:%s is for rules: in a sweep there are m:flag, "
+                      "m:unflag, m:label, m:unlabel, m:copy_to, m:move, "
+                      "m:delete and m:note",
+                      plan_action_name(entry->action));
+}
 
 int note_entry(lua_State *L, struct message *message, struct plan_entry entry)
 {
     struct place place = script_outer_place(L);
     pr_status status;
 
+    if (script_of(L)->running->root->box != NULL)
+        return note_in_sweep(L, message, &entry);
     if (script_of(L)->running->hook != 0)
         check_in_hook(L, entry.action);
     entry.rule = script_of(L)->running->rule->name;
@@ -160,7 +198,7 @@ static int copy_to(lua_State *L)
 }
 
 /* Is it an atom that can be a keyword (RFC 3501, 9: flag-keyword)? */
-static bool is_keyword(const char *text)
+bool is_keyword(const char *text)
 {
     if (text[0] == '\0' || strlen(text) > FLAG_MOST)
         return false;
@@ -173,7 +211,7 @@ static bool is_keyword(const char *text)
 
 /* The system flag of that name, with or without the backslash, as RFC 3501,
  * 2.3.2 writes it; or the keyword. */
-static const char *check_flag(lua_State *L, int arg)
+const char *check_flag(lua_State *L, int arg)
 {
     static const char *const names[] = {"\\Seen",    "\\Answered", "\\Flagged",
                                         "\\Deleted", "\\Draft",    NULL};
@@ -209,13 +247,41 @@ static int unflag(lua_State *L)
                                        .text = check_flag(L, 2)});
 }
 
-/* m:label(name): a keyword */
+const char *check_label(lua_State *L, int arg, bool has_labels)
+{
+    const char *text = has_labels ? check_line(L, arg) : check_flag(L, arg);
+
+    luaL_argcheck(L, has_labels || text[0] != '\\', arg,
+                  "a label is no system flag");
+    luaL_argcheck(L, text[0] != '\0' && text_is_utf8(pr_bytes_of(text)), arg,
+                  "this cannot be a label");
+    for (const char *at = text; *at != '\0'; at++)
+        luaL_argcheck(L, (unsigned char)*at >= ' ' && *at != 0x7f, arg,
+                      "a control character cannot be in a label");
+    return text;
+}
+
+static int note_label(lua_State *L, enum plan_action label,
+                      enum plan_action flag)
+{
+    bool has_labels = check_message(L, 1)->has_labels;
+    const char *text = check_label(L, 2, has_labels);
+
+    return note(L, (struct plan_entry){.action = has_labels ? label : flag,
+                                       .text = text});
+}
+
+/* m:label(name): a label of the server's own where it has such (Gmail), else a
+ * keyword */
 static int label(lua_State *L)
 {
-    const char *text = check_flag(L, 2);
+    return note_label(L, PLAN_LABEL, PLAN_FLAG);
+}
 
-    luaL_argcheck(L, text[0] != '\\', 2, "a label is no system flag");
-    return note(L, (struct plan_entry){.action = PLAN_FLAG, .text = text});
+/* m:unlabel(name): the same taken away */
+static int unlabel(lua_State *L)
+{
+    return note_label(L, PLAN_UNLABEL, PLAN_UNFLAG);
 }
 
 /* The name of a header field (RFC 5322, 2.2). */
@@ -334,6 +400,7 @@ const luaL_Reg message_actions[] = {
     {"flag", flag},
     {"unflag", unflag},
     {"label", label},
+    {"unlabel", unlabel},
     {"set_header", set_header},
     {"add_header", add_header},
     {"remove_header", remove_header},

@@ -101,6 +101,7 @@ static int open_all(lua_State *L)
     open_rules(L);
     open_tests(L);
     open_hooks(L);
+    open_sweeps(L);
     open_message(L);
     open_addresses(L);
     open_parts(L);
@@ -133,6 +134,7 @@ static int run_chunk(lua_State *L)
     finish_accounts(L);
     finish_hooks(L);
     finish_services(L);
+    finish_sweeps(L);
     if (script_of(L)->config->account_count == 0 &&
         script_of(L)->problem_count == 0)
         problem_add(L, (struct place){name, 1}, "there is no account");
@@ -253,6 +255,7 @@ pr_status config_load(const char *file, struct config **ret)
     if (status == PR_OK) {
         config->rule_count = config->script->rule_count;
         config->hook_count = config->script->hook_count;
+        config->sweep_count = config->script->sweep_count;
         *ret = config;
     } else {
         config_free(config);

@@ -79,6 +79,7 @@ struct config {
     size_t sink_count;
     size_t rule_count;
     size_t hook_count;
+    size_t sweep_count;    /* see lua/sweep.h */
     struct script *script; /* the Lua side */
 };
 

@@ -372,11 +372,14 @@ void check_in_hook(lua_State *L, enum plan_action action)
     case PLAN_COPY_TO:
     case PLAN_FLAG:
     case PLAN_UNFLAG:
+    case PLAN_LABEL:
+    case PLAN_UNLABEL:
         return;
     default:
         luaL_error(L,
                    "m:%s is for rules: in a hook there are m:flag, m:unflag, "
-                   "m:label, m:copy_to, m:move, m:delete and m:note; a program "
+                   "m:label, m:unlabel, m:copy_to, m:move, m:delete and "
+                   "m:note; a program "
                    "gets the message by exec { ..., input = m }",
                    plan_action_name(action));
     }

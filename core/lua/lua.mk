@@ -10,5 +10,7 @@ libcore_la_SOURCES += %D%/outcome.h %D%/outcome.c %D%/testing.h %D%/testing.c \
 	%D%/mocks.c
 libcore_la_SOURCES += %D%/reply.c %D%/require.c
 libcore_la_SOURCES += %D%/hooks.c
+libcore_la_SOURCES += %D%/sweep.h %D%/sweep.c %D%/sweep_plan.c %D%/box.h \
+	%D%/box.c %D%/search.c %D%/set.c %D%/folders.c
 libcore_la_SOURCES += %D%/calls.h %D%/calls.c %D%/service.c %D%/names.c \
 	%D%/web.c %D%/json.c %D%/all.c

@@ -211,13 +211,24 @@ void push_flags(lua_State *L, struct pr_flags flags)
     add_keywords(L, flags.keywords);
 }
 
-/* m.labels: list of its keywords; m.labels.work is true or false */
+/* m.labels: list of its labels where the server has such (Gmail), else of its
+ * keywords; m.labels.work is true or false */
 static void get_labels(lua_State *L)
 {
-    const char *keywords = check_message(L, 1)->item->flags.keywords;
+    const struct message *message = check_message(L, 1);
+    const char *labels = message->item->labels;
 
     push_word_list(L);
-    add_keywords(L, keywords);
+    if (!message->has_labels) {
+        add_keywords(L, message->item->flags.keywords);
+        return;
+    }
+    while (labels != NULL && *labels != '\0') {
+        size_t size = strcspn(labels, "\n");
+
+        add_word(L, labels, size);
+        labels += size + (labels[size] == '\n');
+    }
 }
 
 /* ---- Fields of cost "envelope" and "headers" ------------------------------

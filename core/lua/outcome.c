@@ -178,9 +178,11 @@ static void add_entry(lua_State *L, int table, const struct plan_entry *entry)
         append_text(L, table, "copied_to", entry->text);
         break;
     case PLAN_FLAG:
+    case PLAN_LABEL:
         append_text(L, table, "flags", entry->text);
         break;
     case PLAN_UNFLAG:
+    case PLAN_UNLABEL:
         append_text(L, table, "unflags", entry->text);
         break;
     case PLAN_SET_HEADER:

@@ -316,7 +316,7 @@ static void guard(lua_State *L, const char *name, lua_CFunction by)
 static const char *const later[] = {
     "pop3",        "smtp",   "lmtp",   "mbox",  "append",  "maildir_source",
     "mbox_source", "oauth2", "secret", "netrc", "keyring", "systemd_credential",
-    "ask",         "sweep",  NULL,
+    "ask",         NULL,
 };
 
 static bool is_later(const char *name)

@@ -44,6 +44,7 @@ struct run {
     struct message *message; /* NULL but in rules */
     struct cell *cell;       /* of the message */
     const struct rule *rule; /* the one that runs */
+    struct box_cell *box;    /* of a sweep; NULL: it is none's */
     unsigned hook;          /* of enum hook_kind: it is a hook's; 0: a rule's */
     const char *stack_base; /* where the C stack stood at the start */
     uint64_t total;         /* ms in all; 0: as options say */
@@ -114,6 +115,8 @@ struct script {
     size_t rules_allocated;
     struct hook *hooks;
     size_t hook_count, hooks_allocated;
+    struct sweep *sweeps;
+    size_t sweep_count, sweeps_allocated;
     size_t accounts_allocated, sinks_allocated;
     struct problem *problems;
     size_t problem_count, problems_allocated;
@@ -427,6 +430,11 @@ void finish_hooks(lua_State *L);
 /* Raises unless a hook may ask for that. */
 void check_in_hook(lua_State *L, enum plan_action action);
 
+/* sweep.c */
+void open_sweeps(lua_State *L);
+/* What is left to say when all is loaded. */
+void finish_sweeps(lua_State *L);
+
 /* testing.c: tests of rules. mocks.c: what they replace */
 void open_tests(lua_State *L);
 /* Puts a stand-in for each function that the table at `table` names, such as
@@ -502,6 +510,12 @@ extern const luaL_Reg message_actions[];
 int note_entry(lua_State *L, struct message *message, struct plan_entry entry);
 /* reply.c */
 int message_reply(lua_State *L);
+/* A system flag or keyword; a label, which is a keyword where the server has no
+ * labels of its own. Raise if it can be none. */
+const char *check_flag(lua_State *L, int arg);
+const char *check_label(lua_State *L, int arg, bool has_labels);
+/* Is it an atom that can be a keyword (RFC 3501, 9: flag-keyword)? */
+bool is_keyword(const char *text);
 /* Notes that the message's part is to be written to a file; raises if the plan
  * refuses it. `folder` is one of script->save_below. */
 void note_save(lua_State *L, struct message *message, const char *folder,

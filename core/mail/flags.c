@@ -136,3 +136,12 @@ pr_status flags_add(struct pr_arena *arena, struct pr_flags *flags,
     }
     return add_keywords(arena, &flags->keywords, name, NULL);
 }
+
+pr_status labels_add(struct pr_arena *arena, const char **labels,
+                     const char *label)
+{
+    *labels = *labels == NULL
+                  ? pr_arena_text(arena, label)
+                  : pr_arena_printf(arena, "%s\n%s", *labels, label);
+    return *labels != NULL ? PR_OK : PR_NOMEM;
+}

@@ -33,6 +33,10 @@ PR_CHECKED pr_status flags_that_change(struct pr_arena *arena,
  * are then in the arena. PR_NOMEM. */
 PR_CHECKED pr_status flags_add(struct pr_arena *arena, struct pr_flags *flags,
                                const char *name);
+/* Adds a label of the server's own to *labels (pr_item.labels), in the arena.
+ * PR_NOMEM. */
+PR_CHECKED pr_status labels_add(struct pr_arena *arena, const char **labels,
+                                const char *label);
 /* Do both hold the same? */
 bool flags_are_equal(const struct pr_flags *a, const struct pr_flags *b);
 

@@ -23,6 +23,7 @@ struct message {
     struct pr_spool *spool; /* owned, sealed; NULL until fetched */
     struct view *view;      /* owned; made by message_view */
     struct plan plan;
+    bool has_labels; /* the server has labels of its own: those of the item */
     /* While `spool` is NULL: has the header fetched into it; waits. */
     pr_status (*fetch_header)(struct message *message);
     struct message_cost cost;

@@ -27,6 +27,8 @@ static const char *const names[] = {
     [PLAN_COPY_TO] = "copy_to",
     [PLAN_FLAG] = "flag",
     [PLAN_UNFLAG] = "unflag",
+    [PLAN_LABEL] = "label",
+    [PLAN_UNLABEL] = "unlabel",
     [PLAN_SET_HEADER] = "set_header",
     [PLAN_ADD_HEADER] = "add_header",
     [PLAN_REMOVE_HEADER] = "remove_header",
@@ -240,6 +242,8 @@ static pr_status describe_object(const struct plan_entry *entry,
     case PLAN_COPY_TO:
     case PLAN_FLAG:
     case PLAN_UNFLAG:
+    case PLAN_LABEL:
+    case PLAN_UNLABEL:
     case PLAN_REMOVE_HEADER:
     case PLAN_NOTE:
         break;

@@ -162,6 +162,8 @@ static pr_status put_row(struct state *state, const struct change *change,
     bind_text(&statement, row->debt.file);
     bind_some(&statement, row->debt.line);
     bind_some(&statement, row->rule_tries);
+    bind_text(&statement, row->debt.label);
+    bind_text(&statement, row->debt.unlabel);
     return statement_run(&statement);
 }
 
@@ -208,6 +210,8 @@ static void copy_debt(struct state_changes *changes, struct state_debt *debt)
     debt->clear.keywords = keep(changes, debt->clear.keywords);
     debt->copy_to = keep(changes, debt->copy_to);
     debt->move_to = keep(changes, debt->move_to);
+    debt->label = keep(changes, debt->label);
+    debt->unlabel = keep(changes, debt->unlabel);
     debt->rule = keep(changes, debt->rule);
     debt->file = keep(changes, debt->file);
 }
@@ -344,9 +348,12 @@ struct debt_change {
 
 static pr_status apply_owe(struct state *state, const struct change *change)
 {
+    const struct debt_change *it = (const struct debt_change *)change;
     struct statement statement = statement_for(state, SQL_MESSAGE_OWE);
 
-    bind_debt(&statement, &((const struct debt_change *)change)->debt);
+    bind_debt(&statement, &it->debt);
+    bind_text(&statement, it->debt.label);
+    bind_text(&statement, it->debt.unlabel);
     bind_int(&statement, change->folder);
     bind_int(&statement, change->uid);
     return statement_run(&statement);

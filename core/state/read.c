@@ -99,6 +99,10 @@ static pr_status read_debt(const struct statement *statement,
         status = column_text(statement, 18, arena, &debt->rule);
     if (status == PR_OK)
         status = column_text(statement, 19, arena, &debt->file);
+    if (status == PR_OK)
+        status = column_text(statement, 22, arena, &debt->label);
+    if (status == PR_OK)
+        status = column_text(statement, 23, arena, &debt->unlabel);
     return status;
 }
 

@@ -190,7 +190,23 @@ static const char step_5[] =
     "ALTER TABLE message ADD COLUMN rule_tries INTEGER;"
     "PRAGMA user_version = 5;";
 
-const char *const schema_steps[] = {step_1, step_2, step_3, step_4, step_5};
+/* Labels of the server's own that are owed; sweeps: core/state/sweeps.h. */
+static const char step_6[] =
+    "ALTER TABLE message ADD COLUMN label TEXT;"
+    "ALTER TABLE message ADD COLUMN unlabel TEXT;"
+    "CREATE TABLE sweep ("
+    "  account TEXT NOT NULL,"
+    "  name TEXT NOT NULL,"
+    "  last INTEGER NOT NULL,"
+    "  messages INTEGER NOT NULL,"
+    "  reason TEXT,"   /* why it failed; NULL: it did not */
+    "  since INTEGER," /* when it began to fail */
+    "  PRIMARY KEY (account, name)"
+    ") WITHOUT ROWID;"
+    "PRAGMA user_version = 6;";
+
+const char *const schema_steps[] = {step_1, step_2, step_3,
+                                    step_4, step_5, step_6};
 const int schema_version = sizeof(schema_steps) / sizeof(schema_steps[0]);
 
 static pr_status execute(struct state *state, const char *sql)

@@ -199,8 +199,10 @@ void state_see(struct state_changes *changes, int64_t folder,
         change_text(changes, sighting->flags.keywords, KEYWORDS_CAP);
     it->sighting.message_id =
         change_text(changes, sighting->message_id, SIGHTING_TEXT_CAP);
-    it->sighting.sender = change_text(changes, sighting->sender, SIGHTING_TEXT_CAP);
-    it->sighting.subject = change_text(changes, sighting->subject, SIGHTING_TEXT_CAP);
+    it->sighting.sender =
+        change_text(changes, sighting->sender, SIGHTING_TEXT_CAP);
+    it->sighting.subject =
+        change_text(changes, sighting->subject, SIGHTING_TEXT_CAP);
 }
 
 static pr_status apply_unsee(struct state *state, const struct change *change)

@@ -72,6 +72,7 @@ struct state_debt {
     enum state_guard guard;
     const char *rule, *file; /* who asked for it, unless GUARD_NONE */
     int line;
+    const char *label, *unlabel; /* as pr_item.labels */
 };
 
 #define STATE_PRINT_SIZE 16 /* octets of a message's fingerprint */

@@ -11,10 +11,11 @@
 
 #include "state/private.h"
 
-#define MESSAGE_COLUMNS                                               \
-    "uid, stage, size, received, print, uidl, tries, due, reason, "   \
-    "set_flags, set_keywords, clear_flags, clear_keywords, copy_to, " \
-    "move_to, remove, debt_due, guard, rule, file, line, rule_tries"
+#define MESSAGE_COLUMNS                                                \
+    "uid, stage, size, received, print, uidl, tries, due, reason, "    \
+    "set_flags, set_keywords, clear_flags, clear_keywords, copy_to, "  \
+    "move_to, remove, debt_due, guard, rule, file, line, rule_tries, " \
+    "label, unlabel"
 #define HISTORY_COLUMNS                                                 \
     "time, account, folder, uid, message_id, sender, subject, action, " \
     "target, rule, file, line, outcome, reason"
@@ -44,17 +45,19 @@ static const char *const texts[SQL_COUNT] = {
 
     [SQL_MESSAGE_PUT] = "REPLACE INTO message (folder, " MESSAGE_COLUMNS ") "
                         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                        "?, ?, ?, ?, ?, ?, ?, ?)",
+                        "?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [SQL_MESSAGE_OWE] =
         "UPDATE message SET set_flags = ?, set_keywords = ?, clear_flags = ?, "
         "clear_keywords = ?, copy_to = ?, move_to = ?, remove = ?, "
-        "debt_due = ? WHERE folder = ? AND uid = ?",
+        "debt_due = ?, label = ?, unlabel = ? WHERE folder = ? AND uid = ?",
     [SQL_MESSAGE_SETTLE] =
         "UPDATE message SET stage = 3, tries = NULL, due = NULL, "
         "reason = NULL, set_flags = NULL, set_keywords = NULL, "
         "clear_flags = NULL, clear_keywords = NULL, copy_to = NULL, "
         "move_to = NULL, remove = NULL, debt_due = NULL, guard = NULL, "
-        "rule = NULL, file = NULL, line = NULL, rule_tries = NULL "
+        "rule = NULL, file = NULL, line = NULL, rule_tries = NULL, label = "
+        "NULL, "
+        "unlabel = NULL "
         "WHERE folder = ? AND uid = ?",
     [SQL_MESSAGE_KNOWN] = "UPDATE message SET uidl = ?, size = ?, due = ? "
                           "WHERE folder = ? AND uid = ?",
@@ -194,6 +197,17 @@ static const char *const texts[SQL_COUNT] = {
         "AND NOT EXISTS (SELECT 1 FROM sighting s JOIN folder f "
         "ON f.id = s.folder WHERE f.account = ?1 AND f.name = ?2 "
         "AND s.size = m.size AND s.print = m.print AND s.gone IS NULL)",
+    [SQL_SWEEPS] = "SELECT name, last, messages, reason, since FROM sweep "
+                   "WHERE account = ? ORDER BY name",
+    [SQL_SWEEP_PUT] = "REPLACE INTO sweep (account, name, last, messages, "
+                      "reason, since) VALUES (?, ?, ?, ?, ?, ?)",
+    [SQL_FOLDERS_BELOW] =
+        "SELECT name FROM folder WHERE account = ?1 AND (name = ?2 OR "
+        "substr(name, 1, length(?2)) = ?2) ORDER BY name",
+    [SQL_FOLDER_FORGET_NAME] = "UPDATE folder SET name = name || '\n' || id "
+                               "WHERE account = ? AND name = ?",
+    [SQL_FOLDER_RENAME] =
+        "UPDATE folder SET name = ? WHERE account = ? AND name = ?",
     [SQL_EXPECTED_DELETE] = "DELETE FROM expected WHERE id = ?",
     [SQL_SIGHTINGS_PRUNE] = "DELETE FROM sighting WHERE folder = ? AND "
                             "gone < ?",

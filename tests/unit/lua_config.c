@@ -259,7 +259,8 @@ static const struct wrong wrongs[] = {
     {"account \"a\" { source = pop3 { host = \"h\" }, " DELIVER " }",
      "config.lua:1: \"pop3\" is not in this version yet"},
     {ACCOUNT "sweep(\"tidy\", {}, function() end)",
-     "config.lua:2: \"sweep\" is not in this version yet"},
+     "config.lua:2: sweep \"tidy\": folder is missing (folders that are "
+     "swept, one after the other)"},
     {ACCOUNT "options { stat = \"/x\" }",
      "config.lua:2: options: unknown option \"stat\"; did you mean \"state\"?"},
     {ACCOUNT "options { limits = {\n memory = true } }",
