@@ -10,7 +10,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include "base/crash.h"
@@ -23,6 +22,8 @@
 
 /* Messages that are asked for, and noted, together. */
 #define DEEDS_MOST 20000
+/* Octets of ranges that one search finds. */
+#define UNLIKE_MOST ((size_t)64 * 1024 * 1024)
 
 /* A step over the messages that are left for it. */
 struct stride {
@@ -131,6 +132,51 @@ static pr_status find_left(struct stride *stride)
     return PR_OK;
 }
 
+static pr_status note_unlike(void *user, struct pr_range uids)
+{
+    return pr_buffer_add(user, &uids, sizeof(uids));
+}
+
+/* Leaves out what is flagged so already: it is not changed, and undo is not to
+ * change it back. */
+static pr_status leave_alike(struct stride *stride)
+{
+    struct visit *visit = stride->visit;
+    const struct sweep_step *step = stride->step;
+    struct pr_flags flags = {0};
+    struct pr_buffer found = {.cap = UNLIKE_MOST};
+    if (step->action != SWEEP_FLAG && step->action != SWEEP_UNFLAG) {
+        return PR_OK;
+    }
+    pr_status status = flags_add(stride->arena, &flags, step->text);
+    const struct pr_search_key key = {
+        .by = flags.system != 0 ? PR_SEARCH_FLAG : PR_SEARCH_KEYWORD,
+        .is_not = step->action == SWEEP_FLAG,
+        .flag = flags.system,
+        .text = flags.keywords,
+    };
+    if (status == PR_OK) {
+        status =
+            visit_note(visit, ops_of(visit)->search(visit->session.source, &key,
+                                                    1, note_unlike, &found));
+    }
+    struct pr_range *unlike = (struct pr_range *)(void *)found.data;
+    size_t count = found.size / sizeof(*unlike);
+    struct pr_range *left =
+        pr_arena_array(stride->arena, stride->count + count + 1, sizeof(*left));
+    if (status == PR_OK && left == NULL) {
+        status = PR_NOMEM;
+    }
+    if (status == PR_OK) {
+        count = ranges_tidy(unlike, count);
+        stride->count =
+            ranges_common(stride->uids, stride->count, unlike, count, left);
+        stride->uids = left;
+    }
+    pr_buffer_done(&found);
+    return status;
+}
+
 /* ---- What is known of them ----------------------------------------------- */
 
 static const struct state_row *find_row(const struct stride *stride,
@@ -171,12 +217,6 @@ static pr_status load_rows(struct stride *stride)
                                 stride->arena, &stride->rows,
                                 &stride->row_count)
                : PR_OK;
-}
-
-/* "INBOX" in any case is one name (RFC 3501, 5.1). */
-static const char *folder_name(const char *name)
-{
-    return strcasecmp(name, "INBOX") == 0 ? "INBOX" : name;
 }
 
 static bool is_fetched_from(const struct account *account, const char *folder)
@@ -285,6 +325,7 @@ static void note_done(struct stride *stride, struct state_changes *changes,
 {
     struct session *session = &stride->visit->session;
     bool goes = deed->move_to != NULL || deed->remove;
+    session_note_deed(session, changes, deed, NULL);
     session_note_own(session, changes, deed);
     note_in_target(stride, changes, deed);
     note_history(stride, changes, deed->item->uid);
@@ -484,8 +525,9 @@ static pr_status take_stride(struct stride *stride)
     const struct sweep_step *step = stride->step;
     struct session *session = &visit->session;
     uint64_t size = ranges_size(stride->uids, stride->count);
-    bool is_judged =
-        step->action == SWEEP_DELETE && deletions_are_limited(session->account);
+    bool is_judged = step->action == SWEEP_DELETE &&
+                     (session->account->deletions.messages > 0 ||
+                      session->account->deletions.percent > 0);
     bool are_allowed =
         !is_judged ||
         deletions_are_allowed(session->account, size, session->run->deleted,
@@ -536,6 +578,14 @@ static pr_status act_on_messages(struct visit *visit,
         return PR_NOMEM;
     }
     pr_status status = find_left(&stride);
+    if (status == PR_OK && stride.count > 0) {
+        status = leave_alike(&stride);
+        if (status != PR_OK) {
+            fail_step(visit, step, stride.uids, stride.count, status);
+            status = visit->broken.status;
+            stride.count = 0;
+        }
+    }
     if (status == PR_OK && stride.count > 0) {
         status = take_stride(&stride);
     }
