@@ -120,7 +120,7 @@ static void on_event(void *user, const struct event_report *report)
 static void on_sweep(void *user, const struct sweep_report *report)
 {
     struct daemon *daemon = user;
-    struct keeper *keeper = find_keeper(daemon, report->account);
+    struct keeper *keeper = daemon_keeper(daemon, report->account);
     if (daemon->observer.sweep != NULL) {
         daemon->observer.sweep(daemon->observer.user, report);
     }
