@@ -238,7 +238,7 @@ static void searches_become_ranges(void **state)
 static void fetches_have_what_was_asked_for_among_other_things(void **state)
 {
     (void)state;
-    read_text("* 3 FETCH (FLAGS (\\Seen $a \\odd b) X-GM-LABELS (\"\\\\Inbox\" "
+    read_text("* 3 FETCH (FLAGS (\\Seen $a \\odd b) X-OTHER (\"\\\\Inbox\" "
               "(x {3}\r\n)\r\n)) UID 7 BODY[] {8}\r\na: 1\r\n\r\n"
               " RFC822.SIZE 8 INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" "
               "ENVELOPE NIL)\r\n");
