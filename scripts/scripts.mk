@@ -5,7 +5,7 @@ dist_examples_DATA = %D%/examples/first.lua %D%/examples/own.lua \
 	%D%/examples/scanned.lua \
 	%D%/examples/careful.lua %D%/examples/pop3.lua %D%/examples/sorted.lua \
 	%D%/examples/train.lua %D%/examples/learn.lua \
-	%D%/examples/lists.lua %D%/examples/vacation.lua
+	%D%/examples/lists.lua %D%/examples/sweep.lua %D%/examples/vacation.lua
 
 scriptlibdir = $(pkgdatadir)/lib
 dist_scriptlib_DATA = %D%/lib/postrider.d.lua

@@ -46,6 +46,19 @@ function Addresses:any(options) end
 ---@return boolean
 function Addresses:in_file(path) end
 
+---@class postrider.Box
+local Box = {}
+
+---set of all messages. Waits
+function Box:all() end
+
+---set of no message, to begin with
+function Box:none() end
+
+---set of the messages that all of its keys hold for. Waits
+---@param options table
+function Box:search(options) end
+
 ---@class postrider.Delivery
 ---@field account string text, the account it came in by
 ---@field source_folder string text, the folder it was found in
@@ -130,7 +143,7 @@ function Map:has(key) end
 ---@field received number seconds since 1970; now, if the server does not tell
 ---@field age number seconds since it was received; compare with days(n), hours(n)
 ---@field flags postrider.Flags list of its flags and keywords; m.flags["\\Seen"] is true or false
----@field labels postrider.Flags list of its keywords; m.labels.work is true or false
+---@field labels string[] list of its labels where the server has such (Gmail), else of its keywords; m.labels.work is true or false
 ---@field delivered_to postrider.Addresses addresses that servers on its way delivered it to
 ---@field envelope_to postrider.Addresses addresses of the envelope, where a server notes them
 ---@field subject string text, decoded; "" if there is none
@@ -192,9 +205,14 @@ function Message:flag(name) end
 ---@return any
 function Message:unflag(name) end
 
----a keyword
+---a label of the server's own where it has such (Gmail), else a keyword
 ---@param name string
 function Message:label(name) end
+
+---the same taken away
+---@param name string
+---@return any
+function Message:unlabel(name) end
 
 ---on delivered copies, in place of all others
 ---@param name string
@@ -381,6 +399,36 @@ function json.decode(text) end
 ---@param value any
 ---@return string
 function json.encode(value) end
+
+folders = {}
+
+---fine if it is there
+---@param name string
+function folders.create(name) end
+
+---other programs show it
+---@param name string
+function folders.subscribe(name) end
+
+---other programs do not show it
+---@param name string
+function folders.unsubscribe(name) end
+
+---with those below it
+---@param name string
+---@param new_name any
+function folders.rename(name, new_name) end
+
+---without that only if it is empty
+---@param name string
+---@param options table
+function folders.delete(name, options) end
+
+---list of names, of all folders if no pattern is given; "*" stands for anything, "%" for anything on one level, "!" before a pattern leaves out. Waits
+---@param pattern string
+---@param ... any
+---@return string[]
+function folders.list(pattern, ...) end
 
 ---waits; other messages go on meanwhile
 ---@param time string|number
