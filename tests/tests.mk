@@ -45,7 +45,7 @@ EXTRA_DIST += %D%/bench/run %D%/bench/bench.py %D%/bench/contenders.py \
 EXTRA_DIST += %D%/bench/filters.py %D%/bench/filter/rules.lua \
 	%D%/bench/filter/procmailrc %D%/bench/filter/mailfilter \
 	%D%/bench/filter/fdm.conf %D%/bench/filter/filter.sieve
-EXTRA_DIST += %D%/e2e/test_watch.py %D%/e2e/test_odd.py %D%/e2e/test_sandbox.py %D%/e2e/test_names.py
+EXTRA_DIST += %D%/e2e/test_watch.py %D%/e2e/test_sweep.py %D%/e2e/test_odd.py %D%/e2e/test_sandbox.py %D%/e2e/test_names.py
 EXTRA_DIST += %D%/crash/sweep.py %D%/crash/sweep_sinks.py
 EXTRA_DIST += %D%/crash/sweep_sources.py
 EXTRA_DIST += %D%/lib/postrider.py %D%/e2e/conftest.py \

@@ -38,10 +38,10 @@ _postrider() {
 	case $command:$word in
 	:-*) words='--config --help --version' ;;
 	:*) words='daemon status poll pause resume reload log retry drop confirm refuse undo fetch deliver check why explain test replay plugins' ;;
-	fetch:-*) words='--dry-run --retry --json --verbose --config --help' ;;
+	fetch:-*) words='--dry-run --retry --sweep --json --verbose --config --help' ;;
 	daemon:-*) words='--log-format --verbose --config --help' ;;
 	status:-*) words='--follow --json --metrics --profile --config --help' ;;
-	poll:-*) words='--retry --json --verbose --config --help' ;;
+	poll:-*) words='--retry --sweep --json --verbose --config --help' ;;
 	log:-*) words='--follow --lines --json --verbose --config --help' ;;
 	deliver:-*) words='--dry-run --json --verbose --config --help' ;;
 	fetch:* | deliver:* | poll:* | pause:* | resume:*) words=$(_postrider_accounts) ;;
