@@ -14,7 +14,7 @@
 
 static void check(const struct request *request)
 {
-    if ((unsigned)request->kind > REQUEST_DROP ||
+    if ((unsigned)request->kind > REQUEST_UNDO ||
         (unsigned)request->level > PR_LOG_TRACE)
         abort();
     for (size_t i = 0; request->accounts != NULL; i++) {
@@ -24,7 +24,8 @@ static void check(const struct request *request)
             break;
         }
     }
-    if ((request->kind == REQUEST_RETRY || request->kind == REQUEST_DROP) &&
+    if ((request->kind == REQUEST_RETRY || request->kind == REQUEST_DROP ||
+         request->kind == REQUEST_CONFIRM || request->kind == REQUEST_REFUSE) &&
         (request->id == NULL || request->id[0] == '\0'))
         abort();
 }

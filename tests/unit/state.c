@@ -227,6 +227,24 @@ static void missing_steps_are_taken_together(void **unused)
     assert_int_equal(ask("SELECT count(*) FROM message"), 1);
 }
 
+static void every_older_database_is_brought_up(void **unused)
+{
+    (void)unused;
+    for (int steps = 1; steps < schema_version; steps++) {
+        reopen_older(
+            steps,
+            "INSERT INTO folder (id, account, name, uidvalidity, watermark, "
+            "since) VALUES (3, 'work', 'INBOX', 5, 9, 1);"
+            "INSERT INTO message (folder, uid, stage, size, received) "
+            "VALUES (3, 12, 3, 901, 78)");
+        assert_int_equal(folder("INBOX").watermark, 9);
+        assert_int_equal(rows(folder_id("INBOX"), 1, 1)->size, 901);
+        put_safe(folder_id("INBOX"), 13, STAGE_SETTLED);
+        (void)rows(folder_id("INBOX"), 1, 2);
+        assert_int_equal(ask("PRAGMA user_version"), schema_version);
+    }
+}
+
 /* ---- A message's way ----------------------------------------------------- */
 
 static void a_message_goes_from_intent_to_settled(void **unused)
@@ -830,6 +848,7 @@ static pr_status all_tests(void *failed)
         TEST(a_database_of_another_program_is_left_alone),
         TEST(a_damaged_database_is_kept_and_told),
         TEST(missing_steps_are_taken_together),
+        TEST(every_older_database_is_brought_up),
         TEST(a_message_goes_from_intent_to_settled),
         TEST(a_deferred_message_keeps_what_was_delivered),
         TEST(what_is_known_of_an_empty_message_is_kept),

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -410,36 +409,18 @@ static void older_deeds_follow_the_message(void **unused)
 
 /* ---- From the version before --------------------------------------------- */
 
-static void execute(sqlite3 *db, const char *sql)
-{
-    char *error = NULL;
-
-    if (sqlite3_exec(db, sql, NULL, NULL, &error) != SQLITE_OK)
-        fail_msg("%s", error);
-}
-
 static void a_database_of_schema_3_is_brought_up(void **unused)
 {
-    char path[100];
-    sqlite3 *db;
     struct state_deed *deeds, deed = moved(7, 2000);
 
     (void)unused;
-    state_close(state);
-    state = NULL;
-    snprintf(path, sizeof(path), "%s/state.db", directory);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    for (int i = 0; i < 3; i++)
-        execute(db, schema_steps[i]);
-    execute(db, "INSERT INTO folder (id, account, name, uidvalidity, "
-                "watermark, since) VALUES (3, 'work', 'INBOX', 5, 9, 1)");
-    execute(db, "INSERT INTO message (folder, uid, stage, size, received, "
-                "move_to, remove) VALUES (3, 7, 2, 900, 77, 'Old', 1)");
-    execute(db, "INSERT INTO message (folder, uid, stage, size, received) "
-                "VALUES (3, 8, 3, 901, 78)");
-    sqlite3_close(db);
-    OK(state_open(directory, &state));
+    reopen_older(
+        3, "INSERT INTO folder (id, account, name, uidvalidity, watermark, "
+           "since) VALUES (3, 'work', 'INBOX', 5, 9, 1);"
+           "INSERT INTO message (folder, uid, stage, size, received, move_to, "
+           "remove) VALUES (3, 7, 2, 900, 77, 'Old', 1);"
+           "INSERT INTO message (folder, uid, stage, size, received) "
+           "VALUES (3, 8, 3, 901, 78)");
     assert_int_equal(folder("INBOX").watermark, 9);
     struct state_row row = row_of("INBOX", 7);
     assert_int_equal(row.stage, STAGE_OWED);

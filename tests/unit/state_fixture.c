@@ -11,8 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
+
+#include "state/private.h"
 
 char directory[64];
 struct state *state;
@@ -44,6 +48,31 @@ void reopen(void)
 {
     state_close(state);
     state = NULL;
+    OK(state_open(directory, &state));
+}
+
+static void execute(sqlite3 *db, const char *sql)
+{
+    char *error = NULL;
+
+    if (sqlite3_exec(db, sql, NULL, NULL, &error) != SQLITE_OK)
+        fail_msg("%s", error);
+}
+
+void reopen_older(int steps, const char *sql)
+{
+    char path[100];
+    sqlite3 *db;
+
+    state_close(state);
+    state = NULL;
+    snprintf(path, sizeof(path), "%s/state.db", directory);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    for (int i = 0; i < steps; i++)
+        execute(db, schema_steps[i]);
+    execute(db, sql);
+    sqlite3_close(db);
     OK(state_open(directory, &state));
 }
 

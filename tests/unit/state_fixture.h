@@ -19,6 +19,10 @@ int tear_down(void **unused);
 /* As after the end of the process. */
 void reopen(void);
 
+/* As it is after a program that had the first `steps` of schema_steps only, and
+ * ran `sql` then, has made the database. */
+void reopen_older(int steps, const char *sql);
+
 /* Of the account "work". */
 struct state_folder folder(const char *name);
 int64_t folder_id(const char *name);

@@ -13,7 +13,6 @@
 #include <time.h>
 
 #include <cmocka.h>
-#include <sqlite3.h>
 
 #include "fiber/loop.h"
 #include "mail/flags.h"
@@ -211,34 +210,6 @@ static void flags_are_compared_as_sets(void **unused)
     assert_true(flags_are_none(&rest));
 }
 
-static void an_older_database_gets_the_tables(void **unused)
-{
-    char path[100];
-    sqlite3 *db;
-
-    (void)unused;
-    folder("INBOX");
-    state_close(state);
-    state = NULL;
-    snprintf(path, sizeof(path), "%s/state.db", directory);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db,
-                                  "DROP TABLE lookout; DROP TABLE sighting;"
-                                  "DROP TABLE expected; DROP TABLE deed;"
-                                  "DROP TABLE held_folder;"
-                                  "ALTER TABLE message DROP COLUMN guard;"
-                                  "ALTER TABLE message DROP COLUMN rule;"
-                                  "ALTER TABLE message DROP COLUMN file;"
-                                  "ALTER TABLE message DROP COLUMN line;"
-                                  "PRAGMA user_version = 2",
-                                  NULL, NULL, NULL),
-                     SQLITE_OK);
-    sqlite3_close(db);
-    OK(state_open(directory, &state));
-    const struct state_sighting first = sighting_of(1);
-    see("INBOX", &first);
-}
-
 static pr_status all_tests(void *argument)
 {
     int *failed = argument;
@@ -252,7 +223,6 @@ static pr_status all_tests(void *argument)
         TEST(what_is_owed_to_the_server_is_ours),
         TEST(what_was_seen_already_is_not_expected),
         TEST(flags_are_compared_as_sets),
-        TEST(an_older_database_gets_the_tables),
     };
 
     *failed = cmocka_run_group_tests(tests, NULL, NULL);
