@@ -214,6 +214,25 @@ static pr_status take_bye(const struct imap *imap,
                    imap_text(told, told->text));
 }
 
+/* Numbered anew while it is selected (RFC 3501, 2.3.1.1): every UID that we
+ * hold may by now be another message, so nothing more is asked for in this
+ * session.
+ */
+static pr_status check_numbering(const struct imap *imap,
+                                 const struct imap_response *told)
+{
+    uint32_t before = imap->folder.uidvalidity;
+
+    if (told->code != IMAP_CODE_UIDVALIDITY || before == 0 ||
+        told->number == before)
+        return PR_OK;
+    return pr_fail(PR_NETWORK,
+                   "the server numbered the folder anew while it was in use "
+                   "(UIDVALIDITY %" PRIu32 " became %" PRIu64
+                   "): it is looked at again from a new session",
+                   before, told->number);
+}
+
 /* RFC 7162, 3.2.10: in place of EXPUNGE, once QRESYNC is enabled. */
 static uint32_t count_vanished(const struct imap_response *told)
 {
@@ -265,10 +284,14 @@ static pr_status take(struct imap *imap, const struct imap_response *told)
                                         "that is whole");
         imap->was_continued = true;
         return PR_OK;
-    case IMAP_CONDITION:
+    case IMAP_CONDITION: {
         if (told->condition == IMAP_BYE)
             return take_bye(imap, told);
+        pr_status status = check_numbering(imap, told);
+        if (status != PR_OK)
+            return status;
         break;
+    }
     case IMAP_ENABLED:
         imap->utf8 |= (told->capabilities & IMAP_CAN_UTF8) != 0 &&
                       imap->enable.name != NULL;

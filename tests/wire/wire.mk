@@ -89,6 +89,7 @@ wire_transcripts = %D%/capability-untagged-in-login.wire \
 	%D%/search-long-set.wire %D%/search-refused.wire %D%/search-utf8.wire \
 	%D%/search-utf8-literal.wire %D%/search-utf8-literal-refused.wire \
 	%D%/search-windows.wire %D%/select-missing.wire \
+	%D%/select-numbered-anew.wire \
 	%D%/select-read-only.wire %D%/select-without-uidvalidity.wire \
 	%D%/settle-all-refused.wire %D%/settle-create-refused.wire \
 	%D%/settle-cut.wire %D%/settle-delete-foreign-esearch.wire \
