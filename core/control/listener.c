@@ -22,12 +22,15 @@
 
 enum { CONNECTIONS = 16, IDLE_SECONDS = 10, ADDRESS_MAX = 80 };
 
-#define FUNCTIONS(each)                                                     \
+/* clang-format off */
+#define FUNCTIONS(each) \
     each(MHD_, add_response_header) each(MHD_, create_response_from_buffer) \
-        each(MHD_, destroy_response) each(MHD_, get_daemon_info)            \
-            each(MHD_, get_timeout) each(MHD_, lookup_connection_value)     \
-                each(MHD_, queue_response) each(MHD_, run)                  \
-                    each(MHD_, start_daemon) each(MHD_, stop_daemon)
+    each(MHD_, destroy_response) each(MHD_, get_daemon_info) \
+    each(MHD_, get_timeout) each(MHD_, lookup_connection_value) \
+    each(MHD_, queue_response) each(MHD_, run) each(MHD_, start_daemon) \
+    each(MHD_, stop_daemon)
+
+/* clang-format on */
 
 static struct {
     FUNCTIONS(PR_LIBRARY_FUNCTION)

@@ -8,13 +8,15 @@
 
 #include <postrider/library.h>
 
-#define CARES_FUNCTIONS(each)                                                \
-    each(ares_, cancel) each(ares_, destroy) each(ares_, expand_name)        \
-        each(ares_, free_string) each(ares_, getsock)                        \
-            each(ares_, init_options) each(ares_, library_init)              \
-                each(ares_, process_fd) each(ares_, query)                   \
-                    each(ares_, set_servers_ports_csv) each(ares_, strerror) \
-                        each(ares_, timeout)
+/* clang-format off */
+#define CARES_FUNCTIONS(each) \
+    each(ares_, cancel) each(ares_, destroy) each(ares_, expand_name) \
+    each(ares_, free_string) each(ares_, getsock) each(ares_, init_options) \
+    each(ares_, library_init) each(ares_, process_fd) each(ares_, query) \
+    each(ares_, set_servers_ports_csv) each(ares_, strerror) \
+    each(ares_, timeout)
+
+/* clang-format on */
 
 extern struct cares {
     CARES_FUNCTIONS(PR_LIBRARY_FUNCTION)

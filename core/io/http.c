@@ -27,17 +27,18 @@
 #define HEAD_MOST ((size_t)64 * 1024)
 #define AGENT "postrider/" PACKAGE_VERSION
 
-#define FUNCTIONS(each)                                                        \
-    each(curl_, easy_cleanup) each(curl_, easy_getinfo) each(curl_, easy_init) \
-        each(curl_, easy_reset) each(curl_, easy_setopt)                       \
-            each(curl_, easy_strerror) each(curl_, global_init)                \
-                each(curl_, multi_add_handle) each(curl_, multi_cleanup)       \
-                    each(curl_, multi_info_read) each(curl_, multi_init)       \
-                        each(curl_, multi_remove_handle)                       \
-                            each(curl_, multi_setopt)                          \
-                                each(curl_, multi_socket_action)               \
-                                    each(curl_, slist_append)                  \
-                                        each(curl_, slist_free_all)
+/* clang-format off */
+#define FUNCTIONS(each) \
+    each(curl_, easy_cleanup) each(curl_, easy_getinfo) \
+    each(curl_, easy_init) each(curl_, easy_reset) each(curl_, easy_setopt) \
+    each(curl_, easy_strerror) each(curl_, global_init) \
+    each(curl_, multi_add_handle) each(curl_, multi_cleanup) \
+    each(curl_, multi_info_read) each(curl_, multi_init) \
+    each(curl_, multi_remove_handle) each(curl_, multi_setopt) \
+    each(curl_, multi_socket_action) each(curl_, slist_append) \
+    each(curl_, slist_free_all)
+
+/* clang-format on */
 
 static struct {
     FUNCTIONS(PR_LIBRARY_FUNCTION)

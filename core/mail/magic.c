@@ -16,9 +16,12 @@
 
 #define UNKNOWN "application/octet-stream"
 
-#define FUNCTIONS(each)                                          \
+/* clang-format off */
+#define FUNCTIONS(each) \
     each(magic_, buffer) each(magic_, close) each(magic_, error) \
-        each(magic_, load) each(magic_, open) each(magic_, setparam)
+    each(magic_, load) each(magic_, open) each(magic_, setparam)
+
+/* clang-format on */
 
 static struct {
     FUNCTIONS(PR_LIBRARY_FUNCTION)

@@ -10,19 +10,17 @@
 #include <postrider/plugin.h>
 
 /* Found in libldap or what it is linked with (liblber). */
-#define LDAP_FUNCTIONS(each)                                                   \
-    each(ldap_, err2string) each(ldap_, first_attribute) each(ldap_, get_dn)   \
-        each(ldap_, get_option) each(ldap_, get_values_len)                    \
-            each(ldap_, initialize) each(ldap_, is_ldap_url)                   \
-                each(ldap_, memfree) each(ldap_, msgfree) each(ldap_, msgtype) \
-                    each(ldap_, next_attribute) each(ldap_, parse_result)      \
-                        each(ldap_, result) each(ldap_, sasl_bind_s)           \
-                            each(ldap_, search_ext) each(ldap_, set_option)    \
-                                each(ldap_, start_tls_s)                       \
-                                    each(ldap_, unbind_ext_s)                  \
-                                        each(ldap_, value_free_len)            \
-                                            each(, ber_free)                   \
-                                                each(, ber_sockbuf_ctrl)
+/* clang-format off */
+#define LDAP_FUNCTIONS(each) \
+    each(ldap_, err2string) each(ldap_, first_attribute) each(ldap_, get_dn) \
+    each(ldap_, get_option) each(ldap_, get_values_len) \
+    each(ldap_, initialize) each(ldap_, is_ldap_url) each(ldap_, memfree) \
+    each(ldap_, msgfree) each(ldap_, msgtype) each(ldap_, next_attribute) \
+    each(ldap_, parse_result) each(ldap_, result) each(ldap_, sasl_bind_s) \
+    each(ldap_, search_ext) each(ldap_, set_option) each(ldap_, start_tls_s) \
+    each(ldap_, unbind_ext_s) each(ldap_, value_free_len)
+
+/* clang-format on */
 
 extern struct libldap {
     LDAP_FUNCTIONS(PR_LIBRARY_FUNCTION)

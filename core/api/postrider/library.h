@@ -6,8 +6,8 @@
  *     #define FUNCTIONS(each) each(curl_, easy_init) each(curl_, easy_cleanup)
  *     static struct { FUNCTIONS(PR_LIBRARY_FUNCTION) } curl;
  *     static const char *const names[] = {FUNCTIONS(PR_LIBRARY_NAME) NULL};
- *     static struct pr_library library = {"libcurl.so.4", "HTTP", names,
- * &curl};
+ *     static struct pr_library library = {
+ *         "libcurl.so.4", "requests over HTTP", names, &curl};
  *
  * and after pr_library_link() it is curl.easy_init(). The types are those of
  * the library's header, so what the compiler checks it checks here as well.
