@@ -18,7 +18,8 @@
     each(ldap_, msgfree) each(ldap_, msgtype) each(ldap_, next_attribute) \
     each(ldap_, parse_result) each(ldap_, result) each(ldap_, sasl_bind_s) \
     each(ldap_, search_ext) each(ldap_, set_option) each(ldap_, start_tls_s) \
-    each(ldap_, unbind_ext_s) each(ldap_, value_free_len)
+    each(ldap_, unbind_ext_s) each(ldap_, value_free_len) \
+    each(, ber_free) each(, ber_sockbuf_ctrl)
 
 /* clang-format on */
 
