@@ -36,3 +36,10 @@ TESTS += tests/unit/reply
 tests_unit_reply_SOURCES = %D%/reply.c
 tests_unit_reply_CFLAGS = $(unit_cflags) $(GMIME_CFLAGS)
 tests_unit_reply_LDADD = $(unit_ldadd) $(GMIME_LIBS)
+
+# Sets of UIDs.
+check_PROGRAMS += tests/unit/ranges
+TESTS += tests/unit/ranges
+tests_unit_ranges_SOURCES = %D%/ranges.c
+tests_unit_ranges_CFLAGS = $(unit_cflags)
+tests_unit_ranges_LDADD = $(unit_ldadd)
