@@ -10,7 +10,8 @@ account "work" {
 sweep("tidy", { account = "work", folder = "Newsletters", every = "1d" }, function(box)
   local old = box:search { before = days(30), flagged = false }
   local kept = box:search { from = { "editor@example.org", "press@example.org" } }
+  local gone = old - kept
 
-  (old - kept):move "Trash"
+  gone:move "Trash"
   box:search { larger = "10M" }:label "large"
 end)

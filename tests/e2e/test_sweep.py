@@ -1,5 +1,6 @@
 """Sweeps: mail on the server, searched for and acted on in sets."""
 
+import pathlib
 import re
 import time
 
@@ -7,9 +8,9 @@ import pytest
 
 import messages
 
-import messages as made
-
 DAY = 86400
+EXAMPLE = (pathlib.Path(__file__).resolve().parent.parent.parent / "scripts"
+           / "examples" / "sweep.lua")
 
 
 def letter(name, sender="ann@example.org", to="alice@example.org", subject=None,
@@ -240,6 +241,7 @@ def test_headers_are_fetched_together(home, server):
   for m in box:all():each() do assert(m.subject:has "about") end
 """))
     server.create("Nothing")
+    server.create("Archive")
     run = home.run("fetch", "-vv")
     assert run.code == 0, run
     fetches = [line for line in run.err.splitlines()
@@ -326,10 +328,42 @@ def test_a_dry_run_says_it_and_changes_nothing(home, filled):
 
 
 def test_a_sweep_runs_at_its_interval(home, filled):
-    home.configure(filled, rules=sweep("  box:all():flag 'swept'"))
+    home.configure(filled, rules=sweep("  box:all():copy_to 'Swept'"))
     assert len(swept(home.fetched())) == 1
     assert swept(home.fetched()) == []
     assert len(swept(home.fetched("--sweep"))) == 1
+
+
+def test_what_is_flagged_already_is_left_alone(home, filled):
+    home.configure(filled, rules=sweep("  box:all():flag '\\\\Flagged'"))
+    assert [one["messages"] for one in swept(home.fetched())] == [7]
+    assert swept(home.fetched("--sweep")) == []
+
+
+def test_the_example_tidies_up(home, server):
+    """scripts/examples/sweep.lua as it is installed, but for the server."""
+    now = time.time()
+    server.create("Newsletters")
+    for letter_of, age, flags in (
+            (letter("kept", sender="editor@example.org"), 40, ()),
+            (letter("old"), 40, ()), (letter("liked"), 40, ("\\Flagged",)),
+            (letter("large", text="long " * 2200000), 1, ()),
+            (letter("new"), 1, ())):
+        server.append(letter_of, flags=flags, date=now - age * DAY,
+                      folder="Newsletters")
+    home.configure(server)
+    text = EXAMPLE.read_text()
+    own = home.config.read_text()
+    source = re.search(r"imap \{.*?\}", own, re.DOTALL)[0]
+    text, count = re.subn(r"imap \{.*?\}", lambda _: source, text)
+    assert count == 1
+    home.config.write_text(text.replace('"~/Mail"', f'"{home.root}/Mail"'))
+    steps = [(one["action"], one["text"], one["uids"], one["status"])
+             for one in swept(home.fetched())]
+    assert steps == [("move", "Trash", "2", "done"),
+                     ("flag", "large", "4", "done")]
+    assert subjects(server, "Trash") == ["about old"]
+    assert server.list_uids("Newsletters") == [1, 3, 4, 5]
 
 
 def test_the_daemon_sweeps_at_its_interval(home, server):
@@ -360,6 +394,7 @@ def test_thousands_are_moved_in_few_commands(home, server):
     home.configure(server, folders='{ "Nothing" }',
                    rules=sweep("  box:all():move 'Archive'"))
     server.create("Nothing")
+    server.create("Archive")
     run = home.run("fetch", "-vv")
     assert run.code == 0, run
     moves = [line for line in run.err.splitlines() if "UID MOVE" in line]
@@ -374,7 +409,7 @@ def test_what_was_delivered_is_not_fetched_where_it_went(home, filled):
     filled.create("Archive")
     home.configure(filled, folders='{ "INBOX", "Archive" }')
     assert len(home.fetched().messages) == 8
-    home.configure(filled, folders='{ "INBOX", "Archive", "Copies" }',
+    home.configure(filled, folders='{ "INBOX", "Archive", "Cop*" }',
                    rules=sweep("""
   box:search { uid = { 1, 2, 3 } }:move "Archive"
   box:search { uid = { 4, 5 } }:copy_to "Copies"
