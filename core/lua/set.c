@@ -129,6 +129,17 @@ static int set_equal(lua_State *L)
     return 1;
 }
 
+/* local a = box:all()
+ * (a - b):move "Trash"        is one statement to Lua, which calls the first
+ * set.
+ */
+static int set_call(lua_State *L)
+{
+    return luaL_error(L, "a set cannot be called: a line that begins with a "
+                         "parenthesis goes on with the line before it, so "
+                         "give the set a name first, as in local gone = a - b");
+}
+
 static int set_tostring(lua_State *L)
 {
     const struct set *set = check_set(L, 1);
@@ -350,7 +361,7 @@ void open_sets(lua_State *L)
         {"__add", set_union},   {"__mul", set_common},
         {"__sub", set_without}, {"__len", set_length},
         {"__eq", set_equal},    {"__tostring", set_tostring},
-        {NULL, NULL},
+        {"__call", set_call},   {NULL, NULL},
     };
 
     new_type(L, TYPE_SET, functions);

@@ -61,3 +61,10 @@ tests_unit_calls_SOURCES = %D%/calls.c
 tests_unit_calls_CFLAGS = $(unit_cflags) $(LDAP_CFLAGS)
 tests_unit_calls_LDADD = libclamd.la libspamd.la librspamd.la \
 	libldapservice.la $(unit_ldadd)
+
+# What sweeps ask for and decide.
+check_PROGRAMS += tests/unit/lua_sweep
+TESTS += tests/unit/lua_sweep
+tests_unit_lua_sweep_SOURCES = %D%/lua_sweep.c $(lua_fixture)
+tests_unit_lua_sweep_CFLAGS = $(unit_cflags)
+tests_unit_lua_sweep_LDADD = $(unit_ldadd)

@@ -64,6 +64,14 @@ static pr_status source_settle(struct pr_source *source, struct pr_deed *deeds,
     return PR_UNSUPPORTED;
 }
 
+static pr_status source_search(struct pr_source *source,
+                               const struct pr_search_key *keys, size_t count,
+                               pr_found *found, void *user)
+{
+    (void)source, (void)keys, (void)count, (void)found, (void)user;
+    return PR_UNSUPPORTED;
+}
+
 static void source_close(struct pr_source *source)
 {
     (void)source;
@@ -112,6 +120,7 @@ static const struct pr_source_ops source_ops = {
     .list = source_list,
     .fetch = source_fetch,
     .settle = source_settle,
+    .search = source_search,
     .close = source_close,
 };
 
