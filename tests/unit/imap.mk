@@ -16,3 +16,10 @@ tests_unit_imap_response_LDADD = libimap.la $(unit_ldadd)
 tests_unit_imap_structure_SOURCES = %D%/imap_structure.c %D%/imap_octets.h
 tests_unit_imap_structure_CFLAGS = $(unit_cflags)
 tests_unit_imap_structure_LDADD = libimap.la $(unit_ldadd)
+
+# Searches that are refused before anything is sent.
+check_PROGRAMS += tests/unit/imap_search
+TESTS += tests/unit/imap_search
+tests_unit_imap_search_SOURCES = %D%/imap_search.c
+tests_unit_imap_search_CFLAGS = $(unit_cflags)
+tests_unit_imap_search_LDADD = libimap.la $(unit_ldadd)

@@ -86,7 +86,8 @@ wire_transcripts = %D%/capability-untagged-in-login.wire \
 	%D%/login-refused.wire %D%/login-too-many.wire %D%/login-tunnel.wire \
 	%D%/login-unavailable.wire %D%/manage.wire %D%/search-all-uids.wire \
 	%D%/search-esearch.wire %D%/search-keys.wire \
-	%D%/search-long-set.wire %D%/search-refused.wire %D%/search-utf8.wire \
+	%D%/search-long-set.wire %D%/search-nested.wire %D%/search-refused.wire \
+	%D%/search-utf8.wire \
 	%D%/search-utf8-literal.wire %D%/search-utf8-literal-refused.wire \
 	%D%/search-windows.wire %D%/select-missing.wire \
 	%D%/select-numbered-anew.wire \
