@@ -129,6 +129,7 @@ pr_status more_fetch(struct message *message, enum pr_want want,
             return PR_UNSUPPORTED;
         }
         letter->fetch_result = letter->ask.result;
+        letter->message->is_lost = letter->fetch_result != PR_OK;
     }
     return letter->fetch_result == PR_OK
                ? PR_OK

@@ -146,7 +146,9 @@ int traceback(lua_State *L)
     struct pr_log log = {.name = ""};
 
     luaL_tolstring(L, 1, NULL);
-    if (run != NULL && run->who != NULL && run->stop != STOP_CANCELLED) {
+    bool counts = run != NULL && run->stop != STOP_CANCELLED &&
+                  (run->message == NULL || !run->message->is_lost);
+    if (counts && run->who != NULL) {
         log.name = run->who;
         luaL_traceback(L, L, NULL, 1);
         log_lines(&log, lua_tostring(L, -1));

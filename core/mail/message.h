@@ -38,7 +38,8 @@ struct message {
      * PR_UNSUPPORTED: not by itself. */
     pr_status (*fetch)(struct message *message, enum pr_want want,
                        const char *part, uint64_t most);
-    void *owner; /* of whoever set fetch */
+    void *owner;  /* of whoever set fetch */
+    bool is_lost; /* it did not come: what its rules say no longer counts */
     /* Once all is here: */
     struct pr_spool *header;  /* owned: what the spool was before, */
     struct view *header_view; /* and the view, which rules may still hold */
