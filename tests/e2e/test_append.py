@@ -112,8 +112,10 @@ def test_a_server_that_can_less_gets_all_the_same(servers, home, lacks):
 
 def test_odd_messages_stay_as_they_are(servers, home):
     source, target = servers
+    # Dovecot drops a bare CR that ends a message when it takes it by APPEND.
     sent = [messages.Message(path.read_bytes(), "odd", path.name, 1e9 + 1)
-            for path in sorted(ODD.glob("*.eml")) if path.stat().st_size > 0]
+            for path in sorted(ODD.glob("*.eml")) if path.stat().st_size > 0
+            and not path.read_bytes().endswith(b"\r")]
     assert len(sent) > 20
     source.fill(sent)
     configure(home, source, target)

@@ -197,6 +197,7 @@ local function edit(m)
   m:flag "\\Flagged"
   m:unflag "\\Seen"
   m:label "odd"
+  m:unlabel "even"
   m:copy(mail / "copies")
 end
 local odd = sink("odd", { deliver = function(m)
@@ -299,7 +300,9 @@ def test_no_name_is_forgotten():
         set(re.findall(r"\b(\w+)[ (\"{]", LOOK))
     missing = {name for name in names_annotated()
                if re.split("[:.]", name)[-1] not in used
-               and name not in ELSEWHERE}
+               and name not in ELSEWHERE
+               # A sweep's, which the server carries out: no message comes.
+               and not re.match("(Box|Set|folders)[:.]", name)}
     assert not missing, sorted(missing)
 
 
