@@ -30,6 +30,8 @@ libcore_la_SOURCES += \
 	%D%/sweeps.c \
 	%D%/sweep_box.c \
 	%D%/sweep_steps.c \
+	%D%/sweep_messages.c \
+	%D%/sweep_folders.c \
 	%D%/tally.c \
 	%D%/tally.h \
 	%D%/schedule.h \

@@ -26,7 +26,7 @@ struct glimpse {
     struct pr_failure words;
     size_t seen;
     bool has_headers; /* the source can give them alone */
-    bool has_labels; /* the source's own */
+    bool has_labels;  /* the source's own */
 };
 
 /* ---- Which messages ------------------------------------------------------ */

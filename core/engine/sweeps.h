@@ -4,7 +4,8 @@
  *
  *   sweeps.c       which are due, and what came of them
  *   sweep_box.c    what the function of one asks while it runs
- *   sweep_steps.c  its steps, in order
+ *   sweep_steps.c  its steps, in order:
+ *   sweep_messages.c, sweep_folders.c
  *
  * A line does nothing else meanwhile, and no other line of the account works:
  * so what is known of the folder stays true until the last step.
@@ -14,6 +15,7 @@
 
 #include "engine/parts.h"
 #include "lua/sweep.h"
+#include "state/guard.h"
 
 /* A sweep over one folder. The session is not run: it is what the folder is
  * selected and settled with. */
@@ -49,6 +51,29 @@ extern const struct sweep_box_ops visit_ops;
 void visit_end_readers(struct visit *visit);
 /* Notes that a source's operation failed; a failure of the line is kept. */
 pr_status visit_note(struct visit *visit, pr_status status);
+
+const struct pr_source_ops *visit_source(const struct visit *visit);
+/* Tells the observer what became of a step over `messages`, or of one over a
+ * folder (`count` 0). */
+void visit_report(struct visit *visit, const struct sweep_step *step,
+                  const struct pr_range *uids, size_t count, uint64_t messages,
+                  const char *outcome, const char *error);
+/* Logs that a step failed with pr_last_failure(), keeps the first for the
+ * sweep's record, and tells of it. */
+void visit_fail_step(struct visit *visit, const struct sweep_step *step,
+                     const struct pr_range *uids, size_t count,
+                     pr_status status);
+extern const char visit_held_words[];
+
+/* Carries one step out; in a dry run, tells what it would do. A failure is the
+ * line's. */
+PR_CHECKED pr_status visit_act_on_messages(struct visit *visit,
+                                           const struct sweep_step *step);
+PR_CHECKED pr_status visit_act_on_folder(struct visit *visit,
+                                         const struct sweep_step *step);
+/* Deletes a folder whose deletion was confirmed. */
+PR_CHECKED pr_status visit_pay_folder(struct visit *visit,
+                                      const struct state_held_folder *held);
 
 /* Carries the box's plan out; in a dry run, tells what it would do. A failure
  * is the line's; what single steps failed with is in visit->result. */

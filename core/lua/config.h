@@ -173,6 +173,7 @@ enum hook_kind {
     HOOK_MOVED_IN = 4, /* one known from another folder has come */
     HOOK_DEPARTURE = 8 /* what leaves the folder may be asked about elsewhere */
 };
+
 /* As on() has it; "" for what is none of its events. */
 const char *hook_kind_name(enum hook_kind kind);
 
