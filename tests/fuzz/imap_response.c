@@ -8,8 +8,10 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "../../plugins/imap/copyuid.h"
+#include "../../plugins/imap/imap.h"
 #include "../../plugins/imap/response.h"
 #include "driver.h"
 #include "octets.h"
@@ -17,6 +19,9 @@
 /* Pairs of a COPYUID that are looked at; a set of ranges may name thousands of
  * millions. */
 #define COPIES_MOST 100000u
+
+/* Octets of a message's labels, shown or quoted; the parser has its own cap. */
+#define LABELS_CAP (64u * 1024 * 1024)
 
 /* What came of it, folded into a number. */
 struct outcome {
@@ -72,6 +77,46 @@ static void fold_span(struct outcome *outcome,
     fold_octets(outcome, text, span.size);
 }
 
+/* What searches find, and what else is told as sets, is from the first UID of a
+ * range to its last. */
+static void fold_ranges(struct outcome *outcome, struct pr_buffer ranges)
+{
+    if (ranges.size % sizeof(struct pr_range) != 0)
+        abort();
+    for (size_t at = 0; at < ranges.size; at += sizeof(struct pr_range)) {
+        struct pr_range range;
+        memcpy(&range, ranges.data + at, sizeof(range));
+        if (range.first == 0 || range.first > range.last)
+            abort();
+        fold(outcome, range.first);
+        fold(outcome, range.last);
+    }
+}
+
+/* Labels are shown, and are sent back quoted: on one line, whatever they are.
+ */
+static void fold_labels(struct outcome *outcome,
+                        const struct imap_response *told)
+{
+    static const struct imap imap;
+    struct pr_buffer labels = {.cap = LABELS_CAP}, sent = {.cap = LABELS_CAP};
+    const char *wire = imap_text(told, told->message.labels);
+
+    if (!told->message.has_labels)
+        return;
+    fold_span(outcome, told, told->message.labels);
+    if (strlen(wire) != told->message.labels.size ||
+        imap_labels_decode(&imap, wire, &labels) != PR_OK)
+        abort();
+    fold_octets(outcome, labels.data, labels.size);
+    pr_status status =
+        imap_labels_format(&imap, pr_buffer_text(&labels), &sent);
+    if (status == PR_OK && strpbrk(pr_buffer_text(&sent), "\r\n") != NULL)
+        abort();
+    pr_buffer_done(&labels);
+    pr_buffer_done(&sent);
+}
+
 struct copies {
     struct outcome *outcome;
     uint64_t count;
@@ -122,8 +167,9 @@ static void fold_response(struct outcome *outcome,
     fold(outcome, told->message.size);
     fold(outcome, (uint64_t)told->message.received);
     fold(outcome, told->message.system_flags);
-    fold_octets(outcome, told->ranges.data, told->ranges.size);
-    fold_octets(outcome, told->targets.data, told->targets.size);
+    fold_ranges(outcome, told->ranges);
+    fold_ranges(outcome, told->targets);
+    fold_labels(outcome, told);
     fold_copies(outcome, told);
 }
 
