@@ -216,55 +216,55 @@ static pr_status execute(struct state *state, const char *sql)
 }
 
 /* The one number that a PRAGMA or a count(*) answers. */
-static pr_status number(struct state *state, const char *sql, int *ret)
-{
-    sqlite3_stmt *statement;
-    int error = sqlite3_prepare_v2(state->db, sql, -1, &statement, NULL);
+/* What tells whose database it is. */
+struct marks {
+    int version, id, tables;
+};
 
-    if (error != SQLITE_OK)
-        return state_fail(state, error);
-    error = sqlite3_step(statement);
+/* In one statement: others may be making the database at this moment, and it is
+ * to be all of before that or all of after. */
+static pr_status read_marks(struct state *state, struct marks *ret)
+{
+    sqlite3_stmt *statement = NULL;
+    int error =
+        sqlite3_prepare_v2(state->db,
+                           "SELECT user_version, application_id,"
+                           "  (SELECT count(*) FROM sqlite_schema) "
+                           "FROM pragma_user_version, pragma_application_id",
+                           -1, &statement, NULL);
+
+    if (error == SQLITE_OK)
+        error = sqlite3_step(statement);
     if (error == SQLITE_ROW)
-        *ret = sqlite3_column_int(statement, 0);
+        *ret = (struct marks){.version = sqlite3_column_int(statement, 0),
+                              .id = sqlite3_column_int(statement, 1),
+                              .tables = sqlite3_column_int(statement, 2)};
     pr_status status = error == SQLITE_ROW ? PR_OK : state_fail(state, error);
     sqlite3_finalize(statement);
     return status;
 }
 
-/* Is it ours to change? A database of another program is left alone. */
-static pr_status check_owner(struct state *state, int version)
-{
-    int id = 0, tables = 0;
-    pr_status status = number(state, "PRAGMA application_id", &id);
-
-    if (status == PR_OK)
-        status = number(state, "SELECT count(*) FROM sqlite_schema", &tables);
-    if (status != PR_OK)
-        return status;
-    if (id == APPLICATION_ID || (id == 0 && version == 0 && tables == 0))
-        return PR_OK;
-    return pr_fail(PR_CONFIG,
-                   "%s is a database of another program; nothing in it was "
-                   "changed",
-                   state->path);
-}
-
 pr_status schema_check(struct state *state, int newest, int *ret_version)
 {
-    int version = 0;
-    pr_status status = number(state, "PRAGMA user_version", &version);
+    struct marks marks = {0};
+    pr_status status = read_marks(state, &marks);
 
-    if (status == PR_OK)
-        status = check_owner(state, version);
     if (status != PR_OK)
         return status;
-    if (version > newest)
+    /* One of another program is left alone. */
+    if (marks.id != APPLICATION_ID &&
+        (marks.id != 0 || marks.version != 0 || marks.tables != 0))
+        return pr_fail(PR_CONFIG,
+                       "%s is a database of another program; nothing in it was "
+                       "changed",
+                       state->path);
+    if (marks.version > newest)
         return pr_fail(PR_CONFIG,
                        "%s was made by a newer version of postrider (schema "
                        "%d, this one knows up to %d); nothing in it was "
                        "changed: use that version",
-                       state->path, version, newest);
-    *ret_version = version;
+                       state->path, marks.version, newest);
+    *ret_version = marks.version;
     return PR_OK;
 }
 

@@ -58,8 +58,9 @@ def test_equal_messages_are_two(agent):
 def test_many_at_the_same_time(agent):
     texts = [b"Subject: n%d\n\nbody\n" % number for number in range(16)]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        codes = [one.returncode for one in pool.map(agent, texts)]
-    assert codes == [0] * 16
+        failed = [(one.returncode, one.stderr)
+                  for one in pool.map(agent, texts) if one.returncode != 0]
+    assert not failed
     assert contents(agent.home.inbox) == sorted(texts)
 
 

@@ -155,7 +155,10 @@ class Server:
     def own(self, path):
         """Gives a file to the server's account."""
         if os.getuid() == 0:
-            os.chown(path, self.uid, self.gid)
+            try:
+                os.chown(path, self.uid, self.gid)
+            except FileNotFoundError:
+                pass  # the server's own, and gone again
 
     def own_all(self):
         if os.getuid() == 0:
