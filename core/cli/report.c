@@ -458,31 +458,33 @@ static void print_rule_cost(const struct fetch_report *report,
     pr_buffer_done(&line);
 }
 
+static void print_sum(const struct fetch_report *report)
+{
+    struct pr_buffer line, words;
+    char fetched[32], size[32], more[32];
+    pr_buffer_init(&line, 65536);
+    pr_buffer_init(&words, 1000);
+    (void)!cost_words(&report->cost, &words);
+    (void)!pr_buffer_printf(
+        &line, "Fetched %s of %s: %s",
+        text_octets(octets_of(&report->cost), fetched, sizeof(fetched)),
+        text_octets(report->octets, size, sizeof(size)),
+        words.size > 0 ? pr_buffer_text(&words) : "nothing");
+    if (report->to_fetch > 0) {
+        (void)!pr_buffer_printf(
+            &line, "; the deliveries would fetch %s more",
+            text_octets(report->to_fetch, more, sizeof(more)));
+    }
+    terminal_print(pr_buffer_text(&line));
+    pr_buffer_done(&words);
+    pr_buffer_done(&line);
+}
+
 void report_costs(const struct fetch_report *report,
                   const struct config *config)
 {
-    struct pr_buffer line;
-    char fetched[32], size[32], more[32];
-    if (!report->invocation->json) {
-        pr_buffer_init(&line, 65536);
-        (void)!pr_buffer_printf(
-            &line, "Fetched %s of %s",
-            text_octets(octets_of(&report->cost), fetched, sizeof(fetched)),
-            text_octets(report->octets, size, sizeof(size)));
-        (void)!pr_buffer_add_text(&line, ": ");
-        struct pr_buffer words;
-        pr_buffer_init(&words, 1000);
-        (void)!cost_words(&report->cost, &words);
-        (void)!pr_buffer_add_text(&line, words.size > 0 ? pr_buffer_text(&words)
-                                                        : "nothing");
-        pr_buffer_done(&words);
-        if (report->to_fetch > 0) {
-            (void)!pr_buffer_printf(
-                &line, "; the deliveries would fetch %s more",
-                text_octets(report->to_fetch, more, sizeof(more)));
-        }
-        terminal_print(pr_buffer_text(&line));
-        pr_buffer_done(&line);
+    if (!report->invocation->json && report->octets > 0) {
+        print_sum(report);
     }
     for (size_t i = 0; i < config_rule_count(config); i++) {
         struct rule_profile rule = config_rule_profile(config, i);
