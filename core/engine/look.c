@@ -194,11 +194,11 @@ static pr_status look_at_folder(struct glimpse *glimpse,
     }
     pr_status status = list(glimpse, source);
     if (status == PR_OK && glimpse->count == 1 && glimpse->look->is_lazy) {
-        bool is_seen;
         status = peek(glimpse->config, glimpse->look, glimpse->account,
                       glimpse->folder, source, glimpse->has_headers,
-                      glimpse->items[0], &is_seen);
-        glimpse->seen += is_seen;
+                      glimpse->items[0]);
+        glimpse->seen += status == PR_OK;
+        status = status == PR_GONE ? PR_OK : status;
     } else if (status == PR_OK && glimpse->count > 0) {
         status = source->class->source->fetch(source, &glimpse->feed);
     }

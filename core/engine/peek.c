@@ -243,8 +243,7 @@ static const struct pr_feed_ops feed_ops = {
 
 pr_status peek(struct config *config, const struct look *look,
                const struct account *account, const char *folder,
-               struct pr_source *source, bool has_headers, struct pr_item *item,
-               bool *ret_seen)
+               struct pr_source *source, bool has_headers, struct pr_item *item)
 {
     const struct pr_source_ops *ops = source->class->source;
     bool has_slot =
@@ -266,12 +265,15 @@ pr_status peek(struct config *config, const struct look *look,
     peek.is_over = true;
     pr_event_wake_all(&peek.moves);
     (void)pr_scope_join(&peek.rules);
-    *ret_seen = peek.message != NULL;
+    bool is_there = peek.message != NULL;
     message_free(peek.message);
     spool_free(peek.incoming);
-    if (status == PR_OK && peek.failure != PR_OK && peek.failure != PR_GONE) {
+    if (status == PR_OK && peek.failure != PR_OK) {
         status = peek.failure;
         words = peek.words;
     }
-    return status == PR_OK ? PR_OK : pr_fail(status, "%s", words.text);
+    if (status == PR_OK) {
+        return is_there ? PR_OK : pr_fail(PR_GONE, "the message is gone");
+    }
+    return pr_fail(status, "%s", words.text);
 }

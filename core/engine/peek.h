@@ -8,11 +8,11 @@
 #include "engine/look.h"
 
 /* Fetches `item` of the folder that `source` has selected and hands it to
- * look->each, in a fiber. *ret_seen: it was there. Waits. What the source, or
- * `each`, failed with. */
+ * look->each, in a fiber. Waits. What the source, or `each`, failed with;
+ * PR_GONE if it is not there. */
 PR_CHECKED pr_status peek(struct config *config, const struct look *look,
                           const struct account *account, const char *folder,
                           struct pr_source *source, bool has_headers,
-                          struct pr_item *item, bool *ret_seen);
+                          struct pr_item *item);
 
 #endif

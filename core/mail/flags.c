@@ -60,12 +60,12 @@ static pr_status add_keywords(struct pr_arena *arena, const char **to,
     return PR_OK;
 }
 
-pr_status flags_without(struct pr_arena *arena, const struct pr_flags *flags,
-                        const struct pr_flags *without, struct pr_flags *ret)
+pr_status flags_without(struct pr_arena *arena, const struct pr_flags *all,
+                        const struct pr_flags *less, struct pr_flags *ret)
 {
-    struct pr_flags rest = {flags->system & ~without->system & COUNTED, NULL};
+    struct pr_flags rest = {all->system & ~less->system & COUNTED, NULL};
     pr_status status =
-        add_keywords(arena, &rest.keywords, flags->keywords, without->keywords);
+        add_keywords(arena, &rest.keywords, all->keywords, less->keywords);
 
     *ret = rest;
     return status;

@@ -12,10 +12,10 @@
 /* Is `keyword` among the keywords (struct pr_flags; NULL: none)? */
 bool flags_have_keyword(const char *keywords, const char *keyword);
 bool flags_are_none(const struct pr_flags *flags);
-/* What is in `flags` and not in `without`, into the arena. PR_NOMEM. */
+/* What is in `all` and not in `less`, into the arena. PR_NOMEM. */
 PR_CHECKED pr_status flags_without(struct pr_arena *arena,
-                                   const struct pr_flags *flags,
-                                   const struct pr_flags *without,
+                                   const struct pr_flags *all,
+                                   const struct pr_flags *less,
                                    struct pr_flags *ret);
 /* `flags` with `set`, then without `clear`. PR_NOMEM. */
 PR_CHECKED pr_status flags_change(struct pr_arena *arena,

@@ -39,7 +39,7 @@ static bool is_ascii(const char *text)
 /* Would the server take the end of the line for that of a literal's head? */
 static bool ends_in_brace(const char *text)
 {
-    size_t size = strlen(text);
+    size_t size = text != NULL ? strlen(text) : 0;
 
     return size > 0 && text[size - 1] == '}';
 }
