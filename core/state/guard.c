@@ -26,12 +26,7 @@ static pr_status count_job(void *argument)
     struct statement statement = statement_for(job->state, SQL_COUNTED);
 
     bind_int(&statement, job->folder);
-    pr_status status = statement_step(&statement);
-    if (status != PR_OK)
-        return status;
-    job->count = (uint64_t)column_int(&statement, 0);
-    statement_end(&statement);
-    return PR_OK;
+    return statement_number(&statement, &job->count);
 }
 
 pr_status state_counted(struct state *state, int64_t folder, uint64_t *ret)

@@ -193,33 +193,7 @@ pr_status state_why(struct state *state, const char *id, struct pr_arena *arena,
 
 /* ---- Forgetting ---------------------------------------------------------- */
 
-struct prune_job {
-    struct state *state;
-    int64_t before;
-    int removed;
-};
-
-static pr_status prune_job(void *argument)
-{
-    struct prune_job *job = argument;
-    pr_status status = transaction_begin(job->state);
-
-    if (status != PR_OK)
-        return status;
-    struct statement statement = statement_for(job->state, SQL_HISTORY_PRUNE);
-    bind_int(&statement, job->before);
-    status = statement_run(&statement);
-    job->removed = sqlite3_changes(job->state->db);
-    return transaction_end(job->state, status);
-}
-
 pr_status state_prune_history(struct state *state, int64_t before)
 {
-    struct prune_job job = {state, before, 1};
-    pr_status status = PR_OK;
-
-    /* Piece by piece, so that others get their turn between. */
-    while (status == PR_OK && job.removed > 0)
-        status = state_run(state, prune_job, &job);
-    return status;
+    return state_prune(state, SQL_HISTORY_PRUNE, before);
 }

@@ -146,6 +146,9 @@ PR_CHECKED pr_status statement_run(struct statement *statement);
  * statement is ready for its next use; otherwise call statement_end. */
 PR_CHECKED pr_status statement_step(struct statement *statement);
 void statement_end(struct statement *statement);
+/* The one number that the statement asks for. */
+PR_CHECKED pr_status statement_number(struct statement *statement,
+                                      uint64_t *ret);
 /* Columns of the present row. Text is copied into the arena; NULL stays NULL.
  */
 int64_t column_int(const struct statement *statement, int column);
@@ -190,6 +193,10 @@ void state_give_turn(struct state *state);
 /* Takes the turn, runs `job(argument)` on the pool, gives the turn on. */
 PR_CHECKED pr_status state_run(struct state *state, pr_fiber_fn *job,
                                void *argument);
+/* Runs a statement that deletes some rows of those before a time, until none is
+ * left, each time in a turn of its own. Waits. */
+PR_CHECKED pr_status state_prune(struct state *state, enum statement_id id,
+                                 int64_t before);
 
 /* In a job. A transaction that writes; SQL_BEGIN takes the write lock at once,
  * so that it never has to be given up halfway. */

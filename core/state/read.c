@@ -232,12 +232,7 @@ static pr_status intents_job(void *argument)
     struct statement statement = statement_for(job->state, SQL_INTENTS);
 
     bind_text(&statement, job->account);
-    pr_status status = statement_step(&statement);
-    if (status != PR_OK)
-        return status;
-    job->count = (uint64_t)column_int(&statement, 0);
-    statement_end(&statement);
-    return PR_OK;
+    return statement_number(&statement, &job->count);
 }
 
 pr_status state_intents(struct state *state, const char *account, uint64_t *ret)

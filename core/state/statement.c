@@ -389,6 +389,17 @@ pr_status statement_run(struct statement *statement)
     return status == PR_EOF ? PR_OK : status;
 }
 
+pr_status statement_number(struct statement *statement, uint64_t *ret)
+{
+    pr_status status = statement_step(statement);
+
+    if (status != PR_OK)
+        return status;
+    *ret = (uint64_t)column_int(statement, 0);
+    statement_end(statement);
+    return PR_OK;
+}
+
 int64_t column_int(const struct statement *statement, int column)
 {
     return sqlite3_column_int64(statement->sql, column);
