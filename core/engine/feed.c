@@ -4,11 +4,13 @@
  * A message gets its place in the house before its octets are read: when the
  * house is full the source stops reading, and so the server stops sending.
  */
+
 #include <stddef.h>
 
 #include "base/memory.h"
 #include "engine/parts.h"
 #include "mail/spool.h"
+#include "plugin/registry.h"
 
 static struct session *session_of(struct pr_feed *feed)
 {
@@ -45,9 +47,7 @@ static unsigned source_wants(const struct session *session,
                              const struct entry *entry)
 {
     const struct pr_source_ops *ops = session->account->source->source;
-    bool has_slot =
-        ops->size >= offsetof(struct pr_source_ops, wants) + sizeof(ops->wants);
-    return has_slot && entry->tries == 0 ? ops->wants : 0;
+    return REGISTRY_COVERS(ops, wants) && entry->tries == 0 ? ops->wants : 0;
 }
 
 /* Rules may do without the body of a large message: it is left where it is

@@ -655,9 +655,9 @@ pr_status undo_recover(struct session *session,
     return status;
 }
 
-static pr_status look_again(struct session *session, void *user)
+static pr_status recover_folder(struct session *session, void *user)
 {
-    struct giving *giving = user;
+    const struct undo *undo = user;
     size_t found;
     pr_status status = session->account->source->source->select(
         session->source, session->folder, &session->mailbox);
@@ -665,9 +665,13 @@ static pr_status look_again(struct session *session, void *user)
         status = state_folder(session->engine->state, session->account->name,
                               session->folder, &session->record);
     }
-    return status == PR_OK
-               ? undo_recover(session, giving->undo->observer, &found)
-               : status;
+    return status == PR_OK ? undo_recover(session, undo->observer, &found)
+                           : status;
+}
+
+pr_status undo_recover_in(struct undo *undo, const char *folder)
+{
+    return session_on(undo->run, undo->line, folder, recover_folder, undo);
 }
 
 /* Where the server did not tell the new UIDs. */
@@ -683,8 +687,7 @@ static pr_status find_again(struct giving *giving)
             state_deeds_returning(undo->run->engine->state, undo->run->name,
                                   name, undo->arena, &deeds, &count);
         if (status == PR_OK && count > 0) {
-            status =
-                session_on(undo->run, undo->line, name, look_again, giving);
+            status = undo_recover_in(giving->undo, name);
         }
     }
     return status;

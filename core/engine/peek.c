@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "mail/spool.h"
+#include "plugin/registry.h"
 
 struct peek {
     struct pr_feed feed;
@@ -246,15 +247,13 @@ pr_status peek(struct config *config, const struct look *look,
                struct pr_source *source, bool has_headers, struct pr_item *item)
 {
     const struct pr_source_ops *ops = source->class->source;
-    bool has_slot =
-        ops->size >= offsetof(struct pr_source_ops, wants) + sizeof(ops->wants);
     struct peek peek = {.feed = {&feed_ops},
                         .config = config,
                         .look = look,
                         .account = account,
                         .folder = folder,
                         .item = item,
-                        .wants = has_slot ? ops->wants : 0,
+                        .wants = REGISTRY_COVERS(ops, wants) ? ops->wants : 0,
                         .first =
                             has_headers && item->size > account->whole_below
                                 ? PR_WANT_HEADER

@@ -88,11 +88,6 @@ static pr_status give_turn(struct visit *visit, pr_status status)
     return visit_note(visit, status);
 }
 
-static const struct pr_source_ops *ops_of(const struct visit *visit)
-{
-    return visit->session.account->source->source;
-}
-
 /* ---- Searching ----------------------------------------------------------- */
 
 static pr_status note_found(void *user, struct pr_range uids)
@@ -105,11 +100,10 @@ static pr_status search(struct sweep_box *box, const struct pr_search_key *keys,
 {
     struct visit *visit = visit_of(box);
     pr_status status = take_turn(visit);
-    return status == PR_OK
-               ? give_turn(visit,
-                           ops_of(visit)->search(visit->session.source, keys,
-                                                 count, note_found, found))
-               : status;
+    return status == PR_OK ? give_turn(visit, visit_source(visit)->search(
+                                                  visit->session.source, keys,
+                                                  count, note_found, found))
+                           : status;
 }
 
 static pr_status folders(struct sweep_box *box, const char *const *patterns,
@@ -118,8 +112,9 @@ static pr_status folders(struct sweep_box *box, const char *const *patterns,
     struct visit *visit = visit_of(box);
     pr_status status = take_turn(visit);
     return status == PR_OK
-               ? give_turn(visit, ops_of(visit)->folders(visit->session.source,
-                                                         patterns, found, user))
+               ? give_turn(visit,
+                           visit_source(visit)->folders(visit->session.source,
+                                                        patterns, found, user))
                : status;
 }
 
@@ -210,8 +205,8 @@ static pr_status fetch_headers(struct sweep_reader *reader, size_t first)
         reader->header_piece *= 4;
     }
     return status == PR_OK
-               ? give_turn(visit, ops_of(visit)->fetch(visit->session.source,
-                                                       &feed.feed))
+               ? give_turn(visit, visit_source(visit)->fetch(
+                                      visit->session.source, &feed.feed))
                : status;
 }
 
@@ -334,9 +329,9 @@ static pr_status next_piece(struct sweep_reader *reader)
     }
     pr_status status = take_turn(visit);
     if (status == PR_OK) {
-        status =
-            give_turn(visit, ops_of(visit)->list(visit->session.source, ranges,
-                                                 count, note_sight, reader));
+        status = give_turn(
+            visit, visit_source(visit)->list(visit->session.source, ranges,
+                                             count, note_sight, reader));
     }
     if (reader->piece < PIECE_MOST) {
         reader->piece *= 4;

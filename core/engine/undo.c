@@ -278,20 +278,6 @@ static pr_status run_round(struct undo *undo, bool is_first, bool *ret_is_last)
 
 /* ---- What a crash left --------------------------------------------------- */
 
-static pr_status recover_folder(struct session *session, void *user)
-{
-    size_t found;
-    pr_status status = session->account->source->source->select(
-        session->source, session->folder, &session->mailbox);
-    if (status == PR_OK) {
-        status = state_folder(session->engine->state, session->account->name,
-                              session->folder, &session->record);
-    }
-    const struct undo *undo = user;
-    return status == PR_OK ? undo_recover(session, undo->observer, &found)
-                           : status;
-}
-
 /* Undoes that were under way when postrider last ended. */
 static pr_status recover_all(struct undo *undo)
 {
@@ -306,8 +292,7 @@ static pr_status recover_all(struct undo *undo)
             is_known = strcmp(deeds[i].folder, deeds[j].folder) == 0;
         }
         if (!is_known) {
-            status = session_on(run, undo->line, deeds[i].folder,
-                                recover_folder, undo);
+            status = undo_recover_in(undo, deeds[i].folder);
             status = status == PR_GONE ? PR_OK : status;
         }
     }

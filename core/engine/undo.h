@@ -31,6 +31,9 @@ struct step {
  * more use. */
 PR_CHECKED pr_status undo_folder(struct undo *undo, struct step *steps,
                                  size_t count);
+/* Selects the folder, and does as undo_recover there. PR_GONE: it is not there.
+ */
+PR_CHECKED pr_status undo_recover_in(struct undo *undo, const char *folder);
 
 /* Tells the observer of a deed; `reason` NULL unless it is kept or failed. */
 void undo_tell(const struct engine_observer *observer,

@@ -181,9 +181,7 @@ static bool can_tell(const struct account *account)
         account->source != NULL ? account->source->source : NULL;
 
     return ops == NULL ||
-           (ops->size >= offsetof(struct pr_source_ops, changes) +
-                             sizeof(ops->changes) &&
-            ops->changes != NULL);
+           (REGISTRY_COVERS(ops, changes) && ops->changes != NULL);
 }
 
 static bool is_name(const char *pattern)
