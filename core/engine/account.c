@@ -421,6 +421,7 @@ void account_end(struct account_run *run)
     }
     pr_arena_free(run->arena);
     run->arena = NULL;
+    run->silences = NULL;
     if (failure.status != PR_OK) {
         (void)!pr_fail(failure.status, "%s", failure.text);
     }

@@ -190,8 +190,9 @@ struct account_run {
     void (*folder_done)(struct account_run *run, struct line *line,
                         const char *folder, pr_status status,
                         uint64_t messages);
-    bool sweeps_now;  /* also those that are not due */
-    uint64_t deleted; /* on the server, because rules said so */
+    struct silence *silences; /* recover.c: sinks that cannot be asked; list */
+    bool sweeps_now;          /* also those that are not due */
+    uint64_t deleted;         /* on the server, because rules said so */
     struct account_report report;
     char error[PR_FAILURE_MAX];
 };

@@ -1,6 +1,7 @@
 /*
  * What a crash left: deliveries that were intended, and may have happened.
  */
+#include <string.h>
 #include <time.h>
 
 #include "engine/parts.h"
@@ -38,12 +39,65 @@ static pr_status look_for(const struct session *session,
     return PR_DOUBT;
 }
 
+/* ---- Sinks that cannot be asked now -------------------------------------- */
+
+/* What hangs costs its whole deadline, so it is asked once in a run, and not
+ * for each message. */
+struct silence {
+    const char *sink; /* its name */
+    pr_status status;
+    size_t waiting; /* messages besides the first */
+    struct silence *next;
+};
+
+static struct silence *silence_of(const struct account_run *run,
+                                  const char *sink)
+{
+    struct silence *one = run->silences;
+    while (one != NULL && strcmp(one->sink, sink) != 0) {
+        one = one->next;
+    }
+    return one;
+}
+
+/* Nothing is remembered where there is no memory for it. */
+static void remember_silence(struct account_run *run, const char *sink,
+                             pr_status status)
+{
+    struct silence *one = pr_arena_alloc(run->arena, sizeof *one);
+    const char *name = pr_arena_text(run->arena, sink);
+    if (one != NULL && name != NULL) {
+        *one = (struct silence){name, status, 0, run->silences};
+        run->silences = one;
+    }
+}
+
+static void tell_of_silences(const struct session *session)
+{
+    for (struct silence *one = session->run->silences; one != NULL;
+         one = one->next) {
+        if (one->waiting > 0) {
+            pr_log(&session->log, PR_LOG_ERROR,
+                   "%zu more messages were on their way to %s; they wait, too",
+                   one->waiting, one->sink);
+            one->waiting = 0;
+        }
+    }
+}
+
+/* ---- Messages ------------------------------------------------------------ */
+
 /* A sink that cannot tell, or that the configuration has no more, makes it a
  * no: better twice than never. One that cannot be asked now is asked again. */
 static pr_status has_happened(const struct session *session,
                               const struct state_row *row,
                               const struct state_delivery *delivery)
 {
+    struct silence *silence = silence_of(session->run, delivery->sink);
+    if (silence != NULL) {
+        silence->waiting++;
+        return silence->status;
+    }
     pr_status status = look_for(session, delivery);
     if (status == PR_DOUBT || status == PR_UNSUPPORTED) {
         pr_log(&session->log, PR_LOG_WARNING,
@@ -57,6 +111,7 @@ static pr_status has_happened(const struct session *session,
                "message %u was on its way to %s when postrider last ended; "
                "it waits, because that cannot be asked whether it arrived: %s",
                row->uid, delivery->sink, pr_last_failure()->text);
+        remember_silence(session->run, delivery->sink, status);
     }
     return status;
 }
@@ -134,5 +189,6 @@ pr_status recover_intents(struct session *session, struct state_row *rows,
             return status;
         }
     }
+    tell_of_silences(session);
     return changes == NULL ? PR_OK : state_commit(changes);
 }

@@ -319,6 +319,34 @@ def test_a_server_that_is_killed_in_mid_append_loses_nothing(
     assert compare(target, sent) == (0, 0), run
 
 
+def test_a_server_that_hangs_is_asked_once_for_all_it_may_have(
+        make_server, home, make_proxy):
+    source = make_server(users=USERS)
+    target = make_server(users=USERS)
+    sent = list(messages.mailbox(60, 711))
+    total = sum(len(one.data) for one in sent)
+    source.fill(sent)
+    proxy = make_proxy(target.imaps)
+    configure(home, source, target, port=proxy.port, more='grace = "1s", timeout = "2s"')
+    process = home.start("fetch")
+    wait_for(lambda: proxy.up > total // 3 or process.poll() is not None, 60,
+             "a third of the mail")
+    process.kill()
+    process.wait()
+    proxy.reset()
+    proxy.stall_after = 0
+    run = home.fetch()
+    assert run.code == 75, run
+    assert run.err.count("it waits, because") == 1, run
+    assert "more messages were on their way to imap:" in run.err, run
+    asking = proxy.connections
+    assert asking <= 3, run
+    proxy.stall_after = None
+    proxy.stalled.clear()
+    home.fetched()
+    assert compare(target, sent) == (0, 0)
+
+
 def test_a_line_closed_between_batches_is_opened_again(
         servers, home, make_cutter):
     source, target = servers
