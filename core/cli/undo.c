@@ -26,20 +26,12 @@ struct undoing {
 static void add_flags(char *text, size_t size, const struct pr_flags *flags,
                       char sign)
 {
-    static const struct {
-        unsigned flag;
-        const char *name;
-    } names[] = {
-        {PR_FLAG_SEEN, "\\Seen"},       {PR_FLAG_ANSWERED, "\\Answered"},
-        {PR_FLAG_FLAGGED, "\\Flagged"}, {PR_FLAG_DELETED, "\\Deleted"},
-        {PR_FLAG_DRAFT, "\\Draft"},
-    };
-
     size_t length = strlen(text);
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        if ((flags->system & names[i].flag) != 0 && length < size) {
+    for (const struct flag_name *one = flag_names; one->name != NULL; one++) {
+        if (one->flag != PR_FLAG_RECENT && (flags->system & one->flag) != 0 &&
+            length < size) {
             length += (size_t)snprintf(text + length, size - length, " %c%s",
-                                       sign, names[i].name);
+                                       sign, one->name);
         }
     }
     if (flags->keywords != NULL && flags->keywords[0] != '\0' &&

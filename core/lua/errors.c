@@ -76,6 +76,43 @@ const char *near_text(const char *name, const char *const *names, char *out,
     return out;
 }
 
+static bool is_name(const char *pattern)
+{
+    return pattern[0] != '!' && strpbrk(pattern, "*?") == NULL;
+}
+
+static void unknown_account(lua_State *L, struct place place, const char *what,
+                            const char *name)
+{
+    const struct config *config = script_of(L)->config;
+    const char **names =
+        lua_newuserdatauv(L, (config->account_count + 1) * sizeof *names, 0);
+    char near[200];
+
+    for (size_t i = 0; i < config->account_count; i++)
+        names[i] = config->accounts[i].name;
+    names[config->account_count] = NULL;
+    problem_add(L, place, "%s: account: there is no account \"%s\"%s", what,
+                name, near_text(name, names, near, sizeof near));
+    lua_pop(L, 1);
+}
+
+void check_accounts(lua_State *L, struct place place,
+                    const char *const *patterns, const char *what,
+                    bool (*can)(const struct account *account), const char *why)
+{
+    for (; patterns != NULL && *patterns != NULL; patterns++) {
+        const struct account *account =
+            config_account(script_of(L)->config, *patterns);
+
+        if (account == NULL && is_name(*patterns))
+            unknown_account(L, place, what, *patterns);
+        else if (account != NULL && !can(account))
+            problem_add(L, place, "%s: account: a %s source %s (\"%s\")", what,
+                        account->source->name, why, *patterns);
+    }
+}
+
 int raise_unknown(lua_State *L, const char *what, const char *name,
                   const char *const *names)
 {

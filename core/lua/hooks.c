@@ -184,49 +184,15 @@ static bool can_tell(const struct account *account)
            (REGISTRY_COVERS(ops, changes) && ops->changes != NULL);
 }
 
-static bool is_name(const char *pattern)
-{
-    return pattern[0] != '!' && strpbrk(pattern, "*?") == NULL;
-}
-
-static void check_account_name(lua_State *L, const struct hook *hook,
-                               const char *name)
-{
-    struct config *config = script_of(L)->config;
-    const struct account *account = config_account(config, name);
-    const char **names;
-    char near[200];
-
-    if (account != NULL && can_tell(account))
-        return;
-    if (account != NULL) {
-        problem_add(L, field_of(L, hook, "account"),
-                    "%s: account: a %s source tells of no events (\"%s\")",
-                    hook->rule.name, account->source->name, name);
-        return;
-    }
-    names =
-        lua_newuserdatauv(L, (config->account_count + 1) * sizeof *names, 0);
-    for (size_t i = 0; i < config->account_count; i++)
-        names[i] = config->accounts[i].name;
-    names[config->account_count] = NULL;
-    problem_add(L, field_of(L, hook, "account"),
-                "%s: account: there is no account \"%s\"%s", hook->rule.name,
-                name, near_text(name, names, near, sizeof near));
-    lua_pop(L, 1);
-}
-
 void finish_hooks(lua_State *L)
 {
     const struct script *script = script_of(L);
 
     for (size_t i = 0; i < script->hook_count; i++) {
         const struct hook *hook = &script->hooks[i];
-        const char *const *accounts = hook->rule.accounts;
 
-        for (; accounts != NULL && *accounts != NULL; accounts++)
-            if (is_name(*accounts))
-                check_account_name(L, hook, *accounts);
+        check_accounts(L, field_of(L, hook, "account"), hook->rule.accounts,
+                       hook->rule.name, can_tell, "tells of no events");
     }
 }
 

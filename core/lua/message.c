@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "lua/script.h"
+#include "mail/flags.h"
 
 struct message *check_cell(lua_State *L, const struct cell *cell)
 {
@@ -195,19 +196,10 @@ static void get_flags(lua_State *L)
 
 void push_flags(lua_State *L, struct pr_flags flags)
 {
-    static const struct {
-        unsigned flag;
-        const char *name;
-    } names[] = {
-        {PR_FLAG_SEEN, "\\Seen"},       {PR_FLAG_ANSWERED, "\\Answered"},
-        {PR_FLAG_FLAGGED, "\\Flagged"}, {PR_FLAG_DELETED, "\\Deleted"},
-        {PR_FLAG_DRAFT, "\\Draft"},     {PR_FLAG_RECENT, "\\Recent"},
-    };
-
     push_word_list(L);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if ((flags.system & names[i].flag) != 0)
-            add_word(L, names[i].name, strlen(names[i].name));
+    for (const struct flag_name *one = flag_names; one->name != NULL; one++)
+        if ((flags.system & one->flag) != 0)
+            add_word(L, one->name, strlen(one->name));
     add_keywords(L, flags.keywords);
 }
 

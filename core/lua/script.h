@@ -194,6 +194,13 @@ void problem_add(lua_State *L, struct place place, const char *format, ...)
 /* `; did you mean "every"?` or "". */
 const char *near_text(const char *name, const char *const *names, char *out,
                       size_t size);
+/* Adds a problem for each of the patterns (ended by NULL; NULL: none) that is a
+ * name no account has, or that of one that cannot: `what: account: a maildir
+ * source <why> ("name")`. After all accounts are read. */
+void check_accounts(lua_State *L, struct place place,
+                    const char *const *patterns, const char *what,
+                    bool (*can)(const struct account *account),
+                    const char *why);
 /* Raises `what "name" is not known; did you mean ...`. */
 int raise_unknown(lua_State *L, const char *what, const char *name,
                   const char *const *names);

@@ -142,39 +142,6 @@ static bool can_search(const struct account *account)
     return ops == NULL || (REGISTRY_COVERS(ops, search) && ops->search != NULL);
 }
 
-static bool is_name(const char *pattern)
-{
-    return pattern[0] != '!' && strpbrk(pattern, "*?") == NULL;
-}
-
-static void check_account_name(lua_State *L, const struct sweep *sweep,
-                               const char *name)
-{
-    struct config *config = script_of(L)->config;
-    const struct account *account = config_account(config, name);
-    const char **names;
-    char near[200];
-
-    if (account != NULL && can_search(account))
-        return;
-    if (account != NULL) {
-        problem_add(L, field_of(L, sweep, "account"),
-                    "sweep \"%s\": account: the mail of a %s source cannot be "
-                    "searched and moved on the server (\"%s\")",
-                    sweep->name, account->source->name, name);
-        return;
-    }
-    names =
-        lua_newuserdatauv(L, (config->account_count + 1) * sizeof *names, 0);
-    for (size_t i = 0; i < config->account_count; i++)
-        names[i] = config->accounts[i].name;
-    names[config->account_count] = NULL;
-    problem_add(L, field_of(L, sweep, "account"),
-                "sweep \"%s\": account: there is no account \"%s\"%s",
-                sweep->name, name, near_text(name, names, near, sizeof near));
-    lua_pop(L, 1);
-}
-
 static bool is_for_any(const struct config *config, const struct sweep *sweep)
 {
     for (size_t i = 0; i < config->account_count; i++)
@@ -190,12 +157,13 @@ void finish_sweeps(lua_State *L)
 
     for (size_t i = 0; i < script->sweep_count; i++) {
         const struct sweep *one = &script->sweeps[i];
-        const char *const *accounts = one->accounts;
         size_t problems = script->problem_count;
 
-        for (; accounts != NULL && *accounts != NULL; accounts++)
-            if (is_name(*accounts))
-                check_account_name(L, one, *accounts);
+        const char *what = lua_pushfstring(L, "sweep \"%s\"", one->name);
+
+        check_accounts(L, field_of(L, one, "account"), one->accounts, what,
+                       can_search, "cannot search and move mail on its server");
+        lua_pop(L, 1);
         if (problems == script->problem_count &&
             !is_for_any(script->config, one))
             problem_add(L, place_of(one),

@@ -10,6 +10,16 @@
 
 #define COUNTED (~(unsigned)PR_FLAG_RECENT)
 
+const struct flag_name flag_names[] = {
+    {"\\Seen", PR_FLAG_SEEN},
+    {"\\Answered", PR_FLAG_ANSWERED},
+    {"\\Flagged", PR_FLAG_FLAGGED},
+    {"\\Deleted", PR_FLAG_DELETED},
+    {"\\Draft", PR_FLAG_DRAFT},
+    {"\\Recent", PR_FLAG_RECENT},
+    {NULL, 0},
+};
+
 static bool has_word(const char *keywords, struct pr_bytes word)
 {
     for (const char *at = keywords; at != NULL && *at != '\0';) {
@@ -119,18 +129,9 @@ bool flags_are_equal(const struct pr_flags *a, const struct pr_flags *b)
 pr_status flags_add(struct pr_arena *arena, struct pr_flags *flags,
                     const char *name)
 {
-    static const struct {
-        const char *name;
-        unsigned flag;
-    } system_flags[] = {
-        {"\\Seen", PR_FLAG_SEEN},       {"\\Answered", PR_FLAG_ANSWERED},
-        {"\\Flagged", PR_FLAG_FLAGGED}, {"\\Deleted", PR_FLAG_DELETED},
-        {"\\Draft", PR_FLAG_DRAFT},
-    };
-
-    for (size_t i = 0; i < sizeof(system_flags) / sizeof(*system_flags); i++) {
-        if (strcasecmp(system_flags[i].name, name) == 0) {
-            flags->system |= system_flags[i].flag;
+    for (const struct flag_name *one = flag_names; one->name != NULL; one++) {
+        if (one->flag != PR_FLAG_RECENT && strcasecmp(one->name, name) == 0) {
+            flags->system |= one->flag;
             return PR_OK;
         }
     }

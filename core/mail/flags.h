@@ -9,6 +9,14 @@
 
 #include <postrider/message.h>
 
+/* The system flags (RFC 3501, 2.3.2) by name, ended by a NULL name; \Recent,
+ * which nobody can set, is the last. */
+struct flag_name {
+    const char *name;
+    unsigned flag; /* PR_FLAG_ */
+};
+extern const struct flag_name flag_names[];
+
 /* Is `keyword` among the keywords (struct pr_flags; NULL: none)? */
 bool flags_have_keyword(const char *keywords, const char *keyword);
 bool flags_are_none(const struct pr_flags *flags);

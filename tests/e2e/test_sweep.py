@@ -557,7 +557,7 @@ def test_a_source_that_cannot_be_searched_is_a_mistake(home, server):
     home.configure(server, protocol="pop3",
                    rules=sweep("  box:all():delete()"))
     run = home.run("check")
-    assert run.code == 78 and "the mail of a pop3 source cannot be searched" \
+    assert run.code == 78 and "a pop3 source cannot search and move" \
         in run.err, run
 
 
