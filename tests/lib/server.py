@@ -274,8 +274,12 @@ class Server:
         self._kill_group()
 
     def kill(self):
-        """The whole server dies at once, as in a power cut."""
+        """The whole server dies at once, as in a power cut. The locks it leaves
+        name processes; where nothing reaps these they look alive, and the next
+        server would wait two minutes for each, so they go as well."""
         self._kill_group()
+        for lock in self.root.rglob("*.lock"):
+            lock.unlink(missing_ok=True)
 
     def _kill_group(self):
         for pid in self._processes():

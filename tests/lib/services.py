@@ -17,7 +17,8 @@ import time
 
 
 class Counted:
-    """What all of them note."""
+    """What all of them note. An answer goes out after the `with` block: who has
+    it may ask the next thing at once, and is not to be counted twice."""
 
     def begin(self, delay=0.0, answer=None):
         self.delay, self.odd = delay, answer
@@ -87,11 +88,12 @@ class Clamd(Tcp):
         self.seen.append(data)
         with self:
             if self.odd is not None:
-                line.sendall(self.odd(data))
+                answer = self.odd(data)
             elif b"EICAR" in data:
-                line.sendall(b"stream: Eicar-Test-Signature FOUND\n")
+                answer = b"stream: Eicar-Test-Signature FOUND\n"
             else:
-                line.sendall(b"stream: OK\n")
+                answer = b"stream: OK\n"
+        line.sendall(answer)
 
 
 class Spamd(Tcp):
@@ -106,20 +108,20 @@ class Spamd(Tcp):
         data = file.read(int(headers.get("content-length", 0)))
         self.seen.append((command, headers, data))
         with self:
-            if self.odd is not None:
-                line.sendall(self.odd(data))
-                return
-            if command == "PING":
-                line.sendall(b"SPAMD/1.5 0 PONG\r\n")
-                return
-            if command == "TELL":
-                line.sendall(b"SPAMD/1.1 0 EX_OK\r\nDidSet: local\r\n"
-                             b"Content-length: 2\r\n\r\n\r\n")
-                return
-            spam = b"viagra" in data
-            symbols = b"DRUGS_ERECTILE,MISSING_DATE" if spam else b""
-            line.sendall(
-                b"SPAMD/1.1 0 EX_OK\r\nContent-length: %d\r\n"
+            answer = self.answer_to(command, data)
+        line.sendall(answer)
+
+    def answer_to(self, command, data):
+        if self.odd is not None:
+            return self.odd(data)
+        if command == "PING":
+            return b"SPAMD/1.5 0 PONG\r\n"
+        if command == "TELL":
+            return (b"SPAMD/1.1 0 EX_OK\r\nDidSet: local\r\n"
+                    b"Content-length: 2\r\n\r\n\r\n")
+        spam = b"viagra" in data
+        symbols = b"DRUGS_ERECTILE,MISSING_DATE" if spam else b""
+        return (b"SPAMD/1.1 0 EX_OK\r\nContent-length: %d\r\n"
                 b"Spam: %s ; %s / 5.0\r\n\r\n%s\r\n" % (
                     len(symbols) + 2, b"True" if spam else b"False",
                     b"15.5" if spam else b"-0.1", symbols))
@@ -146,7 +148,8 @@ class Web(Counted):
                 outer.seen.append((self.command, self.path,
                                    dict(self.headers), body))
                 with outer:
-                    self.tell(*outer.find(self.path, body))
+                    found = outer.find(self.path, body)
+                self.tell(*found)
 
             def tell(self, status, headers, body):
                 self.send_response(status)

@@ -375,7 +375,13 @@ pr_status fixture_status(void)
     return plan_status;
 }
 
+bool fixture_is_slow(void)
+{
+    return RUNNING_ON_VALGRIND;
+}
+
 const char *fixture_patience(void)
 {
-    return RUNNING_ON_VALGRIND ? "options { limits = { time = '10s' } } " : "";
+    return fixture_is_slow() ? "options { limits = { time = '10s' } } "
+                             : "options { limits = { time = '1s' } } ";
 }

@@ -36,8 +36,10 @@ const char *fixture_plan(const char *rules, const char *from,
 const char *fixture_plan_of(const char *file, const char *from,
                             const char *octets);
 pr_status fixture_status(void); /* of the last run */
+/* Does each instruction take many times as long (valgrind)? */
+bool fixture_is_slow(void);
 /* What begins a configuration whose rules are to end by themselves: more time
- * where each instruction takes longer (valgrind), else "". */
+ * than rules have else, on a busy machine and under valgrind. */
 const char *fixture_patience(void);
 
 /* What the options of the class "imap" of the fixture become. */
