@@ -41,7 +41,8 @@ tests_lib_watcher_LDADD = libimap.la libcore.la
 tests_lib_delay_proxy_SOURCES = %D%/lib/delay_proxy.c
 tests_lib_delay_proxy_CFLAGS = $(AM_CFLAGS)
 EXTRA_DIST += %D%/bench/run %D%/bench/bench.py %D%/bench/contenders.py \
-	%D%/bench/limits.py %D%/bench/measured_mail.py %D%/bench/accounts.py
+	%D%/bench/limits.py %D%/bench/measured_mail.py %D%/bench/accounts.py \
+	%D%/bench/turns.py
 EXTRA_DIST += %D%/bench/filters.py %D%/bench/filter/rules.lua \
 	%D%/bench/filter/procmailrc %D%/bench/filter/mailfilter \
 	%D%/bench/filter/fdm.conf %D%/bench/filter/filter.sieve

@@ -7,15 +7,11 @@ started as so many processes side by side, each with a share of the accounts.
 """
 
 import collections
-import os
-import pathlib
-import shutil
-import statistics
-import sys
 
 import dovecot
 import measured_mail
 import messages
+import turns
 
 PASSWORD = "wonderland"
 # The server is to have room for all of them at once.
@@ -174,15 +170,14 @@ SPREAD = {"fetchmail": fetchmail_spread, "mbsync": mbsync_spread}
 TIMES = 5
 
 
-class Contest:
-    def __init__(self, options, place, measure, copy_programs):
-        self.options, self.place = options, place
-        self.measure = measure
+class Contest(turns.Contest):
+    subject, times = "accounts", TIMES
+
+    def __init__(self, options, *arguments):
+        super().__init__(options, *arguments)
         self.users = [f"user{n:04d}" for n in range(options.accounts)]
-        place.mkdir()
-        self.programs = copy_programs(options, place)
         limit = 2 * len(self.users) + 50
-        self.server = dovecot.Dovecot(
+        self.server = self.account = dovecot.Dovecot(
             dict.fromkeys(self.users, PASSWORD),
             extra=ROOM.format(limit=limit, logins=limit)).start()
         self.keys = collections.Counter()
@@ -197,80 +192,32 @@ class Contest:
             self.keys.update(measured_mail.key(one.data) for one in own)
             self.server.index(user=user)
 
-    def close(self):
-        self.server.close()
-
-    def run_once(self, name, setup):
-        """(seconds, CPU seconds, peak KiB, what went wrong)"""
-        place = pathlib.Path(self.place / f"run.{name}".replace(" ", "."))
-        place.mkdir()
-        job = Many(self.server, self.users, place, self.programs,
-                   self.options.spread or 1)
-        argv = setup(job)
-        os.sync()
-        seconds, cpu, memory, status = self.measure(
-            argv, place, self.programs, self.server)
-        came = measured_mail.delivered(job.mail)
-        fault = ""
-        if came != self.keys or status != 0:
-            output = (place / "output").read_text(errors="replace")
-            fault = f"{sum(came.values())} messages came, status {status}: " \
-                f"{output[-400:].strip()}"
-        shutil.rmtree(place)
-        return seconds, cpu, memory, fault
-
-    def run(self):
-        wanted = {name: setup for name, setup in CONTENDERS.items()
-                  if name == "postrider" or name in self.options.peers}
+    def wanted(self):
+        found = self.chosen(CONTENDERS)
         if self.options.spread:
-            wanted.update((f"{name} x{self.options.spread}", setup)
-                          for name, setup in SPREAD.items() if name in wanted)
-        results = {name: [] for name in wanted}
-        for turn in range(self.options.runs):
-            order = list(wanted.items())
-            shift = turn * len(order) // self.options.runs
-            for name, setup in order[shift:] + order[:shift]:
-                if sys.stderr.isatty():
-                    print(f"\r\033[Krun {turn + 1}: {name}", end="",
-                          file=sys.stderr, flush=True)
-                results[name].append(self.run_once(name, setup))
-        return results
+            found.update((f"{name} x{self.options.spread}", setup)
+                         for name, setup in SPREAD.items() if name in found)
+        return found
+
+    def job(self, place):
+        return Many(self.server, self.users, place, self.programs,
+                    self.options.spread or 1)
+
+    def fault(self, job, status):
+        came = measured_mail.delivered(job.mail)
+        if came == self.keys and status == 0:
+            return ""
+        return f"{sum(came.values())} messages came, status {status}: " + \
+            self.output(job)
+
+    def title(self):
+        return (f"IMAP: {len(self.users)} accounts, "
+                f"{sum(self.keys.values())} messages, TLS, loopback")
 
 
-def table(results, contest):
-    """Prints it; returns how many claims hold and how many do not."""
-    held = failed = 0
-    medians = {name: statistics.median(run[0] for run in runs)
-               for name, runs in results.items()}
-    print(f"IMAP: {len(contest.users)} accounts, {sum(contest.keys.values())} "
-          f"messages, TLS, loopback; medians of {contest.options.runs} runs")
-    print(f"{'':20}{'seconds':>9}{'CPU s':>8}{'RSS MB':>8}  postrider is")
-    for name, runs in results.items():
-        cpu = statistics.median(run[1] for run in runs)
-        memory = max(run[2] for run in runs) / 1024
-        ratio = medians[name] / medians["postrider"]
-        print(f"{name:20}{medians[name]:>9.2f}{cpu:>8.2f}{memory:>8.1f}"
-              f"{ratio:9.2f} x")
-        faults = [run[3] for run in runs if run[3]]
-        if faults:
-            print(f"   FAULT: {faults[0]}")
-        held, failed = held + (not faults), failed + bool(faults)
-    peers = [medians[name] for name, runs in results.items()
-             if name != "postrider" and not any(r[3] for r in runs)]
-    if contest.options.goals and peers:
-        holds = min(peers) >= TIMES * medians["postrider"]
-        print(f"{'ok  ' if holds else 'FAIL'} accounts: {TIMES} times the best "
-              "of the others")
-        held, failed = held + holds, failed + (not holds)
-    return held, failed
-
-
-def run(options, place, measure, copy_programs):
-    contest = Contest(options, place, measure, copy_programs)
+def run(*arguments):
+    contest = Contest(*arguments)
     try:
-        results = contest.run()
+        return contest.run()
     finally:
-        contest.close()
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
-    return table(results, contest)
+        contest.server.close()

@@ -31,6 +31,7 @@ import contenders  # noqa: E402
 import dovecot  # noqa: E402
 import filters  # noqa: E402
 import measured_mail  # noqa: E402
+import turns  # noqa: E402
 
 SLOW = {"fdm", "fetchmail", "getmail6"}
 PASSWORD = "wonderland"
@@ -283,16 +284,9 @@ class Contest:
         if not self.keeps_runs:
             print("bench: little room here: what was fetched is deleted after "
                   "each run, which slows the next", file=sys.stderr)
-        for turn in range(self.options.runs):
-            order = list(wanted.items())
-            shift = turn * len(order) // self.options.runs
-            for name, setup in order[shift:] + order[:shift]:
-                if sys.stderr.isatty():
-                    print(f"\r\033[Krun {turn + 1}: {name}", end="",
-                          file=sys.stderr, flush=True)
-                self.run_once(results[name], setup)
-        if sys.stderr.isatty():
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        turns.take_turns(self.options.runs, wanted,
+                         lambda name, setup: self.run_once(results[name],
+                                                           setup))
         return results
 
 

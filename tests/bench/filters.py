@@ -11,12 +11,10 @@ import os
 import pathlib
 import pwd
 import re
-import shutil
-import statistics
-import sys
 
 import measured_mail
 import messages
+import turns
 
 HERE = pathlib.Path(__file__).resolve().parent / "filter"
 # How many times as fast as the best of the others it is to be.
@@ -138,17 +136,24 @@ def filed(place):
     return found
 
 
-class Contest:
-    def __init__(self, options, place, measure, copy_programs):
-        self.options, self.place, self.measure = options, place, measure
-        place.mkdir()
-        place.chmod(0o711)
-        self.programs = copy_programs(options, place)
+class Contest(turns.Contest):
+    subject, times = "filter", TIMES
+
+    def __init__(self, options, *arguments):
+        super().__init__(options, *arguments)
         self.account = Account()
         self.mail = list(mail(options.messages or 10_000, options.seed))
         self.keys = collections.Counter(map(measured_mail.key, self.mail))
-        self.octets = sum(map(len, self.mail))
+        self.count, self.octets = len(self.mail), sum(map(len, self.mail))
         self.filed = None
+
+    def wanted(self):
+        return self.chosen(CONTENDERS)
+
+    def job(self, place):
+        job = Job(place, self.programs, self.account.user)
+        self.fill(job.source)
+        return job
 
     def fill(self, maildir):
         for name in ("cur", "new", "tmp"):
@@ -160,7 +165,6 @@ class Contest:
             os.utime(path, (1735725600 + number,) * 2)
 
     def fault(self, job, status):
-        """What went wrong, or nothing."""
         came = filed(job.mail)
         arrived = collections.Counter()
         for (_, key), count in came.items():
@@ -178,71 +182,13 @@ class Contest:
                 "; in ".join(other[:5])
         if not wrong and status == 0:
             return ""
-        output = (job.place / "output").read_text(errors="replace")
-        return f"{wrong} status {status}: {output[-400:].strip()}"
+        return f"{wrong} status {status}: {self.output(job)}"
 
-    def run_once(self, name, setup):
-        """(seconds, CPU seconds, peak KiB, what went wrong)"""
-        place = self.place / f"run.{name}"
-        place.mkdir()
-        job = Job(place, self.programs, self.account.user)
-        self.fill(job.source)
-        argv = setup(job)
-        os.sync()
-        seconds, cpu, memory, status = self.measure(
-            argv, place, self.programs, self.account)
-        fault = self.fault(job, status)
-        shutil.rmtree(place)
-        return seconds, cpu, memory, fault
-
-    def run(self):
-        wanted = {name: setup for name, setup in CONTENDERS.items()
-                  if name == "postrider" or name in self.options.peers}
-        results = {name: [] for name in wanted}
-        for turn in range(self.options.runs):
-            order = list(wanted.items())
-            shift = turn * len(order) // self.options.runs
-            for name, setup in order[shift:] + order[:shift]:
-                if sys.stderr.isatty():
-                    print(f"\r\033[Krun {turn + 1}: {name}", end="",
-                          file=sys.stderr, flush=True)
-                results[name].append(self.run_once(name, setup))
-        if sys.stderr.isatty():
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
-        return results
+    def title(self):
+        folders = len({name for name, _ in self.filed or ()})
+        return (f"filter: {self.count} messages, {self.octets / 1e6:.0f} MB, "
+                f"20 rules, {folders} Maildirs")
 
 
-def table(results, contest):
-    """Prints it; returns how many claims hold and how many do not."""
-    held = failed = 0
-    count = len(contest.mail)
-    medians = {name: statistics.median(run[0] for run in runs)
-               for name, runs in results.items()}
-    folders = len({name for name, _ in contest.filed or ()})
-    print(f"filter: {count} messages, {contest.octets / 1e6:.0f} MB, 20 rules, "
-          f"{folders} Maildirs; medians of {contest.options.runs} runs")
-    print(f"{'':20}{'seconds':>9}{'msg/s':>9}{'CPU s':>8}{'RSS MB':>8}"
-          "  postrider is")
-    for name, runs in results.items():
-        cpu = statistics.median(run[1] for run in runs)
-        memory = max(run[2] for run in runs) / 1024
-        ratio = medians[name] / medians["postrider"]
-        print(f"{name:20}{medians[name]:>9.2f}{count / medians[name]:>9.0f}"
-              f"{cpu:>8.2f}{memory:>8.1f}{ratio:9.2f} x")
-        faults = [run[3] for run in runs if run[3]]
-        if faults:
-            print(f"   FAULT: {faults[0]}")
-        held, failed = held + (not faults), failed + bool(faults)
-    peers = [medians[name] for name, runs in results.items()
-             if name != "postrider" and not any(r[3] for r in runs)]
-    if contest.options.goals and peers:
-        holds = min(peers) >= TIMES * medians["postrider"]
-        print(f"{'ok  ' if holds else 'FAIL'} filter: {TIMES} times the fastest "
-              "of the others")
-        held, failed = held + holds, failed + (not holds)
-    return held, failed
-
-
-def run(options, place, measure, copy_programs):
-    contest = Contest(options, place, measure, copy_programs)
-    return table(contest.run(), contest)
+def run(*arguments):
+    return Contest(*arguments).run()
