@@ -12,7 +12,7 @@
 #include "fiber/offload.h"
 
 #include <dlfcn.h>
-#include <stdatomic.h>
+#include <pthread.h>
 #include <string.h>
 
 #include <postrider/log.h>
@@ -224,4 +224,30 @@ pr_status pr_offload(pr_fiber_fn *job, void *argument)
     if (work.failure.status != PR_OK)
         failure_raise(&work.failure);
     return work.status;
+}
+
+struct once {
+    pr_fiber_fn *job;
+    atomic_bool *is_done;
+};
+
+static pr_status run_once(void *argument)
+{
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+    const struct once *once = argument;
+    pr_status status;
+
+    pthread_mutex_lock(&one_at_a_time);
+    status = *once->is_done ? PR_OK : once->job(NULL);
+    if (status == PR_OK)
+        *once->is_done = true;
+    pthread_mutex_unlock(&one_at_a_time);
+    return status;
+}
+
+pr_status offload_once(pr_fiber_fn *job, atomic_bool *is_done)
+{
+    struct once once = {job, is_done};
+
+    return *is_done ? PR_OK : pr_offload(run_once, &once);
 }

@@ -8,6 +8,8 @@
 #ifndef FIBER_OFFLOAD_H
 #define FIBER_OFFLOAD_H
 
+#include <stdatomic.h>
+
 #include <postrider/fiber.h>
 
 struct overdue_job {
@@ -23,6 +25,10 @@ size_t offload_overdue(struct overdue_job *ret, size_t most);
 
 /* For tests: too long is `ms` from now on; 0: 30 seconds. */
 void offload_set_overdue(uint64_t ms);
+
+/* Runs in the pool what a process needs once, unless `*is_done`, which a
+ * success sets. Waits; of several fibers that need it now one runs it. */
+PR_CHECKED pr_status offload_once(pr_fiber_fn *job, atomic_bool *is_done);
 
 /* With the loop. */
 void offload_open(void);

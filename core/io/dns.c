@@ -13,6 +13,7 @@
 #include <sys/time.h>
 
 #include "base/memory.h"
+#include "fiber/offload.h"
 #include "io/cares.h"
 #include "io/stream.h"
 
@@ -83,19 +84,11 @@ static pr_status set_up_library(void *argument)
     return status;
 }
 
-/* In the pool: it reads files. */
-static pr_status need_library(void)
-{
-    static bool is_ready;
-    pr_status status = is_ready ? PR_OK : pr_offload(set_up_library, NULL);
-    is_ready = is_ready || status == PR_OK;
-    return status;
-}
-
 static pr_status channel_new(const struct dns *dns, struct channel **ret)
 {
+    static atomic_bool is_ready;
     struct ares_options options = {.timeout = TRY_MS, .tries = TRIES};
-    pr_status status = need_library();
+    pr_status status = offload_once(set_up_library, &is_ready);
     if (status != PR_OK) {
         return status;
     }

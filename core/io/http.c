@@ -20,6 +20,7 @@
 #include <postrider/library.h>
 
 #include "base/memory.h"
+#include "fiber/offload.h"
 #include "io/stream.h"
 
 #define IDLE_MOST 32 /* clients kept for later */
@@ -119,15 +120,6 @@ static pr_status set_up_library(void *argument)
     /* What OpenSSL began for this thread ends now: threads of the pool end when
      * OpenSSL is no longer there to do it. */
     OPENSSL_thread_stop();
-    return status;
-}
-
-/* In the pool: it reads a dozen files. */
-static pr_status need_library(void)
-{
-    static bool is_ready;
-    pr_status status = is_ready ? PR_OK : pr_offload(set_up_library, NULL);
-    is_ready = is_ready || status == PR_OK;
     return status;
 }
 
@@ -485,9 +477,10 @@ static pr_status copy_headers(const struct pr_http *http,
 
 pr_status pr_http_run(struct pr_http *http)
 {
+    static atomic_bool is_ready;
     struct curl_slist *headers;
     struct client *client = NULL;
-    pr_status status = need_library();
+    pr_status status = offload_once(set_up_library, &is_ready);
     if (status == PR_OK) {
         status = copy_headers(http, &headers);
     }
