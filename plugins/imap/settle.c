@@ -70,6 +70,23 @@ static bool is_last_phase(const struct imap *imap, const struct pr_deed *deed,
 
 /* ---- Tasks of a phase --------------------------------------------------- */
 
+/* Closes the list in `text`, unless `status` says that it failed, and makes it
+ * the task's; `text` is gone then. */
+static pr_status end_store(struct settling *settling, pr_status status,
+                           struct pr_buffer *text, struct task *ret)
+{
+    if (status == PR_OK)
+        status = pr_buffer_add(text, ")", 1);
+    if (status == PR_OK) {
+        ret->verb = VERB_STORE;
+        ret->object = pr_arena_text(settling->arena, pr_buffer_text(text));
+        if (ret->object == NULL)
+            status = PR_NOMEM;
+    }
+    pr_buffer_done(text);
+    return status;
+}
+
 static pr_status make_store(struct settling *settling, const char *sign,
                             const struct pr_flags *flags, struct task *ret)
 {
@@ -78,16 +95,7 @@ static pr_status make_store(struct settling *settling, const char *sign,
 
     if (status == PR_OK)
         status = imap_flags_format(flags, &text);
-    if (status == PR_OK)
-        status = pr_buffer_add(&text, ")", 1);
-    if (status == PR_OK) {
-        ret->verb = VERB_STORE;
-        ret->object = pr_arena_text(settling->arena, pr_buffer_text(&text));
-        if (ret->object == NULL)
-            status = PR_NOMEM;
-    }
-    pr_buffer_done(&text);
-    return status;
+    return end_store(settling, status, &text, ret);
 }
 
 static pr_status make_label(struct settling *settling, const char *sign,
@@ -102,16 +110,7 @@ static pr_status make_label(struct settling *settling, const char *sign,
     status = pr_buffer_printf(&text, "%sX-GM-LABELS.SILENT (", sign);
     if (status == PR_OK)
         status = imap_labels_format(settling->imap, labels, &text);
-    if (status == PR_OK)
-        status = pr_buffer_add(&text, ")", 1);
-    if (status == PR_OK) {
-        ret->verb = VERB_STORE;
-        ret->object = pr_arena_text(settling->arena, pr_buffer_text(&text));
-        if (ret->object == NULL)
-            status = PR_NOMEM;
-    }
-    pr_buffer_done(&text);
-    return status;
+    return end_store(settling, status, &text, ret);
 }
 
 static pr_status make_task(struct settling *settling, enum phase phase,
