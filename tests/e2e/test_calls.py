@@ -256,7 +256,7 @@ def test_a_hundred_wait_at_once(home, start, kind):
     assert run.code == 0, run
     assert len(folder(home, "inbox")) == 100
     print(f"{kind}: {took:.2f} s")
-    assert 5.0 <= took < 9.0
+    assert 5.0 <= took < (9.0 if server.is_calm() else 30.0)
     if kind != "exec":
         assert one.asked == 100 and one.most <= 20
 
@@ -581,7 +581,7 @@ def test_names_are_asked_for_side_by_side(home, start):
     """), f'options {{ dns = {{ "127.0.0.1:{dns.port}" }}, '
           'calls = { concurrency = 20 } }\n')
     assert run.code == 0, run
-    assert time.monotonic() - begin < 7
+    assert time.monotonic() - begin < (7 if server.is_calm() else 20)
     assert dns.asked == 60
 
 
@@ -618,14 +618,14 @@ def test_a_program_that_cannot_run_is_left_alone(home):
 # ---- all ----------------------------------------------------------------------
 
 def test_several_are_asked_at_once(home, start):
-    clamd, rspamd = start(services.Clamd, 1.0), start(services.Rspamd, 1.0)
+    clamd, rspamd = start(services.Clamd, 3.0), start(services.Rspamd, 3.0)
     begin = time.monotonic()
     run = take(home, [b"EICAR viagra\n"], rule("""
       local found, failed = all {
         virus = function() return av.scan(m) end,
         spam = function() return rs.check(m) end,
         web = function() return http.get("http://127.0.0.1:1/") end,
-        subject = function() sleep(0.9) m:tag("in", "all") return m.subject end,
+        subject = function() sleep(2.9) m:tag("in", "all") return m.subject end,
       }
       assert(found.virus.infected and found.spam.spam)
       assert(found.subject == "number 0" and m.tags["in"] == "all")
@@ -640,7 +640,7 @@ def test_several_are_asked_at_once(home, start):
     """), f'local av = clamd {{ host = "127.0.0.1", port = {clamd.port} }}\n'
           f'local rs = rspamd "{rspamd.url}"\n')
     assert run.code == 0 and len(folder(home, "seen")) == 1, run
-    assert time.monotonic() - begin < 4
+    assert time.monotonic() - begin < 7
 
 
 @pytest.mark.parametrize("body, words", [

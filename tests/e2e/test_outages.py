@@ -8,7 +8,7 @@ import time
 import pytest
 
 import relay as relay_module
-from server import wait_for
+from server import is_calm
 from watching import TO_FOLDERS, Daemon, FakeClock, deliver
 
 # Five seconds are what is promised on a machine with nothing else to do.
@@ -71,8 +71,7 @@ def until_watching(relay, since=0.0):
 
 def report(what, seconds):
     print(f"{what}: {seconds:.2f} s")
-    is_calm = os.getloadavg()[0] < (os.cpu_count() or 1)
-    assert seconds < (SOON if is_calm else PATIENCE)
+    assert seconds < (SOON if is_calm() else PATIENCE)
 
 
 @pytest.mark.parametrize("how", HOW)

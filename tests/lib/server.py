@@ -52,6 +52,11 @@ def free_ports(count):
     return ports
 
 
+def is_calm():
+    """Has the machine room for one more? Else times say little."""
+    return os.getloadavg()[0] < (os.cpu_count() or 1)
+
+
 def wait_for(claim, seconds, what):
     """Returns the first true result of claim(), or raises at the deadline."""
     end = time.monotonic() + seconds
