@@ -84,5 +84,9 @@ void open_all_of(lua_State *L); /* all.c: all { ... } */
 /* service.c: the global of a service's class; pushed */
 void open_services(lua_State *L);
 void push_service_class(lua_State *L, const struct pr_class *class);
+/* Is `path` such as "rspamd.check" a verb of the services of a class? Raises if
+ * the class has no such verb. False too if the configuration has a table of its
+ * own by the name of the class. */
+bool service_answers(lua_State *L, const char *path);
 
 #endif

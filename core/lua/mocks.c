@@ -1,16 +1,20 @@
 /*
- * Functions of the globals replaced by what a test says they answer.
+ * What a test says that functions answer.
  *
- * What was there before is kept in the registry, in the order in which it was
+ * Those that reach outside (programs, name servers, web servers, services) ask
+ * here themselves while a test runs, whatever variable holds them: what has no
+ * answer in the test is not run. Other functions are replaced in the globals:
+ * what was there before is kept in the registry, in the order in which it was
  * replaced, and put back in the opposite order.
  */
 #include <config.h>
 
 #include <string.h>
 
-#include "lua/script.h"
+#include "lua/calls.h"
 
 #define MOCKS "postrider.mocks"
+#define ANSWERS "postrider.answers" /* of what reaches outside, by name */
 
 /* Answers what was set, whatever it is asked. */
 static int answer(lua_State *L)
@@ -26,6 +30,70 @@ static void push_stand_in(lua_State *L, int index)
     if (!lua_isfunction(L, index))
         lua_pushcclosure(L, answer, 1);
 }
+
+/* ---- What reaches outside ------------------------------------------------ */
+
+/* Is it one of those as the program has it, not what the configuration made of
+ * the name? */
+static bool reaches_outside(lua_State *L, const char *path)
+{
+    int top = lua_gettop(L);
+    bool is_ours;
+
+    if (strcmp(path, "exec") == 0) {
+        lua_getglobal(L, path);
+    } else if (strncmp(path, "dns.", 4) == 0 ||
+               strncmp(path, "http.", 5) == 0) {
+        const char *dot = strchr(path, '.');
+
+        lua_getglobal(L, lua_pushlstring(L, path, (size_t)(dot - path)));
+        if (lua_istable(L, -1))
+            lua_getfield(L, -1, dot + 1);
+    } else {
+        return service_answers(L, path);
+    }
+    is_ours = lua_iscfunction(L, -1);
+    lua_settop(L, top);
+    return is_ours;
+}
+
+bool mocks_hold(lua_State *L)
+{
+    return script_of(L)->not_mocked != NULL;
+}
+
+/* Notes the words on top of the stack, once. */
+static void note(lua_State *L)
+{
+    struct pr_buffer *not_mocked = script_of(L)->not_mocked;
+    const char *line = lua_pushfstring(L, "%s\n", lua_tostring(L, -1));
+
+    if (strstr(pr_buffer_text(not_mocked), line) == NULL)
+        (void)!pr_buffer_add_text(not_mocked, line);
+    lua_pop(L, 1);
+}
+
+int mocks_answer(lua_State *L, const char *name, int count)
+{
+    luaL_checkstack(L, 20, NULL);
+    lua_pushstring(L, name);
+    lua_insert(L, count + 1);
+    lua_settop(L, count + 1);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, ANSWERS);
+    lua_pushvalue(L, count + 1);
+    if (lua_rawget(L, -2) == LUA_TFUNCTION) {
+        lua_insert(L, 1);
+        lua_settop(L, count + 1);
+        lua_call(L, count, LUA_MULTRET);
+        return lua_gettop(L);
+    }
+    lua_pushnil(L);
+    lua_pushfstring(L, "not mocked: %s", lua_tostring(L, count + 1));
+    note(L);
+    return 2;
+}
+
+/* ---- Globals ------------------------------------------------------------- */
 
 /* container[name] = the value on top of the stack, which is popped. */
 static void replace(lua_State *L, int container, const char *name)
@@ -74,6 +142,12 @@ static void put(lua_State *L, const char *path, int value)
     const char *dot;
 
     luaL_checkstack(L, 20, NULL);
+    if (reaches_outside(L, path)) {
+        luaL_getsubtable(L, LUA_REGISTRYINDEX, ANSWERS);
+        push_stand_in(L, value);
+        lua_setfield(L, -2, path);
+        return;
+    }
     lua_pushglobaltable(L);
     container = lua_gettop(L);
     for (const char *at = path; (dot = strchr(at, '.')) != NULL; at = dot + 1) {
@@ -124,5 +198,7 @@ void mocks_take_away(lua_State *L)
     }
     lua_pushnil(L);
     lua_setfield(L, LUA_REGISTRYINDEX, MOCKS);
+    lua_pushnil(L);
+    lua_setfield(L, LUA_REGISTRYINDEX, ANSWERS);
     lua_settop(L, mocks - 1);
 }

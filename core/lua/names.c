@@ -75,6 +75,8 @@ static int look_up(lua_State *L, const char *what, const char *name,
 
     if (name[0] == '\0' || strlen(name) > NAME_MOST)
         return no_answer(L, what, "that is no name");
+    if (mocks_hold(L))
+        return mocks_answer(L, what, 2);
     return call_make(L, call);
 }
 
@@ -191,6 +193,8 @@ static int ask_rbl(lua_State *L)
     name = push_list_name(L);
     if (name == NULL || lua_tostring(L, 1)[0] == '\0')
         return no_answer(L, "dns.rbl", "that is neither an address nor a name");
+    if (mocks_hold(L))
+        return mocks_answer(L, "dns.rbl", 3);
     if (look_up(L, "dns.rbl", name, DNS_A, 3) != 1)
         return 2;
     push_codes(L);

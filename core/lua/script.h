@@ -123,6 +123,8 @@ struct script {
     struct source *sources;
     struct rule_test *tests; /* testing.c */
     size_t test_count, tests_allocated;
+    struct pr_buffer *not_mocked; /* while a test runs: what was asked and has
+                                     no answer in it; else NULL */
     int nothing;         /* a function that does nothing, in the registry */
     struct calls *calls; /* what calls that wait share */
     struct service *services; /* service.c: all there are; list */
@@ -448,6 +450,11 @@ void open_tests(lua_State *L);
  * "rspamd.check", and takes them all away again. May raise in between. */
 void mocks_put(lua_State *L, int table);
 void mocks_take_away(lua_State *L);
+/* Does a test run, so that nothing may reach outside? */
+bool mocks_hold(lua_State *L);
+/* Then the answer for `name`, whose `count` arguments are lowest on the stack:
+ * what the test set, else nil and words. Pushed; returns how many. */
+int mocks_answer(lua_State *L, const char *name, int count);
 
 /* trace.c: what rules look at, and what they cost */
 struct rule_watch {

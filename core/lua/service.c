@@ -402,6 +402,8 @@ static int verb_call(lua_State *L)
     }
     asking->question.arguments =
         read_arguments(L, call, verb, what, verb->takes_message ? 2 : 1);
+    if (mocks_hold(L))
+        return mocks_answer(L, what, 2);
     call->gate = &service->gate;
     call->timeout = service->settings->timeout;
     call->keep = service->settings->cache;
@@ -413,25 +415,49 @@ static int verb_call(lua_State *L)
 
 /* ---- Its fields ---------------------------------------------------------- */
 
-/* Pushes the verb that the text at 2 names, of the service on top. */
-static int push_verb(lua_State *L, const struct service *service)
+static const struct pr_verb *
+check_verb(lua_State *L, const struct pr_class *class, const char *name)
 {
-    const struct pr_verb *verb = service->class->service->verbs;
+    const struct pr_verb *verb = class->service->verbs;
     const char *names[ARGUMENTS_MOST + 1] = {NULL};
-    const char *name = luaL_tolstring(L, 2, NULL);
 
     for (size_t i = 0; verb[i].name != NULL; i++) {
-        if (strcmp(verb[i].name, name) == 0) {
-            lua_pushvalue(L, -2);
-            lua_pushlightuserdata(L, (void *)&verb[i]);
-            lua_pushcclosure(L, verb_call, 2);
-            return 1;
-        }
+        if (strcmp(verb[i].name, name) == 0)
+            return &verb[i];
         if (i < ARGUMENTS_MOST)
             names[i] = verb[i].name;
     }
-    return raise_unknown(
-        L, lua_pushfstring(L, "%s has no", service->class->name), name, names);
+    raise_unknown(L, lua_pushfstring(L, "%s has no", class->name), name, names);
+    return NULL; /* raise_unknown does not say that it never returns */
+}
+
+/* Pushes the verb that the text at 2 names, of the service on top. */
+static int push_verb(lua_State *L, const struct service *service)
+{
+    const struct pr_verb *verb =
+        check_verb(L, service->class, luaL_tolstring(L, 2, NULL));
+
+    lua_pushvalue(L, -2);
+    lua_pushlightuserdata(L, (void *)verb);
+    lua_pushcclosure(L, verb_call, 2);
+    return 1;
+}
+
+bool service_answers(lua_State *L, const char *path)
+{
+    const char *dot = strchr(path, '.');
+    const struct pr_class *class;
+    int top = lua_gettop(L);
+    bool is_table;
+
+    if (dot == NULL)
+        return false;
+    class = registry_class(lua_pushlstring(L, path, (size_t)(dot - path)));
+    if (class == NULL || class->role != PR_ROLE_SERVICE)
+        return false;
+    is_table = lua_getglobal(L, class->name) == LUA_TTABLE;
+    lua_settop(L, top);
+    return !is_table && check_verb(L, class, dot + 1) != NULL;
 }
 
 static int service_index(lua_State *L)

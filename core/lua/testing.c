@@ -2,8 +2,8 @@
  * test("name", { ... }, { ... }): rules run over one message, and what they
  * decided compared with what was expected.
  *
- * Services that rules ask are replaced in the globals while a test runs
- * (mocks.c), so tests run one after another.
+ * While a test runs, what it says of functions stands for them, and nothing
+ * reaches outside (mocks.c); so tests run one after another.
  */
 #include <config.h>
 
@@ -38,9 +38,10 @@ struct trial {
     struct pr_item item;
     struct pr_spool *spool; /* until the message has it */
     struct message *message;
-    const char *error;      /* of the rules; NULL: none */
-    struct pr_buffer words; /* what is not as expected */
-    pr_status result;       /* of rules_run */
+    const char *error;           /* of the rules; NULL: none */
+    struct pr_buffer words;      /* what is not as expected */
+    struct pr_buffer not_mocked; /* what rules asked in vain */
+    pr_status result;            /* of rules_run */
 };
 
 /* ---- test() -------------------------------------------------------------- */
@@ -309,7 +310,9 @@ static pr_status run_rules(struct trial *trial)
 
     if (status != PR_OK)
         return status;
+    trial->config->script->not_mocked = &trial->not_mocked;
     status = rules_run(trial->config, trial->message);
+    trial->config->script->not_mocked = NULL;
     if (status != PR_SCRIPT)
         return status;
     trial->error =
@@ -326,6 +329,14 @@ static const char *without_name(const struct trial *trial, const char *words)
                    strncmp(words + size, ": ", 2) == 0
                ? words + size + 2
                : words;
+}
+
+/* That may be why it is not as expected. */
+static void add_not_mocked(struct trial *trial)
+{
+    if (trial->words.size > 0 && trial->not_mocked.size > 0)
+        (void)!pr_buffer_printf(&trial->words, "%s",
+                                pr_buffer_text(&trial->not_mocked));
 }
 
 /* What goes wrong with the test itself is one more thing that is not as
@@ -356,6 +367,7 @@ static void end_trial(struct trial *trial)
     message_free(trial->message);
     spool_free(trial->spool);
     pr_buffer_done(&trial->words);
+    pr_buffer_done(&trial->not_mocked);
 }
 
 pr_status tests_run(struct config *config,
@@ -373,8 +385,10 @@ pr_status tests_run(struct config *config,
                               .item = {.uid = (uint32_t)i + 1}};
 
         pr_buffer_init(&trial.words, WORDS_MOST);
+        pr_buffer_init(&trial.not_mocked, WORDS_MOST);
         status = run_trial(&trial);
         if (status == PR_OK) {
+            add_not_mocked(&trial);
             struct test_report report = {
                 .name = one->name,
                 .file = one->place.file,

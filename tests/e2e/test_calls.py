@@ -91,6 +91,39 @@ def test_rspamd_tells_spam(home, start):
     assert body.startswith(b"From: a")
 
 
+MOCKED = """
+local rs, sa = rspamd "{url}", spamd {{ host = "127.0.0.1", port = 9 }}
+local ask = rspamd.check
+rule("r", function(m)
+  for _, one in ipairs {{ rs.check, ask, sa.check }} do
+    local v, why = one(m)
+    m:note(v and v.score or why)
+  end
+  local v, why = rs:learn(m, {{ as = "spam" }})
+  m:note(v and v.changed or why)
+end)
+test("mocked", {{ text = "Subject: a\\n\\n", mock = {{
+  ["rspamd.check"] = {{ score = 9 }}, ["spamd.check"] = function(m)
+    return {{ score = m.subject }} end,
+  ["rspamd.learn"] = function(m, how) return {{ changed = how.as }} end }} }},
+  {{ notes = {{ "9", "9", "a", "spam" }} }})
+test("not mocked", {{ text = "Subject: a\\n\\n" }}, {{ notes = {{
+  "not mocked: rspamd.check", "not mocked: rspamd.check",
+  "not mocked: spamd.check", "not mocked: rspamd.learn" }} }})
+test("no such verb", {{ text = "a: b\\n\\n", mock = {{
+  ["rspamd.chek"] = 1 }} }}, {{}})
+"""
+
+
+def test_in_a_test_of_rules_a_service_is_mocked_by_its_class(home, start):
+    rspamd = start(services.Rspamd)
+    take(home, [], MOCKED.format(url=rspamd.url))
+    run = home.run("test")
+    assert "ok    mocked\n" in run.out and "ok    not mocked\n" in run.out, run
+    assert 'rspamd has no "chek"; did you mean "check"?' in run.out, run
+    assert rspamd.seen == []
+
+
 def test_a_colon_asks_as_a_dot_does(home, start):
     rspamd = start(services.Rspamd)
     run = take(home, [b"buy viagra\n"],

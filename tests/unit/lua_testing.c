@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -39,6 +40,7 @@ static const char accounts[] =
     "end)\n";
 
 static char words[8192];
+static const char *folder;
 
 static void take(void *user, const struct test_report *report)
 {
@@ -117,6 +119,44 @@ static void services_answer_what_is_set(void **state)
         "FAIL d: its set-up: mock: there is no \"exec.x\" to replace\n");
 }
 
+/* `touch` would leave a file, 127.0.0.1:9 would be asked. */
+static void what_is_not_mocked_does_not_run(void **state)
+{
+    char text[2048], ran[128];
+
+    (void)state;
+    snprintf(ran, sizeof ran, "%s/ran", folder);
+    snprintf(text, sizeof text,
+             "local run = exec\n"
+             "rule('out', function(m)\n"
+             "  if m.subject ~= 'out' then return end\n"
+             "  for _, ask in ipairs {\n"
+             "    function() return run { 'touch', '%s' } end,\n"
+             "    function() return http.get 'http://127.0.0.1:9/' end,\n"
+             "    function() return http.post('http://127.0.0.1:9/') end,\n"
+             "    function() return dns.mx 'example.org' end,\n"
+             "    function() return dns.rbl('192.0.2.1', 'x.example') end,\n"
+             "  } do local got, why = ask() m:note(got or why) end\n"
+             "end)\n"
+             "test('a', { text = 'Subject: out\\n\\n' }, { notes = {\n"
+             "  'not mocked: exec', 'not mocked: http.get',\n"
+             "  'not mocked: http.post', 'not mocked: dns.mx',\n"
+             "  'not mocked: dns.rbl' } })\n"
+             "test('b', { text = 'Subject: out\\n\\n', mock = {\n"
+             "  exec = function(t, more) return t[1] end,\n"
+             "  ['http.get'] = function(url) return url end,\n"
+             "  ['http.post'] = 'posted', ['dns.mx'] = 'mx',\n"
+             "  ['dns.rbl'] = function(a, zone) return zone end } },\n"
+             "  { notes = { 'touch', 'http://127.0.0.1:9/', 'posted', 'mx',\n"
+             "    'x.example' } })\n"
+             "test('c', { text = 'Subject: ask\\n\\n' }, { moved = 'x' })\n",
+             ran);
+    assert_string_equal(reports(text),
+                        "ok a: ok b: FAIL c: moved: expected \"x\", got "
+                        "nothing\nnot mocked: exec\n");
+    assert_int_equal(access(ran, F_OK), -1);
+}
+
 static void wrong_tests_are_told(void **state)
 {
     (void)state;
@@ -138,7 +178,7 @@ static void wrong_tests_are_told(void **state)
 static int begin(void **state)
 {
     (void)state;
-    (void)fixture_begin();
+    folder = fixture_begin();
     return 0;
 }
 
@@ -155,6 +195,7 @@ int main(void)
         cmocka_unit_test(what_is_expected_passes),
         cmocka_unit_test(what_is_not_is_told),
         cmocka_unit_test(services_answer_what_is_set),
+        cmocka_unit_test(what_is_not_mocked_does_not_run),
         cmocka_unit_test(wrong_tests_are_told),
     };
 
