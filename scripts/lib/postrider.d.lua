@@ -946,7 +946,7 @@ function options.list(value) end
 ---@class postrider.lib.train
 local train = {}
 
----each of the list, such as rspamd { ... }, spamd { ... } or train.programs { ... }, is told of what other programs move into the folder junk (spam), and out of it into another (ham), as hooks for moved_in. ham are the patterns of the folders that count as others, by default all but Trash; account those of the accounts
+---each of the list, such as rspamd { ... }, spamd { ... } or train.programs { ... }, is told of what other programs move into the folder junk (spam), and out of it into another (ham), as hooks for moved_in. The field ham has the patterns of the folders that count as others, by default all but Trash; account those of the accounts
 ---@param learners table[]
 ---@param options table
 function train.with(learners, options) end
@@ -964,7 +964,7 @@ function train.sa_learn() end
 ---@class postrider.lib.vacation
 local vacation = {}
 
----function for a rule that answers mail with the text, once to each sender within 7 days, and lets it go on. addresses are your own, patterns too: only mail to them (To, Cc, Bcc and their Resent- fields) gets an answer, from the first of them, and none that is old, automatic, bulk, of a mailing list, or without a sender. A tag tells why one got none. Further options: from (who answers), subject (default: "Auto: " and that of the message), mime (Content- fields, an empty line and a body, in place of text), days (7; at least 1), handle (a name that these answers share: who got one gets no other), first and last (days such as "2027-01-31" on which you are away), age (older mail gets none: "7d")
+---function for a rule that answers mail with the text, once to each sender within 7 days, and lets it go on. The addresses are your own, patterns too: only mail to them (To, Cc, Bcc and their Resent- fields) gets an answer, from the first of them, and none that is old, automatic, bulk, of a mailing list, or without a sender. A tag tells why one got none. Further options: from (who answers), subject (default: "Auto: " and that of the message), mime (Content- fields, an empty line and a body, in place of text), days (7; at least 1), handle (a name that these answers share: who got one gets no other), first and last (days such as "2027-01-31" on which you are away), age (older mail gets none: "7d")
 ---@param options table
 ---@return fun(m: postrider.Message)
 function vacation.answer(options) end

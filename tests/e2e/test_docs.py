@@ -38,6 +38,15 @@ def names_in_manual():
     return names
 
 
+def test_the_manual_closes_what_it_opens_where_it_ends():
+    """Pq and Qq take in the rest of their line: f(a, g(b)) for f(a), g(b)."""
+    for page in sorted(MANUAL.iterdir()):
+        for line in page.read_text().splitlines():
+            if line.startswith("."):
+                assert not re.search(r" [PQ]q .* (?:Ic|No|[{}])(?: |$)", line), \
+                    (page.name, line)
+
+
 def words_of(section, until):
     """The names that a section explains, without arguments."""
     text = (MANUAL / "postrider-rules.5").read_text()

@@ -41,8 +41,8 @@ end
 -- train.with(learners, { junk = "Junk" }): each of the list, such as rspamd {
 -- ... }, spamd { ... } or train.programs { ... }, is told of what other programs
 -- move into the folder junk (spam), and out of it into another (ham), as hooks
--- for moved_in. ham are the patterns of the folders that count as others, by
--- default all but Trash; account those of the accounts
+-- for moved_in. The field ham has the patterns of the folders that count as
+-- others, by default all but Trash; account those of the accounts
 function train.with(learners, given)
   local set = options.read("train.with", given, FIELDS)
   local junk = options.list(set.junk or "Junk")

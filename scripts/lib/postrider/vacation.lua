@@ -101,7 +101,7 @@ end
 
 -- vacation.answer({ addresses = { address }, text = text }): function for a rule
 -- that answers mail with the text, once to each sender within 7 days, and lets it
--- go on. addresses are your own, patterns too: only mail to them (To, Cc, Bcc and
+-- go on. The addresses are your own, patterns too: only mail to them (To, Cc, Bcc and
 -- their Resent- fields) gets an answer, from the first of them, and none that is
 -- old, automatic, bulk, of a mailing list, or without a sender. A tag tells why
 -- one got none. Further options: from (who answers), subject (default: "Auto: "
