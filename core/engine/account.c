@@ -90,7 +90,8 @@ static pr_status work_folder(struct account_run *run, struct line *line,
     if (status != PR_OK) {
         struct pr_log log = {run->log, folder};
         account_note_failure(run, status);
-        pr_log(&log, status == PR_CANCELLED ? PR_LOG_DEBUG : PR_LOG_ERROR, "%s",
+        bool is_ours = status == PR_CANCELLED || line->has_slept;
+        pr_log(&log, is_ours ? PR_LOG_DEBUG : PR_LOG_ERROR, "%s",
                pr_last_failure()->text);
         run->is_told = true;
     }

@@ -89,7 +89,7 @@ pr_status keeper_adopt(struct keeper *keeper)
     if (keeper->account != NULL && !has_same_source(keeper->account, account)) {
         keeper_close_lines(keeper);
         (void)keeper_drop_secrets(keeper->account);
-        keeper_note_health(keeper);
+        keeper_forget_trouble(keeper);
     }
     if (keeper->account != NULL &&
         !has_same_folders(keeper->account, account)) {

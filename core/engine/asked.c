@@ -156,13 +156,13 @@ pr_status daemon_resume(struct daemon *daemon, const char *const *accounts)
     return set_paused(daemon, accounts, false);
 }
 
-void daemon_tell(struct daemon *daemon, enum daemon_news news)
+void daemon_tell(struct daemon *daemon, enum daemon_news news, uint64_t slept)
 {
     if (news != DAEMON_NETWORK_CHANGED) {
         daemon->network_up = pr_now();
     }
     for (size_t i = 0; i < daemon->keeper_count; i++) {
-        keeper_tell(daemon->keepers[i], news);
+        keeper_tell(daemon->keepers[i], news, slept);
     }
 }
 

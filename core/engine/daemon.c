@@ -354,9 +354,9 @@ static pr_time give_memory_back(struct daemon *daemon, pr_time next)
     return daemon->trim_due < next ? daemon->trim_due : next;
 }
 
-static void tell(void *user, enum daemon_news news)
+static void tell(void *user, enum daemon_news news, uint64_t slept)
 {
-    daemon_tell(user, news);
+    daemon_tell(user, news, slept);
 }
 
 static pr_status heal(void *argument)

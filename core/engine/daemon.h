@@ -85,14 +85,17 @@ PR_CHECKED pr_status daemon_pause(struct daemon *daemon,
 PR_CHECKED pr_status daemon_resume(struct daemon *daemon,
                                    const char *const *accounts);
 
-/* What happened to the machine, as far as connections care. Neither waits. */
+/* What happened to the machine, as far as connections care. */
 enum daemon_news {
     DAEMON_NETWORK_UP,      /* there is a route again: try at once */
     DAEMON_NETWORK_CHANGED, /* addresses or routes: prove each connection */
     DAEMON_RESUMED          /* it slept: drop every connection, poll at once */
 };
 
-void daemon_tell(struct daemon *daemon, enum daemon_news news);
+/* An account in trouble that the network has no part in, a refused login say,
+ * is polled at its time all the same; of that the `slept` ms of DAEMON_RESUMED
+ * (0 otherwise) have passed. Does not wait. */
+void daemon_tell(struct daemon *daemon, enum daemon_news news, uint64_t slept);
 
 /* How the accounts do, in the order of the configuration. */
 size_t daemon_account_count(const struct daemon *daemon);

@@ -19,7 +19,7 @@
 #define STOOD_STILL_MS 10000
 
 struct healer {
-    void (*tell)(void *user, enum daemon_news news);
+    void (*tell)(void *user, enum daemon_news news, uint64_t slept);
     void *user;
     struct network *network; /* NULL: no news of it */
     bool is_proof_wanted;
@@ -29,12 +29,13 @@ struct healer {
 static const struct pr_log heal_log = {NULL, "network"};
 
 /* Something happened that connections may not have outlived. */
-static void doubt_connections(struct healer *healer, enum daemon_news news)
+static void doubt_connections(struct healer *healer, enum daemon_news news,
+                              uint64_t slept)
 {
     attempts_begin_again();
     healer->is_proof_wanted = true;
     pr_event_wake_one(&healer->proof_wanted);
-    healer->tell(healer->user, news);
+    healer->tell(healer->user, news, slept);
 }
 
 static pr_status prove(void *argument)
@@ -73,9 +74,9 @@ static pr_status hear_network(void *argument)
         pr_log(&heal_log, PR_LOG_INFO,
                news == NETWORK_MORE ? "an address or route has come"
                                     : "an address or route has gone");
-        doubt_connections(healer, DAEMON_NETWORK_CHANGED);
+        doubt_connections(healer, DAEMON_NETWORK_CHANGED, 0);
         if (news == NETWORK_MORE)
-            healer->tell(healer->user, DAEMON_NETWORK_UP);
+            healer->tell(healer->user, DAEMON_NETWORK_UP, 0);
     }
 }
 
@@ -84,7 +85,7 @@ static void hear_of_clock(struct healer *healer, const struct clock_news *news)
     if (news->slept > 0) {
         pr_log(&heal_log, PR_LOG_INFO, "the machine slept for %llu s",
                (unsigned long long)news->slept / 1000);
-        doubt_connections(healer, DAEMON_RESUMED);
+        doubt_connections(healer, DAEMON_RESUMED, news->slept);
         return;
     }
     pr_log(&heal_log, PR_LOG_INFO, "the time was set %s by %llu s",
@@ -93,7 +94,7 @@ static void hear_of_clock(struct healer *healer, const struct clock_news *news)
                                                   : -news->stepped) /
                1000);
     if (news->stepped >= STOOD_STILL_MS)
-        doubt_connections(healer, DAEMON_NETWORK_CHANGED);
+        doubt_connections(healer, DAEMON_NETWORK_CHANGED, 0);
 }
 
 static pr_status hear_clock(void *argument)
@@ -133,7 +134,9 @@ static pr_status listen_to_network(struct healer *healer,
     return PR_OK;
 }
 
-pr_status heal_run(void (*tell)(void *user, enum daemon_news news), void *user)
+pr_status heal_run(void (*tell)(void *user, enum daemon_news news,
+                                uint64_t slept),
+                   void *user)
 {
     struct healer healer = {.tell = tell, .user = user};
     struct pr_scope scope;

@@ -182,23 +182,37 @@ static void end(struct keeper *keeper)
     keeper->is_gone = true;
 }
 
-/* A connection that was left open may be dead without our knowing: that is no
- * trouble yet. */
-static pr_status pass(struct keeper *keeper, struct account_run *run)
+static pr_status pass_once(struct keeper *keeper, struct account_run *run)
 {
-    bool was_open = watching_first_open(keeper) != NULL;
     pr_status status = account_pass(run);
     watching_forget_closed(keeper);
     run->folder_count = run->folder_next = 0;
+    return status;
+}
+
+/* As if the one before had not been. */
+static pr_status pass_again(struct keeper *keeper, struct account_run *run,
+                            const char *why)
+{
+    pr_log(&keeper->log, PR_LOG_DEBUG, "%s: %s", why, pr_last_failure()->text);
+    run->status = run->report.status = PR_OK;
+    run->report.error = NULL;
+    return pass_once(keeper, run);
+}
+
+/* A connection that was left open may be dead without our knowing, and a secret
+ * that was kept be out of date: that is no trouble yet. */
+static pr_status pass(struct keeper *keeper, struct account_run *run)
+{
+    bool was_open = watching_first_open(keeper) != NULL;
+    pr_status status = pass_once(keeper, run);
     if (was_open && backoff_kind(status) == TROUBLE_NETWORK &&
         !account_is_stopping(run) && !keeper->drops) {
-        pr_log(&keeper->log, PR_LOG_DEBUG, "connecting anew: %s",
-               pr_last_failure()->text);
-        run->status = run->report.status = PR_OK;
-        run->report.error = NULL;
-        status = account_pass(run);
-        watching_forget_closed(keeper);
-        run->folder_count = run->folder_next = 0;
+        status = pass_again(keeper, run, "connecting anew");
+    }
+    if (status == PR_AUTH && keeper->refusals == 0 &&
+        !account_is_stopping(run) && keeper_drop_secrets(keeper->account)) {
+        status = pass_again(keeper, run, "asking for the secret anew");
     }
     return status;
 }
@@ -232,15 +246,22 @@ static bool is_watching(const struct keeper *keeper)
     return false;
 }
 
+/* What is cut off, by us or because the machine slept, tells nothing of the
+ * account: how it would have ended nobody knows. */
+static bool is_trouble(const struct keeper *keeper, pr_status status)
+{
+    enum trouble kind = backoff_kind(status);
+    return kind != TROUBLE_NONE && !(kind == TROUBLE_NETWORK && keeper->drops);
+}
+
 /* What the account waits for from now on. */
 static void settle_down(struct keeper *keeper, struct account_run *run,
                         pr_status status, bool is_pass)
 {
-    bool is_fine = backoff_kind(status) == TROUBLE_NONE;
-    if (is_fine && is_pass) {
+    if (status == PR_OK && is_pass) {
         keeper_note_health(keeper);
     }
-    if (!is_fine) {
+    if (is_trouble(keeper, status)) {
         keeper_note_trouble(keeper, status);
     } else if (run->arena != NULL && keeper->trouble == TROUBLE_NONE) {
         pr_time swept = sweeps_due(keeper->engine->config,
@@ -252,10 +273,9 @@ static void settle_down(struct keeper *keeper, struct account_run *run,
         return;
     }
     watching_start(keeper);
-    if (keeper->trouble == TROUBLE_NONE) {
-        keeper_set_state(keeper, is_watching(keeper) ? ACCOUNT_WATCHING
-                                                     : ACCOUNT_WAITING);
-    }
+    keeper_set_state(keeper, keeper->trouble != TROUBLE_NONE ? ACCOUNT_TROUBLED
+                             : is_watching(keeper)           ? ACCOUNT_WATCHING
+                                                             : ACCOUNT_WAITING);
 }
 
 /* A daemon has no end of a run: for limit_deletions it is an hour. */
@@ -300,10 +320,10 @@ static void run_turn(struct keeper *keeper, bool is_pass, pr_status lost)
     keeper->asks_retry = keeper->asks_sweep = false;
     keeper_set_state(keeper, ACCOUNT_FETCHING);
     pr_status status = work(keeper, &run, is_pass);
-    if (status != PR_OK) {
+    if (is_trouble(keeper, status)) {
         keeper_note_words(keeper, status);
-        account_note_failure(&run, status);
     }
+    account_note_failure(&run, status);
     keeper->deleted = run.deleted;
     run.report.ms = pr_now() - start;
     if (is_pass) {
@@ -343,18 +363,33 @@ static pr_status recall(struct keeper *keeper, bool is_pass)
                : watching_recall(keeper, is_pass || keeper->is_paused);
 }
 
+/* What came while the machine slept, nobody told. */
+static void drop_lines(struct keeper *keeper)
+{
+    keeper->drops = false;
+    watching_give_up(keeper);
+    for (size_t i = 0; i < keeper->spot_count; i++) {
+        keeper->spots[i].next = 0;
+    }
+}
+
 static void turn(struct keeper *keeper)
 {
     bool is_asked = keeper->is_asked;
     bool is_due = keeper->due <= pr_now() && !keeper->is_paused;
-    bool is_pass = is_asked || is_due || keeper->drops || keeper->has_changed;
+    bool drops = keeper->drops;
+    bool is_pass = is_asked || is_due || keeper->has_changed ||
+                   (drops && !keeper_waits_its_time(keeper));
     keeper->wants_turn = keeper->is_asked = false;
-    if (keeper->drops) {
-        keeper->drops = false;
-        watching_give_up(keeper);
+    if (drops) {
+        drop_lines(keeper);
     }
     if (is_ending(keeper)) {
         end(keeper);
+        return;
+    }
+    if (drops && !is_pass && !keeper->is_paused) {
+        keeper_set_state(keeper, ACCOUNT_TROUBLED);
         return;
     }
     bool could_watch = !keeper->cannot_watch;
@@ -434,20 +469,26 @@ static void cut_off_all(struct keeper *keeper)
     for (size_t i = 0; i < keeper->line_count; i++) {
         struct line *line = keeper->lines[i];
         if (line != NULL && line->is_running && !line->is_watching) {
-            line->is_hurried = true; /* it says why */
+            line->has_slept = true;
             line_cut_off(line);
         }
     }
 }
 
-void keeper_tell(struct keeper *keeper, enum daemon_news news)
+/* Time that passes in sleep is waited for all the same. */
+static pr_time after_sleep(pr_time due, uint64_t slept)
+{
+    return due == PR_NEVER ? PR_NEVER : due - (slept < due ? slept : due);
+}
+
+void keeper_tell(struct keeper *keeper, enum daemon_news news, uint64_t slept)
 {
     bool waits_for_network =
         keeper->trouble == TROUBLE_NETWORK && !keeper->is_paused;
     if (news == DAEMON_RESUMED && !keeper->is_paused) {
         cut_off_all(keeper);
         keeper->drops = true;
-        keeper->failures = 0;
+        keeper->due = after_sleep(keeper->due, slept);
     } else if (news == DAEMON_NETWORK_CHANGED) {
         watching_probe(keeper);
     }

@@ -88,6 +88,7 @@ struct keeper {
     pr_status trouble_status;
     char *trouble_text; /* owned */
     unsigned failures;
+    unsigned refusals; /* failures for a person, since it was well */
 };
 
 struct daemon {
@@ -123,7 +124,8 @@ bool keeper_wants_turn(const struct keeper *keeper, pr_time now);
 pr_status keeper_turn(void *argument);
 /* A configuration is there in which the account may be another. */
 void keeper_look_at(struct keeper *keeper, const struct account *account);
-void keeper_tell(struct keeper *keeper, enum daemon_news news);
+/* `slept`: how long, in ms, for DAEMON_RESUMED. */
+void keeper_tell(struct keeper *keeper, enum daemon_news news, uint64_t slept);
 /* Ends what it does as soon as what is in hand is safe. */
 void keeper_stop(struct keeper *keeper);
 /* Keeps the words of the last failure. */
@@ -132,6 +134,11 @@ void keeper_set_state(struct keeper *keeper, enum account_state state);
 /* The words are in the keeper: when it may try again, told in the log. */
 void keeper_note_trouble(struct keeper *keeper, pr_status status);
 void keeper_note_health(struct keeper *keeper);
+/* Without a word: what it was about is no more. */
+void keeper_forget_trouble(struct keeper *keeper);
+/* Is it in trouble that neither a network nor a new connection ends? Then it is
+ * left alone until its time has come. */
+bool keeper_waits_its_time(const struct keeper *keeper);
 /* Forgets the account's secrets that were kept; false: there was none. */
 bool keeper_drop_secrets(const struct account *account);
 /* Takes over the newest configuration; all lines were called back, unless it is

@@ -28,6 +28,10 @@ pr_status line_verdict(const struct line *line, pr_status status)
                    ? pr_fail(PR_NETWORK, "the connection was given up")
                    : status;
     }
+    if (line->has_slept) {
+        return pr_fail(PR_NETWORK,
+                       "the machine slept, and the connection is made anew");
+    }
     if (line->is_hurried) {
         return pr_fail(PR_NETWORK, "the network changed and the server says "
                                    "nothing any more");
@@ -129,7 +133,7 @@ pr_status line_start(struct account_run *run, struct line *line,
     pr_scope_init(&line->scope);
     line->run = run;
     line->task = task;
-    line->is_hurried = line->is_cut_off = false;
+    line->is_hurried = line->has_slept = line->is_cut_off = false;
     line->seen = line->steps;
     line->seen_time = pr_now();
     line->is_running = true;

@@ -134,7 +134,8 @@ struct line {
     void *owner;       /* the keeper's, while it watches */
     bool is_helper;    /* not needed when no folder is left */
     bool is_hurried;   /* the network changed: it may be dead */
-    bool is_cut_off;   /* made no step forward, or has no network any more */
+    bool has_slept;    /* with the machine: what it waits for is no more */
+    bool is_cut_off;   /* made no step forward, or is to be made anew */
     uint64_t messages; /* dealt with on it, ever */
     uint64_t steps;    /* forward, so far; any of them counts */
     uint64_t seen;     /* when the watchdog looked */

@@ -18,18 +18,29 @@ void keeper_note_words(struct keeper *keeper, pr_status status)
     keeper->trouble_status = status;
 }
 
+void keeper_forget_trouble(struct keeper *keeper)
+{
+    keeper->trouble = TROUBLE_NONE;
+    keeper->trouble_status = PR_OK;
+    keeper->failures = keeper->refusals = 0;
+    keeper->trouble_since = 0;
+    memory_free(keeper->trouble_text);
+    keeper->trouble_text = NULL;
+}
+
 void keeper_note_health(struct keeper *keeper)
 {
     if (keeper->trouble != TROUBLE_NONE) {
         pr_log(&keeper->log, PR_LOG_INFO, "is well again after %lld s",
                (long long)(time(NULL) - keeper->trouble_since));
     }
-    keeper->trouble = TROUBLE_NONE;
-    keeper->trouble_status = PR_OK;
-    keeper->failures = 0;
-    keeper->trouble_since = 0;
-    memory_free(keeper->trouble_text);
-    keeper->trouble_text = NULL;
+    keeper_forget_trouble(keeper);
+}
+
+bool keeper_waits_its_time(const struct keeper *keeper)
+{
+    return keeper->trouble != TROUBLE_NONE &&
+           keeper->trouble != TROUBLE_NETWORK;
 }
 
 /* The server refuses a secret that was kept: it may have another by now. */
@@ -64,6 +75,22 @@ static void tell_of_trouble(const struct keeper *keeper, uint64_t wait)
            is_for_person ? keeper->name : "", is_for_person ? "\"" : "");
 }
 
+/* A network that fails meanwhile does not make a refused login a new one. */
+static void count_failure(struct keeper *keeper, enum trouble trouble)
+{
+    if (trouble != keeper->trouble) {
+        keeper->trouble = trouble;
+        keeper->failures = trouble == TROUBLE_PERSON ? keeper->refusals : 0;
+    }
+    if (keeper->trouble_since == 0) {
+        keeper->trouble_since = time(NULL);
+    }
+    keeper->failures++;
+    if (trouble == TROUBLE_PERSON) {
+        keeper->refusals = keeper->failures;
+    }
+}
+
 /* The words are in the keeper. */
 void keeper_note_trouble(struct keeper *keeper, pr_status status)
 {
@@ -71,14 +98,7 @@ void keeper_note_trouble(struct keeper *keeper, pr_status status)
     if (trouble == TROUBLE_NONE) {
         return;
     }
-    if (trouble != keeper->trouble) {
-        keeper->trouble = trouble;
-        keeper->failures = 0;
-    }
-    if (keeper->trouble_since == 0) {
-        keeper->trouble_since = time(NULL);
-    }
-    keeper->failures++;
+    count_failure(keeper, trouble);
     uint64_t told = trouble == TROUBLE_BUSY && keeper->trouble_text != NULL
                         ? backoff_told(keeper->trouble_text)
                         : 0;
@@ -89,10 +109,8 @@ void keeper_note_trouble(struct keeper *keeper, pr_status status)
         pr_now() - keeper->daemon->network_up < NETWORK_NEW_MS) {
         wait /= 10; /* that line is of the network that was */
     }
-    bool has_other_secret =
-        status == PR_AUTH && keeper_drop_secrets(keeper->account);
-    if (has_other_secret && keeper->failures == 1) {
-        wait = 0;
+    if (status == PR_AUTH) {
+        (void)keeper_drop_secrets(keeper->account);
     }
     keeper->due = pr_in(wait);
     tell_of_trouble(keeper, wait);

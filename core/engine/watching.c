@@ -99,7 +99,7 @@ void watching_start(struct keeper *keeper)
         pr_scope_init(&line->scope);
         line->owner = keeper;
         line->is_running = line->is_watching = true;
-        line->is_cut_off = line->is_hurried = false;
+        line->is_cut_off = line->is_hurried = line->has_slept = false;
         if (pr_spawn(&line->scope, keeper->name, PR_STACK_SESSION, run_watch,
                      line) != PR_OK) {
             line->is_running = line->is_watching = false;

@@ -1,5 +1,6 @@
 """Watching goes on: servers restart, lines die silently, machines sleep."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -144,6 +145,26 @@ def test_after_resume_every_line_is_made_anew(store, home, make_relay, clock,
         clock.sleep(8 * 3600)
         report("after resume", daemon.until_came("one", "two"))
         until_watching(relay, since)
+
+
+def test_a_refused_login_is_not_tried_again_at_each_resume(store, home, clock):
+    watch(home, store, store.imap, password=f'file "{home.secret("no", "no")}"')
+    with Daemon(home, **clock.environment()) as daemon:
+        def failures():
+            run = home.run("status", "--json",
+                           XDG_RUNTIME_DIR=daemon.runtime.name)
+            trouble = json.loads(run.out)["accounts"][0]["trouble"]
+            return trouble["failures"] if trouble else 0
+
+        daemon.until(lambda: failures() == 1, PATIENCE, "refusal")
+        for number in range(1, 4):
+            clock.sleep(15 * 60)
+            daemon.until(lambda n=number: daemon.log().count("slept") == n,
+                         PATIENCE, "resume")
+        assert failures() == 1
+        clock.sleep(15 * 60)  # in all it is an hour
+        daemon.until(lambda: failures() == 2, PATIENCE, "second refusal")
+        assert daemon.log().count("next try in") == 1
 
 
 def test_idle_is_renewed_after_29_minutes(store, home, make_relay, clock):

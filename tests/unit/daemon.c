@@ -16,6 +16,8 @@
 
 #include <cmocka.h>
 
+#include "auth/secret.h"
+#include "base/log.h"
 #include "fake.h"
 #include "farm.h"
 #include "fiber/loop.h"
@@ -57,10 +59,31 @@ static void on_account(void *user, const struct account_report *report)
     passes++;
 }
 
+/* What is said of the accounts, since the last set_up. */
+static size_t errors, warnings, recoveries;
+static char alert[200]; /* the last of the errors and warnings */
+
+static void note_line(void *user, enum pr_level level, const char *who,
+                      const char *text)
+{
+    (void)user;
+    if (who[0] != 'a') {
+        return;
+    }
+    errors += level == PR_LOG_ERROR;
+    warnings += level == PR_LOG_WARNING;
+    recoveries += strstr(text, "is well again") != NULL;
+    if (level <= PR_LOG_WARNING) {
+        snprintf(alert, sizeof(alert), "%s", text);
+    }
+}
+
 static int set_up(void **state)
 {
     (void)state;
     fake_reset();
+    errors = warnings = recoveries = 0;
+    log_set(PR_LOG_INFO, note_line, NULL);
     passes = ended = 0;
     strcpy(directory, "/tmp/postrider-daemon-XXXXXX");
     assert_non_null(mkdtemp(directory));
@@ -272,7 +295,7 @@ TEST(mail_that_came_while_the_line_was_down_is_found)
     UNTIL(in_state(ACCOUNT_TROUBLED) == 1);
     farm_add(&farm[0], 0);
     farm[0].refusal = PR_OK;
-    daemon_tell(daemon_, DAEMON_NETWORK_UP);
+    daemon_tell(daemon_, DAEMON_NETWORK_UP, 0);
     UNTIL(fake_mailbox.count == 1);
     UNTIL(in_state(ACCOUNT_WATCHING) == 1);
     assert_int_equal(daemon_account(daemon_, 0).trouble, PR_OK);
@@ -428,8 +451,8 @@ TEST(a_refused_login_is_not_hammered)
     struct account_status status = daemon_account(daemon_, 0);
     assert_int_equal(status.trouble, PR_AUTH);
     assert_string_equal(status.trouble_text, "login refused");
-    daemon_tell(daemon_, DAEMON_NETWORK_UP);
-    daemon_tell(daemon_, DAEMON_NETWORK_CHANGED);
+    daemon_tell(daemon_, DAEMON_NETWORK_UP, 0);
+    daemon_tell(daemon_, DAEMON_NETWORK_CHANGED, 0);
     assert_int_equal(pr_sleep(50), PR_OK);
     assert_int_equal(farm[0].opens, 1);
     assert_true(status.next_poll > status.since + 40 * 60);
@@ -438,6 +461,197 @@ TEST(a_refused_login_is_not_hammered)
     assert_int_equal(farm[0].opens, 2);
     assert_int_equal(daemon_account(daemon_, 0).failures, 2);
     stop(1000);
+    return PR_OK;
+}
+
+static pr_status poll_one(void *argument)
+{
+    const char *const names[] = {argument, NULL};
+    return daemon_poll(daemon_, names, 0, NULL);
+}
+
+#define MINUTE ((uint64_t)60 * 1000)
+
+static void sleep_for(uint64_t ms)
+{
+    daemon_tell(daemon_, DAEMON_RESUMED, ms);
+}
+
+/* Account 1 is well: it shows that the turns after a sleep were given. */
+TEST(sleep_does_not_make_a_refused_login_a_new_one)
+{
+    (void)nothing_;
+    farm_reset(2);
+    farm[0].refusal = PR_AUTH;
+    farm[0].words = "login refused";
+    start(configuration(0, 2));
+    UNTIL(in_state(ACCOUNT_TROUBLED) == 1 && in_state(ACCOUNT_WATCHING) == 1);
+    for (size_t i = 1; i <= 3; i++) {
+        sleep_for(15 * MINUTE);
+        UNTIL(farm[1].opens == i + 1 && in_state(ACCOUNT_WATCHING) == 1);
+        assert_int_equal(farm[0].opens, 1);
+        assert_int_equal(in_state(ACCOUNT_TROUBLED), 1);
+    }
+    struct account_status status = daemon_account(daemon_, 0);
+    assert_int_equal(status.failures, 1);
+    assert_true(status.next_poll <= status.since + 20 * 60);
+    assert_int_equal(errors, 1);
+    sleep_for(15 * MINUTE); /* in all it is an hour */
+    UNTIL(daemon_account(daemon_, 0).failures == 2);
+    assert_int_equal(farm[0].opens, 2);
+    assert_int_equal(errors + warnings, 1);
+    stop(1000);
+    return PR_OK;
+}
+
+TEST(a_server_that_asks_to_wait_is_left_alone_after_sleep)
+{
+    (void)nothing_;
+    farm_reset(2);
+    farm[0].refusal = PR_LATER;
+    farm[0].words = "try again in 50 minutes";
+    start(configuration(0, 2));
+    UNTIL(in_state(ACCOUNT_TROUBLED) == 1 && in_state(ACCOUNT_WATCHING) == 1);
+    sleep_for(30 * MINUTE);
+    UNTIL(farm[1].opens == 2 && in_state(ACCOUNT_WATCHING) == 1);
+    assert_int_equal(farm[0].opens, 1);
+    assert_int_equal(warnings, 1);
+    farm[0].refusal = PR_OK;
+    sleep_for(30 * MINUTE);
+    UNTIL(in_state(ACCOUNT_WATCHING) == 2);
+    assert_int_equal(recoveries, 1);
+    stop(1000);
+    return PR_OK;
+}
+
+/* Between two refusals of the login there is no network for a while. */
+TEST(a_network_that_fails_does_not_make_a_refused_login_a_new_one)
+{
+    (void)nothing_;
+    farm_reset(1);
+    farm[0].refusal = PR_AUTH;
+    farm[0].words = "login refused";
+    start(configuration(0, 1));
+    UNTIL(in_state(ACCOUNT_TROUBLED) == 1);
+    farm[0].refusal = PR_NETWORK;
+    assert_int_equal(poll_one((void *)"a0"), PR_OK);
+    assert_int_equal(daemon_account(daemon_, 0).trouble, PR_NETWORK);
+    farm[0].refusal = PR_AUTH;
+    assert_int_equal(poll_one((void *)"a0"), PR_OK);
+    struct account_status status = daemon_account(daemon_, 0);
+    assert_int_equal(status.trouble, PR_AUTH);
+    assert_int_equal(status.failures, 2);
+    assert_true(status.next_poll > status.since + 80 * 60);
+    assert_int_equal(errors, 1);
+    stop(1000);
+    return PR_OK;
+}
+
+TEST(a_login_that_sleep_cuts_off_tells_nothing_of_the_account)
+{
+    (void)nothing_;
+    struct pr_scope scope;
+    farm_reset(2);
+    farm[0].refusal = PR_AUTH;
+    farm[0].words = "login refused";
+    start(configuration(0, 2));
+    UNTIL(in_state(ACCOUNT_TROUBLED) == 1 && in_state(ACCOUNT_WATCHING) == 1);
+    farm[0].hangs = farm[1].hangs = true;
+    pr_scope_init(&scope);
+    assert_int_equal(
+        pr_spawn(&scope, "poll", PR_STACK_SESSION, poll_one, (void *)"a0"),
+        PR_OK);
+    farm_break(&farm[1]);
+    UNTIL(farm[0].opens == 2 && farm[1].opens == 2);
+    assert_int_equal(warnings, 1); /* of the line that broke */
+    farm[1].hangs = false;
+    sleep_for(MINUTE);
+    assert_int_equal(pr_scope_join(&scope), PR_OK);
+    UNTIL(farm[1].opens == 3 && in_state(ACCOUNT_WATCHING) == 1);
+    UNTIL(in_state(ACCOUNT_TROUBLED) == 1);
+    struct account_status status = daemon_account(daemon_, 0);
+    assert_int_equal(farm[0].opens, 2);
+    assert_int_equal(status.trouble, PR_AUTH);
+    assert_string_equal(status.trouble_text, "login refused");
+    assert_int_equal(status.failures, 1);
+    assert_true(status.next_poll > status.since + 40 * 60);
+    assert_int_equal(errors, 1);
+    assert_int_equal(warnings, 1);
+    stop(1000);
+    return PR_OK;
+}
+
+TEST(a_pass_that_is_cut_off_is_no_sign_of_health)
+{
+    (void)nothing_;
+    const char *const names[] = {"a0", NULL};
+    struct pr_scope scope;
+    farm_reset(1);
+    farm[0].refusal = PR_AUTH;
+    farm[0].words = "login refused";
+    start(configuration(0, 1));
+    UNTIL(in_state(ACCOUNT_TROUBLED) == 1);
+    farm[0].hangs = true;
+    pr_scope_init(&scope);
+    assert_int_equal(
+        pr_spawn(&scope, "poll", PR_STACK_SESSION, poll_one, (void *)"a0"),
+        PR_OK);
+    UNTIL(farm[0].opens == 2);
+    assert_int_equal(daemon_pause(daemon_, names), PR_OK);
+    assert_int_equal(pr_scope_join(&scope), PR_OK);
+    UNTIL(in_state(ACCOUNT_PAUSED) == 1);
+    assert_int_equal(daemon_account(daemon_, 0).trouble, PR_AUTH);
+    assert_string_equal(daemon_account(daemon_, 0).trouble_text,
+                        "login refused");
+    stop(1000);
+    assert_int_equal(recoveries, 0);
+    return PR_OK;
+}
+
+static struct config *configuration_with_secret(void)
+{
+    static const char *const argv[] = {"echo", "secret", NULL};
+    static const struct pr_secret secret = {
+        .kind = SECRET_EXEC, .argv = argv, .timeout = LONG_MS};
+    struct config *config = configuration(0, 1);
+    ((struct farm_options *)config->accounts[0].source_options)->secret =
+        &secret;
+    return config;
+}
+
+TEST(who_is_refused_with_a_secret_of_a_program_tries_a_fresh_one_first)
+{
+    (void)nothing_;
+    farm_reset(1);
+    farm[0].refusal = PR_AUTH;
+    farm[0].words = "login refused";
+    start(configuration_with_secret());
+    UNTIL(in_state(ACCOUNT_TROUBLED) == 1 && farm[0].opens == 2);
+    UNTIL(errors == 1);
+    struct account_status status = daemon_account(daemon_, 0);
+    assert_true(strstr(alert, "next try in 0 s") == NULL);
+    assert_true(strstr(alert, "login refused; next try in ") != NULL);
+    assert_int_equal(status.failures, 1);
+    assert_true(status.next_poll > status.since + 40 * 60);
+    stop(1000);
+    assert_int_equal(errors + warnings, 1);
+    return PR_OK;
+}
+
+TEST(a_fresh_secret_that_is_taken_is_no_trouble)
+{
+    (void)nothing_;
+    farm_reset(1);
+    farm[0].refusal = PR_AUTH;
+    farm[0].words = "login refused";
+    farm[0].patience = 1;
+    farm_add(&farm[0], 0);
+    start(configuration_with_secret());
+    UNTIL(in_state(ACCOUNT_WATCHING) == 1);
+    assert_int_equal(fake_mailbox.count, 1);
+    assert_int_equal(farm[0].opens, 2);
+    stop(1000);
+    assert_int_equal(errors + warnings + recoveries, 0);
     return PR_OK;
 }
 
@@ -467,13 +681,28 @@ TEST(after_sleep_every_connection_is_made_anew)
     UNTIL(in_state(ACCOUNT_WATCHING) == 2);
     farm_add(&farm[1], 0);
     UNTIL(fake_mailbox.count == 1);
-    daemon_tell(daemon_, DAEMON_RESUMED);
+    daemon_tell(daemon_, DAEMON_RESUMED, 0);
     UNTIL(farm[0].opens == 2 && farm[1].opens == 2);
     UNTIL(farm[0].open_now == 1 && farm[1].open_now == 1);
     assert_int_equal(farm[0].quiet_closes, 1);
     UNTIL(in_state(ACCOUNT_WATCHING) == 2);
     farm_add(&farm[0], 0);
     UNTIL(fake_mailbox.count == 2);
+    stop(1000);
+    return PR_OK;
+}
+
+TEST(after_sleep_what_is_not_watched_is_polled_at_once)
+{
+    (void)nothing_;
+    farm_reset(1);
+    struct config *config = configuration(0, 1);
+    config->accounts[0].watch = false;
+    start(config);
+    UNTIL(in_state(ACCOUNT_WAITING) == 1 && passes == 1);
+    farm_add(&farm[0], 0);
+    sleep_for(MINUTE);
+    UNTIL(fake_mailbox.count == 1);
     stop(1000);
     return PR_OK;
 }
@@ -485,10 +714,10 @@ TEST(when_the_network_changes_connections_are_proved)
     start(configuration(0, 2));
     UNTIL(in_state(ACCOUNT_WATCHING) == 2);
     farm[1].is_dead = true;
-    daemon_tell(daemon_, DAEMON_NETWORK_CHANGED);
+    daemon_tell(daemon_, DAEMON_NETWORK_CHANGED, 0);
     UNTIL(in_state(ACCOUNT_TROUBLED) == 1);
     farm[1].is_dead = false;
-    daemon_tell(daemon_, DAEMON_NETWORK_UP);
+    daemon_tell(daemon_, DAEMON_NETWORK_UP, 0);
     UNTIL(in_state(ACCOUNT_WATCHING) == 2);
     assert_int_equal(farm[0].probes, 1);
     assert_int_equal(farm[0].opens, 1);
@@ -519,12 +748,6 @@ TEST(few_connections_work_with_a_host_and_all_watch_it)
     UNTIL(fake_mailbox.count == 60);
     stop(1000);
     return PR_OK;
-}
-
-static pr_status poll_one(void *argument)
-{
-    const char *const names[] = {argument, NULL};
-    return daemon_poll(daemon_, names, 0, NULL);
 }
 
 TEST(who_is_asked_for_jumps_the_queue)
@@ -702,8 +925,16 @@ int main(int argc, char **argv)
         CASE(folders_can_have_times_of_their_own),
         CASE(a_server_that_hangs_delays_no_other),
         CASE(a_refused_login_is_not_hammered),
+        CASE(sleep_does_not_make_a_refused_login_a_new_one),
+        CASE(a_server_that_asks_to_wait_is_left_alone_after_sleep),
+        CASE(a_network_that_fails_does_not_make_a_refused_login_a_new_one),
+        CASE(a_login_that_sleep_cuts_off_tells_nothing_of_the_account),
+        CASE(a_pass_that_is_cut_off_is_no_sign_of_health),
+        CASE(who_is_refused_with_a_secret_of_a_program_tries_a_fresh_one_first),
+        CASE(a_fresh_secret_that_is_taken_is_no_trouble),
         CASE(a_server_that_chats_for_ever_is_left),
         CASE(after_sleep_every_connection_is_made_anew),
+        CASE(after_sleep_what_is_not_watched_is_polled_at_once),
         CASE(when_the_network_changes_connections_are_proved),
         CASE(few_connections_work_with_a_host_and_all_watch_it),
         CASE(who_is_asked_for_jumps_the_queue),

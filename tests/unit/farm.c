@@ -90,6 +90,25 @@ static void begin_work(void)
     }
 }
 
+static pr_status read_secret(const struct farm_options *options)
+{
+    struct pr_buffer secret;
+    if (options->secret == NULL) {
+        return PR_OK;
+    }
+    pr_status status = pr_secret_read(options->secret, &secret);
+    if (status == PR_OK) {
+        pr_secret_wipe(&secret);
+    }
+    return status;
+}
+
+static bool is_refused(const struct farm_account *account)
+{
+    return account->refusal != PR_OK &&
+           (account->patience == 0 || account->opens <= account->patience);
+}
+
 static pr_status farm_open(struct pr_source *source)
 {
     struct farm_account *account = farm_account(source->account);
@@ -106,7 +125,10 @@ static pr_status farm_open(struct pr_source *source)
         status = hang(account, &account->hangs);
     }
     farm_at_work--;
-    if (status == PR_OK && account->refusal != PR_OK) {
+    if (status == PR_OK) {
+        status = read_secret(source->options);
+    }
+    if (status == PR_OK && is_refused(account)) {
         status = pr_fail(account->refusal, "%s", account->words);
     }
     return status == PR_OK ? check(connection) : status;
@@ -344,6 +366,9 @@ static const struct pr_option farm_option_table[] = {
     {.name = "number",
      .kind = PR_OPTION_NUMBER,
      .offset = offsetof(struct farm_options, number)},
+    {.name = "secret",
+     .kind = PR_OPTION_SECRET,
+     .offset = offsetof(struct farm_options, secret)},
     {.name = NULL},
 };
 

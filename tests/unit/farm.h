@@ -24,6 +24,7 @@ struct farm_account {
     size_t reach;      /* what watches() says */
     pr_status refusal; /* of open; PR_OK: none */
     const char *words; /* of the refusal */
+    size_t patience;   /* so many opens are refused; 0: all */
     bool hangs;        /* in open, until `moves` */
     bool hangs_fetch;  /* likewise, in fetch */
     bool is_chatty;    /* says something while it hangs, to no end */
@@ -43,6 +44,7 @@ extern const struct pr_class farm_class;
 /* The options of the class. */
 struct farm_options {
     int64_t number;
+    const struct pr_secret *secret; /* read by open, if there is one */
 };
 
 void farm_reset(size_t accounts);

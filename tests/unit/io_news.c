@@ -308,10 +308,11 @@ static void an_attempt_begins_again_when_told(void **state)
 
 static char told[64];
 
-static void note_news(void *user, enum daemon_news news)
+static void note_news(void *user, enum daemon_news news, uint64_t slept)
 {
     size_t size = strlen(told);
 
+    (void)slept;
     pr_event_wake_all(user);
     assert_true(size + 1 < sizeof(told));
     told[size] = "UCR"[news];
