@@ -65,16 +65,14 @@ static bool is_control(uint32_t point)
            (point >= 0x2066 && point <= 0x2069);
 }
 
-/* What stands for the next character: itself, or \xNN for its first octet.
- * Returns how many octets it takes of the text. */
-static size_t printable_piece(const unsigned char *text, size_t size,
-                              char piece[5])
+size_t text_printable_piece(struct pr_bytes bytes, char piece[TEXT_PIECE_SIZE])
 {
+    const unsigned char *text = (const unsigned char *)bytes.data;
     uint32_t point;
-    size_t length = character(text, size, &point);
+    size_t length = character(text, bytes.size, &point);
 
     if (length == 0 || is_control(point)) {
-        snprintf(piece, 5, "\\x%02X", text[0]);
+        snprintf(piece, TEXT_PIECE_SIZE, "\\x%02X", text[0]);
         return 1;
     }
     memcpy(piece, text, length);
@@ -84,14 +82,14 @@ static size_t printable_piece(const unsigned char *text, size_t size,
 
 char *text_printable(struct pr_bytes bytes, char *out, size_t size)
 {
-    const unsigned char *at = (const unsigned char *)bytes.data;
-    size_t left = bytes.size, used = 0, cut = 0;
+    struct pr_bytes rest = bytes;
+    size_t used = 0, cut = 0;
 
     if (size == 0)
         return out;
-    while (left > 0) {
-        char piece[5];
-        size_t taken = printable_piece(at, left, piece);
+    while (rest.size > 0) {
+        char piece[TEXT_PIECE_SIZE];
+        size_t taken = text_printable_piece(rest, piece);
         size_t length = strlen(piece);
 
         if (length >= size - used) {
@@ -102,8 +100,8 @@ char *text_printable(struct pr_bytes bytes, char *out, size_t size)
         used += length;
         if (size - used > 3)
             cut = used;
-        at += taken;
-        left -= taken;
+        rest.data += taken;
+        rest.size -= taken;
     }
     out[used] = '\0';
     return out;

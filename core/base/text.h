@@ -12,6 +12,10 @@
  * of valid UTF-8 without control characters: others become \xNN. What does not
  * fit is cut and ends in "...". Returns out. */
 char *text_printable(struct pr_bytes bytes, char *out, size_t size);
+/* The same of the next character alone, of `bytes` that are not empty. Returns
+ * how many octets of them it took. */
+#define TEXT_PIECE_SIZE 5
+size_t text_printable_piece(struct pr_bytes bytes, char piece[TEXT_PIECE_SIZE]);
 
 /* The entry of `names` (ended by NULL) nearest to `name` by edits, NULL if none
  * is near enough to be a slip (at most a third of its length, at least 1). */

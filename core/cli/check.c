@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "base/text.h"
 #include "cli/cli.h"
+#include "cli/terminal.h"
 #include "engine/engine.h"
 #include "fiber/loop.h"
 
@@ -40,15 +40,13 @@ static const char *without_name(const char *words, const char *name)
 static void on_sink(void *user, const struct sink_report *report)
 {
     struct check *check = user;
-    char name[PR_FAILURE_MAX], error[2 * PR_FAILURE_MAX];
-    text_printable(pr_bytes_of(report->sink), name, sizeof(name));
-    text_printable(pr_bytes_of(report->error), error, sizeof(error));
+    const char *name = report->sink;
     if (report->status == PR_OK) {
-        printf("%s: ok\n", name);
+        terminal_line("%s: ok", name);
     } else if (report->status == PR_UNSUPPORTED) {
-        printf("%s: not tried: %s\n", name, error);
+        terminal_line("%s: not tried: %s", name, report->error);
     } else {
-        printf("%s: %s\n", name, without_name(error, name));
+        terminal_line("%s: %s", name, without_name(report->error, name));
         check->exit_status =
             graver_of(check->exit_status, exit_status_of(report->status));
     }
@@ -86,11 +84,12 @@ static int run(const struct invocation *invocation)
         return failed;
     }
     const struct config *config = check.config;
-    printf("%s: no problem found (%zu account%s, %zu rule%s, %zu place%s to "
-           "deliver to)\n",
-           config->file, config->account_count, plural(config->account_count),
-           config->rule_count, plural(config->rule_count), config->sink_count,
-           plural(config->sink_count));
+    terminal_line(
+        "%s: no problem found (%zu account%s, %zu rule%s, %zu place%s to "
+        "deliver to)",
+        config->file, config->account_count, plural(config->account_count),
+        config->rule_count, plural(config->rule_count), config->sink_count,
+        plural(config->sink_count));
     fflush(stdout);
     pr_status status = PR_OK;
     if (!invocation->offline) {

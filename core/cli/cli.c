@@ -76,7 +76,7 @@ int graver_of(int one, int other)
 
 int complain(pr_status status)
 {
-    fprintf(stderr, "postrider: %s\n", pr_last_failure()->text);
+    terminal_complain("%s", pr_last_failure()->text);
     return exit_status_of(status);
 }
 
@@ -201,13 +201,13 @@ static const struct command *find_command(const char *name)
         names[i] = commands[i]->name;
     }
     const char *nearest = text_nearest(name, names);
-    char shown[100];
-    text_printable(pr_bytes_of(name), shown, sizeof(shown));
-    fprintf(stderr, "postrider: no command \"%s\"", shown);
     if (nearest != NULL) {
-        fprintf(stderr, "; did you mean \"%s\"?", nearest);
+        terminal_complain("no command \"%s\"; did you mean \"%s\"?", name,
+                          nearest);
+    } else {
+        terminal_complain("no command \"%s\"", name);
     }
-    fputs("\nSee: postrider --help\n", stderr);
+    fputs("See: postrider --help\n", stderr);
     return NULL;
 }
 
@@ -263,8 +263,8 @@ static int read_options(const struct command *command, int argc, char **argv,
             return EX_OK;
         } else if (option == '?' || !is_taken(command, option)) {
             if (option != '?') {
-                fprintf(stderr, "postrider: `%s` has no such option: %s\n",
-                        command->name, argv[optind - 1]);
+                terminal_complain("`%s` has no such option: %s", command->name,
+                                  argv[optind - 1]);
             }
             return usage_error(command);
         } else if (option == 'v') {

@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "cli/cli.h"
+#include "cli/terminal.h"
 #include "control/control.h"
 
 static int run(const struct invocation *invocation)
@@ -25,10 +26,9 @@ static int run(const struct invocation *invocation)
     }
     if (invocation->log_format != NULL &&
         !log_format_of_name(invocation->log_format, &setup.format)) {
-        fprintf(stderr,
-                "postrider: --log-format is auto, text, json or journal, not "
-                "\"%s\"\n",
-                invocation->log_format);
+        terminal_complain(
+            "--log-format is auto, text, json or journal, not \"%s\"",
+            invocation->log_format);
         return EX_USAGE;
     }
     int failed = load_config(invocation, &setup.config);

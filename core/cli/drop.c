@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "cli/ask.h"
+#include "cli/terminal.h"
 #include "state/state.h"
 
 static pr_status drop_in_state(void *user, struct state *state)
@@ -25,7 +26,8 @@ static int drop(struct call *call, const struct config *config, char *id)
                      : ask(call, json_pack("{s:s,s:s}", "do", "drop", "id", id),
                            ASK_SOON, NULL, NULL);
     if (result == EX_OK) {
-        printf("%s: it stays on the server and is not fetched again\n", id);
+        terminal_line("%s: it stays on the server and is not fetched again",
+                      id);
     }
     return result;
 }

@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/terminal.h"
 #include "cli/words.h"
 #include "engine/look.h"
 #include "fiber/loop.h"
@@ -31,11 +32,6 @@ struct explanation {
 
 /* ---- For people ---------------------------------------------------------- */
 
-static const char *shown(const char *text, char *out, size_t size)
-{
-    return text_printable(pr_bytes_of(text), out, size);
-}
-
 static uint64_t size_of(const struct message *message)
 {
     return message->is_header_only ? message->item->size
@@ -44,13 +40,13 @@ static uint64_t size_of(const struct message *message)
 
 static void print_head(const struct explanation *it, struct message *message)
 {
-    char octets[32], what[200];
+    char octets[32];
     struct pr_buffer words;
     pr_buffer_init(&words, 1000);
     (void)!message_words(message, &words);
-    printf("%s  %s  %s\n", shown(it->subject, what, sizeof(what)),
-           text_octets(size_of(message), octets, sizeof(octets)),
-           pr_buffer_text(&words));
+    terminal_line("%s  %s  %s", it->subject,
+                  text_octets(size_of(message), octets, sizeof(octets)),
+                  pr_buffer_text(&words));
     pr_buffer_done(&words);
 }
 
@@ -80,25 +76,26 @@ static void print_beginning(const struct explanation *it,
              "would need of a\nlarge message on a server: nothing, envelope, "
              "headers, a part or everything.");
     } else if (first->whole > 0) {
-        printf("Fetched at first: all of it, %s, since it is not over "
-               "whole_below (%s)\n",
-               text_octets(first->whole, octets, sizeof(octets)), most);
+        terminal_line("Fetched at first: all of it, %s, since it is not over "
+                      "whole_below (%s)",
+                      text_octets(first->whole, octets, sizeof(octets)), most);
     } else {
-        printf("Fetched at first: its header, %s, since it is over whole_below "
-               "(%s)\n",
-               text_octets(first->header, octets, sizeof(octets)), most);
+        terminal_line(
+            "Fetched at first: its header, %s, since it is over whole_below "
+            "(%s)",
+            text_octets(first->header, octets, sizeof(octets)), most);
     }
 }
 
 static void print_reads(const struct rule_visit *visit)
 {
-    fputs("    looks at   ", stdout);
+    terminal_add("    looks at   ");
     for (size_t i = 0; i < visit->read_count; i++) {
-        printf("%s%s", i > 0 ? ", " : "", visit->reads[i]);
+        terminal_add("%s%s", i > 0 ? ", " : "", visit->reads[i]);
     }
-    printf("%s (%s)\n", visit->read_count == 0 ? "nothing" : "",
-           visit->cost == COST_NOTHING ? "costs nothing"
-                                       : cost_name(visit->cost));
+    terminal_line("%s (%s)", visit->read_count == 0 ? "nothing" : "",
+                  visit->cost == COST_NOTHING ? "costs nothing"
+                                              : cost_name(visit->cost));
 }
 
 static void print_fetched(const struct rule_visit *visit)
@@ -110,9 +107,9 @@ static void print_fetched(const struct rule_visit *visit)
         return;
     }
     (void)!cost_words(&visit->fetched, &words);
-    printf("    fetches    %s, in %llu round trip%s\n",
-           words.size > 0 ? pr_buffer_text(&words) : "nothing that came",
-           requests, requests == 1 ? "" : "s");
+    terminal_line("    fetches    %s, in %llu round trip%s",
+                  words.size > 0 ? pr_buffer_text(&words) : "nothing that came",
+                  requests, requests == 1 ? "" : "s");
     pr_buffer_done(&words);
 }
 
@@ -124,11 +121,11 @@ static void print_asked(const struct rule_visit *visit, const struct plan *plan)
         const struct plan_entry *entry = &plan->entries[i];
         pr_buffer_clear(&line);
         (void)!plan_line(entry, &line);
-        printf("    %s   %s (line %d)%s\n",
-               i == visit->plan_first ? "asks for" : "        ",
-               pr_buffer_text(&line), entry->line,
-               plan_action_is_final(entry->action) ? ", and that is final"
-                                                   : "");
+        terminal_line(
+            "    %s   %s (line %d)%s",
+            i == visit->plan_first ? "asks for" : "        ",
+            pr_buffer_text(&line), entry->line,
+            plan_action_is_final(entry->action) ? ", and that is final" : "");
     }
     if (visit->plan_first == visit->plan_end && visit->error == NULL) {
         puts("    asks for   nothing");
@@ -138,8 +135,7 @@ static void print_asked(const struct rule_visit *visit, const struct plan *plan)
 
 static void print_visit(const struct rule_visit *visit, const struct plan *plan)
 {
-    char text[1000];
-    printf("rule \"%s\" (%s:%d)\n", visit->rule, visit->file, visit->line);
+    terminal_line("rule \"%s\" (%s:%d)", visit->rule, visit->file, visit->line);
     if (!visit->is_taken) {
         puts("    not asked: its selector leaves this message out");
         return;
@@ -148,22 +144,22 @@ static void print_visit(const struct rule_visit *visit, const struct plan *plan)
     print_fetched(visit);
     print_asked(visit, plan);
     if (visit->error != NULL) {
-        printf("    fails      %s\n", shown(visit->error, text, sizeof(text)));
+        terminal_line("    fails      %s", visit->error);
     }
-    printf("    takes      %.2f ms", (double)visit->time / 1e3);
+    terminal_add("    takes      %.2f ms", (double)visit->time / 1e3);
     if (visit->waited >= 1000) {
-        printf(", and %llu ms of waiting",
-               (unsigned long long)visit->waited / 1000);
+        terminal_add(", and %llu ms of waiting",
+                     (unsigned long long)visit->waited / 1000);
     }
-    putchar('\n');
+    terminal_print("");
 }
 
 static void print_rest(const struct config *config, const struct trace *trace)
 {
     for (size_t i = trace->count; i < config_rule_count(config); i++) {
         struct rule_profile rule = config_rule_profile(config, i);
-        printf("rule \"%s\" (%s:%d)\n    not asked: the message was decided\n",
-               rule.rule, rule.file, rule.line);
+        terminal_line("rule \"%s\" (%s:%d)", rule.rule, rule.file, rule.line);
+        terminal_print("    not asked: the message was decided");
     }
 }
 
@@ -174,15 +170,15 @@ static void print_sum(const struct message *message, bool delivers)
     const struct message_cost *cost = &message->cost;
     pr_buffer_init(&words, 1000);
     (void)!cost_words(cost, &words);
-    printf("Fetched in all: %s, in %llu round trip%s%s\n",
-           pr_buffer_text(&words), (unsigned long long)cost->requests + 1,
-           cost->requests == 0 ? "" : "s",
-           !message->is_header_only ? ""
-           : delivers               ? "; delivering it fetches all of it"
-                                    : "");
+    terminal_line(
+        "Fetched in all: %s, in %llu round trip%s%s", pr_buffer_text(&words),
+        (unsigned long long)cost->requests + 1, cost->requests == 0 ? "" : "s",
+        !message->is_header_only ? ""
+        : delivers               ? "; delivering it fetches all of it"
+                                 : "");
     if (message->is_header_only) {
-        printf("Left on the server: the rest of %s\n",
-               text_octets(size_of(message), size, sizeof(size)));
+        terminal_line("Left on the server: the rest of %s",
+                      text_octets(size_of(message), size, sizeof(size)));
     }
     pr_buffer_done(&words);
 }
@@ -252,7 +248,8 @@ static void print_visit_json(const struct rule_visit *visit,
     (void)!(visit->error == NULL
                 ? pr_buffer_add_text(&line, "null")
                 : text_add_json(&line, pr_bytes_of(visit->error)));
-    printf("%s}\n", pr_buffer_text(&line));
+    (void)!pr_buffer_add_text(&line, "}");
+    terminal_print(pr_buffer_text(&line));
     pr_buffer_done(&line);
 }
 
@@ -275,7 +272,8 @@ static void print_end_json(const struct explanation *it,
     (void)!pr_buffer_printf(&line, ",\"size\":%llu,\"fetched\":",
                             (unsigned long long)size_of(message));
     (void)!cost_json(&message->cost, &line);
-    printf("%s}\n", pr_buffer_text(&line));
+    (void)!pr_buffer_add_text(&line, "}");
+    terminal_print(pr_buffer_text(&line));
     pr_buffer_done(&effects);
     pr_buffer_done(&line);
 }

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include "cli/ask.h"
+#include "cli/terminal.h"
 
 struct answering {
     const char *name;
@@ -71,10 +72,10 @@ static int answer_one(struct call *call, const struct config *config,
                               : ask(call, request_of(answering), 0, take_count,
                                     answering);
     if (result == EX_OK) {
-        printf("%s: %llu message%s: %s\n", answering->name,
-               (unsigned long long)answering->messages,
-               answering->messages == 1 ? "" : "s",
-               words_for(answering->answer, call != NULL));
+        terminal_line("%s: %llu message%s: %s", answering->name,
+                      (unsigned long long)answering->messages,
+                      answering->messages == 1 ? "" : "s",
+                      words_for(answering->answer, call != NULL));
     }
     return result;
 }

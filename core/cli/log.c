@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/ask.h"
+#include "cli/terminal.h"
 
 enum { LINES_MOST = 100000 };
 
@@ -36,7 +37,7 @@ static void print_clock(const char *when)
             strftime(text, sizeof(text), "%H:%M:%S", &local);
         }
     }
-    printf("%s ", text);
+    terminal_add("%s ", text);
 }
 
 static void print_text(const struct printer *printer, const json_t *line)
@@ -48,16 +49,17 @@ static void print_text(const struct printer *printer, const json_t *line)
     who = who[0] != '\0' ? who : text_at(line, "part");
     folder = text_at(line, "folder");
     print_clock(text_at(line, "time"));
-    printf("%s%s%s%s", who, folder[0] != '\0' ? "/" : "", folder,
-           who[0] != '\0' ? ": " : "");
+    terminal_add("%s%s%s%s", who, folder[0] != '\0' ? "/" : "", folder,
+                 who[0] != '\0' ? ": " : "");
     if (!is_plain) {
-        printf("%s%s%s: ",
-               !printer->is_colored ? ""
-               : is_error           ? "\033[31m"
-                                    : "\033[33m",
-               level, printer->is_colored ? "\033[0m" : "");
+        fputs(!printer->is_colored ? ""
+              : is_error           ? "\033[31m"
+                                   : "\033[33m",
+              stdout);
+        terminal_add("%s", level);
+        fputs(printer->is_colored ? "\033[0m: " : ": ", stdout);
     }
-    puts(text_at(line, "text"));
+    terminal_print(text_at(line, "text"));
 }
 
 static void print_line(void *user, const json_t *line)
@@ -65,8 +67,9 @@ static void print_line(void *user, const json_t *line)
     const struct printer *printer = user;
     const char *event = text_at(line, "event");
     if (strcmp(event, "missed") == 0) {
-        fprintf(stderr, "postrider: %lld lines were too many and are lost\n",
-                (long long)json_integer_value(json_object_get(line, "lines")));
+        terminal_complain(
+            "%lld lines were too many and are lost",
+            (long long)json_integer_value(json_object_get(line, "lines")));
     }
     if (strcmp(event, "log") != 0) {
         return;

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/terminal.h"
 #include "plugin/registry.h"
 
 static const char *role_name(enum pr_role role)
@@ -140,13 +141,12 @@ static void say_unknown(const char *name)
     registry_each_class(add_name, &names);
     const char *nearest = text_nearest(name, names.names);
     if (nearest != NULL) {
-        fprintf(stderr, "postrider: no plugin \"%s\"; did you mean \"%s\"?\n",
-                name, nearest);
+        terminal_complain("no plugin \"%s\"; did you mean \"%s\"?", name,
+                          nearest);
     } else {
-        fprintf(stderr,
-                "postrider: no plugin \"%s\"; `postrider plugins` lists "
-                "those there are\n",
-                name);
+        terminal_complain(
+            "no plugin \"%s\"; `postrider plugins` lists those there are",
+            name);
     }
 }
 

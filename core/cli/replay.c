@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/terminal.h"
 #include "cli/words.h"
 #include "engine/look.h"
 #include "fiber/loop.h"
@@ -70,8 +71,8 @@ static void print_text(struct message *message, const char *now,
     struct pr_buffer words;
     pr_buffer_init(&words, 1000);
     (void)!message_words(message, &words);
-    printf("%s/%s/%u  %s\n", message->account, message->folder,
-           message->item->uid, pr_buffer_text(&words));
+    terminal_line("%s/%s/%u  %s", message->account, message->folder,
+                  message->item->uid, pr_buffer_text(&words));
     pr_buffer_done(&words);
     print_lines("  - ", "  - ", now);
     print_lines("  + ", "  + ", then);
@@ -90,7 +91,8 @@ static void print_json(const struct message *message, const char *now,
     (void)!text_add_json(&line, pr_bytes_of(now));
     (void)!pr_buffer_add_text(&line, ",\"then\":");
     (void)!text_add_json(&line, pr_bytes_of(then));
-    printf("%s}\n", pr_buffer_text(&line));
+    (void)!pr_buffer_add_text(&line, "}");
+    terminal_print(pr_buffer_text(&line));
     pr_buffer_done(&line);
 }
 
@@ -143,7 +145,7 @@ static int read_since(const struct invocation *invocation, int64_t *ret)
     const char *text = invocation->since != NULL ? invocation->since : SINCE;
     uint64_t ms;
     if (text_to_duration(text, &ms) != PR_OK) {
-        fprintf(stderr, "postrider: --since: %s\n", pr_last_failure()->text);
+        terminal_complain("--since: %s", pr_last_failure()->text);
         return EX_USAGE;
     }
     *ret = (int64_t)time(NULL) - (int64_t)(ms / 1000);
@@ -168,14 +170,16 @@ static int load_both(struct replay *replay)
 static int summary(const struct replay *replay)
 {
     if (replay->invocation->json) {
-        printf("{\"event\":\"summary\",\"messages\":%u,\"changed\":%u,"
-               "\"failed\":%u}\n",
-               replay->messages, replay->changed, replay->failed);
+        terminal_line("{\"event\":\"summary\",\"messages\":%u,\"changed\":%u,"
+                      "\"failed\":%u}",
+                      replay->messages, replay->changed, replay->failed);
     } else {
-        printf("%u message%s, %u would fare otherwise", replay->messages,
-               replay->messages == 1 ? "" : "s", replay->changed);
-        printf(replay->failed > 0 ? ", of %u the new rules fail\n" : "\n",
-               replay->failed);
+        terminal_add("%u message%s, %u would fare otherwise", replay->messages,
+                     replay->messages == 1 ? "" : "s", replay->changed);
+        if (replay->failed > 0) {
+            terminal_add(", of %u the new rules fail", replay->failed);
+        }
+        terminal_print("");
     }
     return replay->changed == 0 ? EX_OK : 1;
 }

@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "cli/ask.h"
+#include "cli/terminal.h"
 #include "state/state.h"
 
 static pr_status retry_in_state(void *user, struct state *state)
@@ -25,14 +26,14 @@ static int retry(struct call *call, const struct config *config, char *id)
     if (call == NULL) {
         int result = ask_state(config, retry_in_state, id);
         if (result == EX_OK) {
-            printf("%s: the next `postrider fetch` tries it again\n", id);
+            terminal_line("%s: the next `postrider fetch` tries it again", id);
         }
         return result;
     }
     int result = ask(call, json_pack("{s:s,s:s}", "do", "retry", "id", id), 0,
                      NULL, NULL);
     if (result == EX_OK) {
-        printf("%s: tried again; see: postrider why %s\n", id, id);
+        terminal_line("%s: tried again; see: postrider why %s", id, id);
     }
     return result;
 }

@@ -46,8 +46,8 @@ static void print_screen(const char *text, unsigned rows)
         fputs(text, stdout);
         return;
     }
-    printf("%.*s  ... more than fits here: postrider status\n",
-           (int)(end - text), text);
+    (void)fwrite(text, 1, (size_t)(end - text), stdout);
+    puts("  ... more than fits here: postrider status");
 }
 
 static void print_table(const struct view *view, const json_t *status)

@@ -2,8 +2,11 @@
  * What a person sees: log lines on standard error, and below them one line of
  * progress when that is a terminal.
  */
+#include "config.h"
+
 #include "cli/terminal.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/text.h"
 
 static struct {
     bool is_live;
@@ -82,6 +86,7 @@ static int fit(const char *text, unsigned columns)
 
 void terminal_progress(const char *text)
 {
+    char shown[1000];
     if (!terminal.is_live) {
         return;
     }
@@ -94,14 +99,80 @@ void terminal_progress(const char *text)
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1) {
         columns = window.ws_col;
     }
-    fprintf(stderr, "%.*s", fit(text, columns - 1), text);
+    text_printable(pr_bytes_of(text), shown, sizeof(shown));
+    fprintf(stderr, "%.*s", fit(shown, columns - 1), shown);
     fflush(stderr);
     terminal.is_drawn = true;
+}
+
+/* ---- Lines --------------------------------------------------------------- */
+
+static void write_shown(FILE *to, const char *text)
+{
+    size_t left = strlen(text);
+    while (left > 0) {
+        char piece[TEXT_PIECE_SIZE];
+        size_t taken = 0;
+        while (taken < left && text[taken] >= ' ' && text[taken] < 0x7f) {
+            taken++;
+        }
+        if (taken > 0) {
+            (void)fwrite(text, 1, taken, to);
+        } else {
+            taken = text_printable_piece((struct pr_bytes){text, left}, piece);
+            fputs(piece, to);
+        }
+        text += taken;
+        left -= taken;
+    }
+}
+
+/* Nothing is written when there is no memory for it. */
+static void write_list(FILE *to, const char *format, va_list list)
+    PR_PRINTF(2, 0);
+
+static void write_list(FILE *to, const char *format, va_list list)
+{
+    char *text;
+    if (vasprintf(&text, format, list) >= 0) {
+        write_shown(to, text);
+        free(text);
+    }
 }
 
 void terminal_print(const char *line)
 {
     wipe();
-    fputs(line, stdout);
+    write_shown(stdout, line);
     fputc('\n', stdout);
+}
+
+void terminal_line(const char *format, ...)
+{
+    va_list list;
+    wipe();
+    va_start(list, format);
+    write_list(stdout, format, list);
+    va_end(list);
+    fputc('\n', stdout);
+}
+
+void terminal_add(const char *format, ...)
+{
+    va_list list;
+    wipe();
+    va_start(list, format);
+    write_list(stdout, format, list);
+    va_end(list);
+}
+
+void terminal_complain(const char *format, ...)
+{
+    va_list list;
+    wipe();
+    fputs("postrider: ", stderr);
+    va_start(list, format);
+    write_list(stderr, format, list);
+    va_end(list);
+    fputc('\n', stderr);
 }

@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/terminal.h"
 #include "cli/words.h"
 #include "fiber/loop.h"
 #include "lua/testing.h"
@@ -83,7 +84,8 @@ static void print_json(const struct test_report *report)
         &line, ",\"line\":%d,\"status\":\"%s\",\"error\":", report->line,
         report->has_passed ? "passed" : "failed");
     (void)!text_add_json(&line, pr_bytes_of(report->words));
-    printf("%s}\n", pr_buffer_text(&line));
+    (void)!pr_buffer_add_text(&line, "}");
+    terminal_print(pr_buffer_text(&line));
     pr_buffer_done(&line);
 }
 
@@ -94,8 +96,8 @@ static void print_plan(const struct plan *plan)
     for (size_t i = 0; plan != NULL && i < plan->count; i++) {
         pr_buffer_clear(&line);
         (void)!plan_describe(&plan->entries[i], &line);
-        printf("        %s%s\n", i == 0 ? "the rules: " : "           ",
-               pr_buffer_text(&line));
+        terminal_line("        %s%s", i == 0 ? "the rules: " : "           ",
+                      pr_buffer_text(&line));
     }
     if (plan != NULL && plan->count == 0) {
         puts("        the rules: nothing, so the account's own delivery");
@@ -106,19 +108,17 @@ static void print_plan(const struct plan *plan)
 static void on_test(void *user, const struct test_report *report)
 {
     struct course *course = user;
-    char name[200];
     course->passed += report->has_passed;
     course->failed += !report->has_passed;
     if (course->invocation->json) {
         print_json(report);
         return;
     }
-    text_printable(pr_bytes_of(report->name), name, sizeof(name));
     if (report->has_passed) {
-        printf("ok    %s\n", name);
+        terminal_line("ok    %s", report->name);
         return;
     }
-    printf("FAIL  %s (%s:%d)\n", name, report->file, report->line);
+    terminal_line("FAIL  %s (%s:%d)", report->name, report->file, report->line);
     print_lines(margin, margin, report->words);
     print_plan(report->plan);
 }
@@ -134,10 +134,10 @@ static pr_status run_course(void *argument)
 static int summary(const struct course *course)
 {
     if (course->invocation->json) {
-        printf("{\"event\":\"summary\",\"passed\":%u,\"failed\":%u}\n",
-               course->passed, course->failed);
+        terminal_line("{\"event\":\"summary\",\"passed\":%u,\"failed\":%u}",
+                      course->passed, course->failed);
     } else {
-        printf("%u passed, %u failed\n", course->passed, course->failed);
+        terminal_line("%u passed, %u failed", course->passed, course->failed);
     }
     return course->failed == 0 ? EX_OK : 1;
 }

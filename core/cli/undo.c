@@ -63,7 +63,7 @@ static const char *status_word(const char *status)
 
 static void print_line(const struct undo_report *report)
 {
-    char line[2000], shown[2400], when[20] = "", deed[400];
+    char line[2000], when[20] = "", deed[400];
     struct tm local;
     time_t time = (time_t)report->time;
     if (localtime_r(&time, &local) != NULL) {
@@ -81,7 +81,7 @@ static void print_line(const struct undo_report *report)
         (void)snprintf(line + length, sizeof(line) - (size_t)length,
                        "  \"%.200s\"", report->subject);
     }
-    puts(text_printable(pr_bytes_of(line), shown, sizeof(shown)));
+    terminal_print(line);
 }
 
 static void on_undone(void *user, const struct undo_report *report)
@@ -106,9 +106,10 @@ static void on_account(void *user, const struct account_report *report)
 {
     struct undoing *undoing = user;
     if (report->status != PR_OK) {
-        fprintf(stderr, "postrider: %s: %s\n", report->account,
-                report->error != NULL ? report->error
-                                      : pr_status_name(report->status));
+        terminal_complain("%s: %s", report->account,
+                          report->error != NULL
+                              ? report->error
+                              : pr_status_name(report->status));
         undoing->exit_status =
             graver_of(undoing->exit_status, exit_status_of(report->status));
     }
@@ -126,17 +127,18 @@ static void print_sum(const struct undoing *undoing)
         return;
     }
     if (undoing->invocation->dry_run) {
-        printf("%zu would be undone", undoing->planned);
+        terminal_add("%zu would be undone", undoing->planned);
     } else {
-        printf("%zu undone", undoing->undone);
+        terminal_add("%zu undone", undoing->undone);
     }
     if (undoing->failed > 0) {
-        printf(", %zu cannot be undone", undoing->failed);
+        terminal_add(", %zu cannot be undone", undoing->failed);
     }
     if (undoing->kept > 0) {
-        printf(", %zu left as they are (copies, deletions)", undoing->kept);
+        terminal_add(", %zu left as they are (copies, deletions)",
+                     undoing->kept);
     }
-    putchar('\n');
+    terminal_print("");
 }
 
 /* ---- Since when ---------------------------------------------------------- */
@@ -188,7 +190,7 @@ static int read_since(const struct invocation *invocation, int64_t *ret)
         return EX_USAGE;
     }
     if (text_to_duration(invocation->last, &age) != PR_OK) {
-        fprintf(stderr, "postrider: --last: %s\n", pr_last_failure()->text);
+        terminal_complain("--last: %s", pr_last_failure()->text);
         return EX_USAGE;
     }
     int64_t now = (int64_t)time(NULL), seconds = (int64_t)(age / 1000);

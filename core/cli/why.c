@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/terminal.h"
 #include "fiber/loop.h"
 #include "lua/config.h"
 #include "state/state.h"
@@ -18,35 +19,29 @@ struct question {
     int exit_status;
 };
 
-static const char *shown(const char *text, char *out, size_t size)
-{
-    return text_printable(pr_bytes_of(text), out, size);
-}
-
 static void print_head(const struct state_event *event)
 {
-    char id[200], sender[200], subject[300];
     if (event->message_id == NULL || event->message_id[0] == '\0') {
         return;
     }
-    printf("<%s>\n  from     %s\n  subject  %s\n",
-           shown(event->message_id, id, sizeof(id)),
-           shown(event->sender, sender, sizeof(sender)),
-           shown(event->subject, subject, sizeof(subject)));
+    terminal_line("<%s>", event->message_id);
+    terminal_line("  from     %s", event->sender != NULL ? event->sender : "");
+    terminal_line("  subject  %s",
+                  event->subject != NULL ? event->subject : "");
 }
 
 static void print_event(const struct state_event *event)
 {
-    char when[40] = "?", text[600];
+    char when[40] = "?";
     time_t seconds = (time_t)event->time;
     struct tm local;
     if (localtime_r(&seconds, &local) != NULL) {
         strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &local);
     }
-    printf("  %s  %s/%s/%u  %s", when, event->account, event->folder,
-           event->uid, event->action != NULL ? event->action : "?");
+    terminal_add("  %s  %s/%s/%u  %s", when, event->account, event->folder,
+                 event->uid, event->action != NULL ? event->action : "?");
     if (event->target != NULL) {
-        printf(" to %s", shown(event->target, text, sizeof(text)));
+        terminal_add(" to %s", event->target);
     }
     if (event->rule != NULL && event->line > 0) {
         const char *slash =
@@ -54,16 +49,15 @@ static void print_event(const struct state_event *event)
         const char *file = slash != NULL         ? slash + 1
                            : event->file != NULL ? event->file
                                                  : "?";
-        printf(", rule \"%s\" (%s:%d)", shown(event->rule, text, sizeof(text)),
-               file, event->line);
+        terminal_add(", rule \"%s\" (%s:%d)", event->rule, file, event->line);
     } else if (event->action != NULL && strcmp(event->action, "deliver") == 0) {
-        fputs(", the account's own delivery", stdout);
+        terminal_add(", the account's own delivery");
     }
-    printf(": %s", event->outcome);
+    terminal_add(": %s", event->outcome);
     if (event->reason != NULL && event->reason[0] != '\0') {
-        printf(" (%s)", shown(event->reason, text, sizeof(text)));
+        terminal_add(" (%s)", event->reason);
     }
-    fputc('\n', stdout);
+    terminal_print("");
 }
 
 static void add_field(struct pr_buffer *line, const char *name,
@@ -93,7 +87,8 @@ static void print_json(const struct state_event *event)
     add_field(&line, "file", event->file);
     add_field(&line, "status", event->outcome);
     add_field(&line, "reason", event->reason);
-    printf("%s}\n", pr_buffer_text(&line));
+    (void)!pr_buffer_add_text(&line, "}");
+    terminal_print(pr_buffer_text(&line));
     pr_buffer_done(&line);
 }
 
@@ -108,7 +103,7 @@ static pr_status answer(struct question *question, struct state *state,
     size_t count;
     pr_status status = state_why(state, id, arena, &events, &count);
     if (status == PR_OK && count == 0) {
-        fprintf(stderr, "postrider: nothing is known of \"%s\"\n", id);
+        terminal_complain("nothing is known of \"%s\"", id);
         question->exit_status = EX_UNAVAILABLE;
     }
     for (size_t i = 0; status == PR_OK && i < count; i++) {

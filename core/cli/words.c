@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "cli/terminal.h"
 
 pr_status message_words(struct message *message, struct pr_buffer *buffer)
 {
@@ -37,6 +38,25 @@ pr_status plan_line(const struct plan_entry *entry, struct pr_buffer *buffer)
     return plan_describe(&bare, buffer);
 }
 
+/* One line, whatever is in the names of folders. */
+static pr_status add_line(const struct plan_entry *entry, const char *rest,
+                          struct pr_buffer *buffer)
+{
+    struct pr_buffer line;
+    pr_buffer_init(&line, 65536);
+    pr_status status = plan_line(entry, &line);
+    struct pr_bytes left = pr_bytes_of(pr_buffer_text(&line));
+    while (status == PR_OK && left.size > 0) {
+        char piece[TEXT_PIECE_SIZE];
+        size_t taken = text_printable_piece(left, piece);
+        status = pr_buffer_add_text(buffer, piece);
+        left.data += taken;
+        left.size -= taken;
+    }
+    pr_buffer_done(&line);
+    return status == PR_OK ? pr_buffer_add_text(buffer, rest) : status;
+}
+
 static bool has_effect(const struct plan_entry *entry)
 {
     return entry->action != PLAN_TAG && entry->action != PLAN_SCORE &&
@@ -50,11 +70,7 @@ static pr_status add_default(const struct account *account,
     for (size_t i = 0; status == PR_OK && i < account->deliver_count; i++) {
         const struct plan_entry entry = {.action = PLAN_DELIVER,
                                          .target = account->deliver[i]};
-        status = plan_describe(&entry, buffer);
-        if (status == PR_OK) {
-            status =
-                pr_buffer_add_text(buffer, " (the account's own delivery)\n");
-        }
+        status = add_line(&entry, " (the account's own delivery)\n", buffer);
     }
     return status;
 }
@@ -66,10 +82,7 @@ pr_status plan_effects(const struct plan *plan, const struct account *account,
     pr_status status = PR_OK;
     for (size_t i = 0; status == PR_OK && i < plan->count; i++) {
         if (has_effect(&plan->entries[i])) {
-            status = plan_line(&plan->entries[i], buffer);
-            if (status == PR_OK) {
-                status = pr_buffer_add_text(buffer, "\n");
-            }
+            status = add_line(&plan->entries[i], "\n", buffer);
         }
     }
     bool is_default = final == NULL || final->action == PLAN_STOP;
@@ -81,10 +94,7 @@ void print_lines(const char *head, const char *rest, const char *text)
 {
     while (*text != '\0') {
         size_t size = strcspn(text, "\n");
-        char shown[1000];
-        printf("%s%s\n", head,
-               text_printable((struct pr_bytes){text, size}, shown,
-                              sizeof(shown)));
+        terminal_line("%s%.*s", head, (int)size, text);
         head = rest;
         text += size + (text[size] == '\n');
     }

@@ -13,9 +13,9 @@ PR_CHECKED pr_status message_words(struct message *message,
 /* Adds one entry, without who asked for it: `move to Junk`. */
 PR_CHECKED pr_status plan_line(const struct plan_entry *entry,
                                struct pr_buffer *buffer);
-/* Adds a line for each thing that comes of the plan, with the account's own
- * delivery where that is what is left. Notes, tags and points change nothing,
- * and are left out. */
+/* Adds a line for each thing that comes of the plan, fit to be printed, with
+ * the account's own delivery where that is what is left. Notes, tags and points
+ * change nothing, and are left out. */
 PR_CHECKED pr_status plan_effects(const struct plan *plan,
                                   const struct account *account,
                                   struct pr_buffer *buffer);

@@ -41,10 +41,70 @@ def test_control_characters_reach_no_terminal(server, home):
                  ["why", "\x1b]0;t\x07@x"]):
         run = home.run(*args)
         assert run.code == 0, run
-        text = run.out + run.err
-        bad = [char for char in text
-               if char < " " and char != "\n" or "\x7f" <= char <= "\x9f"]
-        assert bad == [], run
+        assert_shown(run)
+
+
+def assert_shown(run):
+    """Nothing a terminal would obey was printed, nor the end of a line that
+    came from a message."""
+    bad = [char for char in run.out + run.err
+           if char < " " and char != "\n" or "\x7f" <= char <= "\x9f" or
+           "\u2028" <= char <= "\u202e"]
+    assert bad == [], run
+    lines = (run.out + run.err).splitlines()
+    assert not [line for line in lines if line.startswith("EVIL")], run
+
+
+# A subject that ends lines and colours what follows, and a field that does
+# only the latter; they go wherever a rule can put a text.
+EVIL = (b"Subject: =?utf-8?q?a=0AEVIL=1B[31m=C2=9Bb=E2=80=AE?=\r\n"
+        b"X-Evil: =?utf-8?q?EVIL=1B[31m=C2=9Bb=E2=80=AE?=\r\n")
+HOSTILE_RULES = [
+    'm:note(x) m:move(m.subject)',
+    'm:tag(x, x) m:score(1, x) m:deliver(mail / m.subject)',
+    'm:copy_to(m.subject) m:discard(x)',
+    'm:header(x) m:add_header("X-It", x) m:set_header("X-It", x)',
+    'm:label(x)',
+    'm:flag(m.subject)',
+    'error(m.subject)',
+]
+
+
+def test_what_rules_make_of_mail_reaches_no_terminal(server, home):
+    server.append(EVIL + b"From: a@example.org\r\nMessage-ID: <e@x>\r\n\r\n"
+                  b"text\r\n")
+    path = home.root / "evil.eml"
+    path.write_bytes(EVIL + b"\r\ntext\r\n")
+    (home.root / "test_evil.lua").write_text("""
+local subject = "a\\nEVIL\\27[31mb"
+test(subject, { text = "Subject: =?utf-8?q?a=0AEVIL=1B[31mb?=\\n\\n" },
+     { moved = "never" })
+""")
+    home.configure(server)
+    other = (home.root / "config.lua").read_text()
+    (home.root / "other.lua").write_text(other)
+    for rule in HOSTILE_RULES:
+        home.configure(server, rules=f"""
+rule("it", function(m) local x = m:header "X-Evil" {rule} end)
+""")
+        for args in (["explain", str(path)], ["fetch", "-n"]):
+            run = home.run(*args)
+            assert_shown(run)
+            assert "EVIL" in run.out + run.err, run
+    home.configure(server, rules="""
+rule("copy", function(m) m:copy_to(m.subject) m:move(m.subject) end)
+""")
+    for args in (["test"], ["explain", "work/INBOX/1"],
+                 ["replay", "--rules", str(home.root / "other.lua")]):
+        assert_shown(home.run(*args))
+    runs = [home.run(*args) for args in (
+        ["fetch", "-v"], ["fetch", "-v", "--retry"], ["why", "e@x"],
+        ["status"], ["undo", "-n", "--last", "10m"],
+        ["undo", "--last", "10m"])]
+    for run in runs:
+        assert_shown(run)
+    assert "EVIL" in runs[0].out, runs[0]
+    assert "EVIL" in runs[2].out, runs[2]
 
 
 def test_headers_of_every_size_are_read(server, home):
