@@ -115,12 +115,7 @@ static int open_all(lua_State *L)
     open_sinks(L);
     open_sources(L);
     open_classes(L);
-    return 0;
-}
-
-static int seal(lua_State *L)
-{
-    seal_sandbox(L);
+    seal_names(L);
     return 0;
 }
 
@@ -184,8 +179,7 @@ static pr_status run_configuration(struct script *script, struct run *run)
     if (status != PR_OK)
         return status;
     lua_pushlightuserdata(script->L, (void *)name);
-    status = call(script, run_chunk, 2, run);
-    return status == PR_OK ? call(script, seal, 0, run) : status;
+    return call(script, run_chunk, 2, run);
 }
 
 /* An error that ended the loading is one more problem, the first if it is the

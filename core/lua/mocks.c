@@ -116,11 +116,22 @@ static void replace(lua_State *L, int container, const char *name)
     lua_settop(L, value - 1);
 }
 
+/* Puts the table in which the field of the one at `container` stands in its
+ * place: the one behind it, if that is where it is. */
+static void find_place(lua_State *L, int container, const char *name)
+{
+    lua_pushstring(L, name);
+    if (lua_rawget(L, container) == LUA_TNIL && push_behind(L, container))
+        lua_replace(L, container);
+    lua_pop(L, 1);
+}
+
 /* Makes the field a table that can be changed; what is no table is seen through
  * one. Leaves it on the stack. */
 static void enter(lua_State *L, int container, const char *name,
                   const char *rest)
 {
+    find_place(L, container, name);
     lua_pushstring(L, name);
     if (lua_rawget(L, container) != LUA_TTABLE && !lua_isuserdata(L, -1))
         luaL_error(L, "mock: there is no \"%s.%s\" to replace", name, rest);
@@ -160,6 +171,7 @@ static void put(lua_State *L, const char *path, int value)
     lua_getfield(L, container, path);
     if (lua_isnil(L, -1))
         luaL_error(L, "mock: there is no \"%s\" to replace", path);
+    find_place(L, container, path);
     push_stand_in(L, value);
     replace(L, container, path);
 }

@@ -143,106 +143,37 @@ static int print(lua_State *L)
     return 0;
 }
 
-/* ---- Libraries that no rule changes -------------------------------------- */
+/* ---- Around the names that cannot be changed ------------------------------
+ */
 
-/* Writing to a library, whose name is the upvalue. */
-static int cannot_change(lua_State *L)
-{
-    return luaL_error(L,
-                      "%s.%s: rules cannot change Lua's library, which others "
-                      "use as well",
-                      lua_tostring(L, lua_upvalueindex(1)),
-                      luaL_tolstring(L, 2, NULL));
-}
-
-/* pairs(library): over the table that is the first upvalue, by the second. */
-static int library_pairs(lua_State *L)
-{
-    lua_pushvalue(L, lua_upvalueindex(2));
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_pushnil(L);
-    return 3;
-}
-
-/* rawset(t, k, v) as in Lua, but of a library. */
+/* rawset(t, k, v) as in Lua, but what is sealed stays so. */
 static int safe_rawset(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
     luaL_checkany(L, 2);
     luaL_checkany(L, 3);
     lua_settop(L, 3);
-    if (luaL_getmetafield(L, 1, "__newindex") != LUA_TNIL &&
-        lua_tocfunction(L, -1) == cannot_change) {
-        lua_insert(L, 1);
-        lua_call(L, 3, 0);
-        return 0;
+    if (push_behind(L, 1)) {
+        lua_pop(L, 1);
+        lua_settable(L, 1);
+    } else {
+        lua_rawset(L, 1);
     }
-    lua_settop(L, 3);
-    lua_rawset(L, 1);
     return 1;
 }
 
-/* Moves what is in the table on top of the stack to a new one, pushed, and its
- * metatable with it. */
-static void move_fields(lua_State *L)
+/* rawget(t, k) as in Lua; of what is sealed, what can be read there. */
+static int safe_rawget(lua_State *L)
 {
-    int from = lua_gettop(L);
-
-    lua_newtable(L);
-    for (lua_pushnil(L); lua_next(L, from) != 0;) {
-        lua_pushvalue(L, -2);
-        lua_insert(L, -2);
-        lua_rawset(L, from + 1);
-        lua_pushvalue(L, -1);
-        lua_pushnil(L);
-        lua_rawset(L, from); /* what lua_next was at may be cleared */
-    }
-    if (lua_getmetatable(L, from) != 0)
-        lua_setmetatable(L, from + 1);
-}
-
-/* Leaves an empty table that reads from another and cannot be written to: a
- * field that is there would be written without asking. */
-static void seal_library(lua_State *L, const char *name)
-{
-    lua_getglobal(L, name);
-    if (!lua_istable(L, -1)) {
-        lua_pop(L, 1); /* the configuration has another use for the name */
-        return;
-    }
-    move_fields(L);
-    lua_createtable(L, 0, 4);
-    lua_pushvalue(L, -2);
-    lua_setfield(L, -2, "__index");
-    lua_pushstring(L, name);
-    lua_pushcclosure(L, cannot_change, 1);
-    lua_setfield(L, -2, "__newindex");
-    lua_pushvalue(L, -2);
-    lua_getglobal(L, "next");
-    lua_pushcclosure(L, library_pairs, 2);
-    lua_setfield(L, -2, "__pairs");
-    lock_metatable(L, -1);
-    lua_setmetatable(L, -3);
-    lua_remove(L, -2);
-}
-
-void seal_sandbox(lua_State *L)
-{
-    static const char *const others[] = {LUA_TABLIBNAME, LUA_MATHLIBNAME,
-                                         LUA_UTF8LIBNAME, NULL};
-
-    for (size_t i = 0; others[i] != NULL; i++) {
-        seal_library(L, others[i]);
-        lua_settop(L, 0);
-    }
-    seal_library(L, LUA_STRLIBNAME);
-    if (lua_gettop(L) == 0)
-        return;
-    lua_pushliteral(L, ""); /* methods of texts find theirs at once */
-    lua_getmetatable(L, -1);
-    lua_pushvalue(L, 1);
-    lua_setfield(L, -2, "__index");
-    lua_settop(L, 0);
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checkany(L, 2);
+    lua_settop(L, 2);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, 1) != LUA_TNIL || !push_behind(L, 1))
+        return 1;
+    lua_pushvalue(L, 2);
+    lua_rawget(L, -2);
+    return 1;
 }
 
 /* ---- Functions that loop in C -------------------------------------------- */
@@ -372,7 +303,8 @@ static int no_such_global(lua_State *L)
                           "\"%s\" is not open to rules: options { grant = { "
                           "\"%s\" } } opens it",
                           name, name);
-    lua_settop(L, 1);
+    lua_pushglobaltable(L);
+    push_fields(L, -1);
     return raise_unknown(L, "no such name", name, push_names(L));
 }
 
@@ -485,8 +417,17 @@ static void open_io(lua_State *L)
 
 bool sandbox_grant(lua_State *L, const char *name)
 {
+    bool is_open;
+
     if (!is_grant(name))
         return false;
+    lua_pushglobaltable(L);
+    push_behind(L, -1);
+    lua_pushstring(L, name);
+    is_open = lua_rawget(L, -2) != LUA_TNIL;
+    lua_pop(L, 3);
+    if (is_open)
+        return true;
     if (strcmp(name, "os") == 0) {
         open_os(L);
     } else if (strcmp(name, "io") == 0) {
@@ -495,6 +436,7 @@ bool sandbox_grant(lua_State *L, const char *name)
         lua_pushcfunction(L, text_load);
         lua_setglobal(L, "load");
     }
+    seal_global(L, name);
     return true;
 }
 
@@ -511,6 +453,7 @@ static void open_base(lua_State *L)
         {"pcall", safe_pcall},
         {"xpcall", safe_xpcall},
         {"setmetatable", safe_setmetatable},
+        {"rawget", safe_rawget},
         {"rawset", safe_rawset},
         {"collectgarbage", safe_collectgarbage},
         {"print", print},

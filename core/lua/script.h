@@ -234,9 +234,6 @@ void open_require(lua_State *L);
 /* ---- sandbox.c ----------------------------------------------------------- */
 
 void open_sandbox(lua_State *L);
-/* After the configuration was loaded, with an empty stack: what rules change in
- * Lua's library would be changed for others, too, and raises from now on. */
-void seal_sandbox(lua_State *L);
 /* Opens a part of Lua's library that scripts do not have; false: there is none
  * of that name to be opened. */
 bool sandbox_grant(lua_State *L, const char *name);
@@ -250,6 +247,21 @@ void new_type(lua_State *L, const char *name, const luaL_Reg *functions);
 
 /* Makes a global table of functions; asking it for another name raises. */
 void push_library(lua_State *L, const char *name, const luaL_Reg *functions);
+
+/* ---- seal.c: names that scripts cannot change --------------------------- */
+
+/* From now on the globals that are there, and the fields of tables among them,
+ * can be read, and an assignment to one of them raises. Other globals are the
+ * user's; what is no field of a library yet can be added to it by the
+ * configuration, and not by rules. */
+void seal_names(lua_State *L);
+/* The same for one more global. */
+void seal_global(lua_State *L, const char *name);
+/* Pushes the table that has the fields of the sealed one at `index`; false, and
+ * nothing: it is not sealed. Whoever writes to it changes them. */
+bool push_behind(lua_State *L, int index);
+/* Pushes a copy of the table at `index`, with what is sealed in it. */
+void push_fields(lua_State *L, int index);
 
 /* ---- reader.c: tables of options ----------------------------------------- */
 

@@ -88,7 +88,19 @@ BAD = {
         ["native"]),
     "changes the library": (
         "string.lower = function() return 'evil' end",
-        ["cannot change"]),
+        ["cannot be changed"]),
+    "forgets local": (
+        "date = m.date",
+        ['write "local date"']),
+    "drops a helper": (
+        "re = nil",
+        ['write "local re"']),
+    "changes a helper": (
+        "store.get = 5",
+        ["cannot be changed"]),
+    "sets a helper raw": (
+        "rawset(_G, 'tostring', 5)",
+        ['write "local tostring"']),
     "changes what texts can do": (
         'getmetatable("").__index = function() while true do end end',
         [""]),
@@ -131,7 +143,9 @@ rule("bad", function(m)
 {rules}end)
 rule("last", function(m)
   if m.subject:starts "good" and m.tags.lower == "good" and
-     ("SAME"):lower() == "same" and string.lower "A" == "a" then
+     ("SAME"):lower() == "same" and string.lower "A" == "a" and
+     date("%Y", 86400 * 365) == "1971" and re("^good"):match(m.subject) and
+     store.get(tostring(m.uid)) == nil then
     m:deliver(mail / "good")
   end
 end)

@@ -106,29 +106,121 @@ static void rules_cannot_change_the_library(void **state)
     (void)state;
     prelude = "function string.twice(s) return s .. s end math.two = 2 ";
     assert_string_equal(
-        rule(
-            "assert(('x'):twice() == 'xx' and string.twice 'y' == 'yy')\n"
-            "assert(math.two == 2 and math.max(1, 2) == 2)\n"
-            "for _, f in ipairs {\n"
-            "  function() string.lower = print end,\n"
-            "  function() string.new = print end,\n"
-            "  function() rawset(string, 'lower', print) end,\n"
-            "  function() table.concat = nil end,\n"
-            "  function() table.insert(math, print) end,\n"
-            "  function() table.move({ 1 }, 1, 1, 1, utf8) end,\n"
-            "  function() getmetatable('').__index = {} end,\n"
-            "  function() setmetatable(string, {}) end,\n"
-            "  function() m.from = 1 end,\n"
-            "} do assert(not pcall(f)) end\n"
-            "local ok, words = pcall(function() string.lower = print end)\n"
-            "assert(words:find('string.lower: rules cannot change', 1, true))\n"
-            "assert(('A'):lower() == 'a' and string.lower 'A' == 'a')\n"
-            "assert(not pcall(function() return string.nothing end))\n"
-            "local n = 0 for k, v in pairs(string) do n = n + 1 end\n"
-            "assert(n > 15)\n"
-            "local t = rawset({}, 'a', 1) assert(t.a == 1)"),
+        rule("assert(('x'):twice() == 'xx' and string.twice 'y' == 'yy')\n"
+             "assert(math.two == 2 and math.max(1, 2) == 2)\n"
+             "for _, f in ipairs {\n"
+             "  function() string.lower = print end,\n"
+             "  function() string.new = print end,\n"
+             "  function() rawset(string, 'lower', print) end,\n"
+             "  function() table.concat = nil end,\n"
+             "  function() table.insert(math, print) end,\n"
+             "  function() table.move({ 1 }, 1, 1, 1, utf8) end,\n"
+             "  function() getmetatable('').__index = {} end,\n"
+             "  function() setmetatable(string, {}) end,\n"
+             "  function() m.from = 1 end,\n"
+             "} do assert(not pcall(f)) end\n"
+             "local ok, words = pcall(function() string.lower = print end)\n"
+             "assert(words:find('\"string.lower\" is a function of postrider, "
+             "'\n"
+             "  .. 'which cannot be changed', 1, true))\n"
+             "ok, words = pcall(function() string.new = print end)\n"
+             "assert(words:find('string.new: rules cannot add', 1, true))\n"
+             "assert(('A'):lower() == 'a' and string.lower 'A' == 'a')\n"
+             "assert(not pcall(function() return string.nothing end))\n"
+             "local n = 0 for k, v in pairs(string) do n = n + 1 end\n"
+             "assert(n > 15)\n"
+             "local t = rawset({}, 'a', 1) assert(t.a == 1)"),
         "");
     prelude = "";
+}
+
+/* A forgotten `local` costs the message of that rule, and no other one. */
+static void rules_cannot_change_the_names_of_the_api(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        rule(
+            "local all = { re = re, date = date, store = store, pairs = pairs,"
+            "  tostring = tostring, seen = seen, json = json, _G = _G }\n"
+            "local function fails(f, words)\n"
+            "  local ok, why = pcall(f)\n"
+            "  assert(not ok and why:find(words, 1, true), why)\n"
+            "end\n"
+            "fails(function() date = m.date end, '\"date\" is a function of '\n"
+            "  .. 'postrider: write \"local date\" for a name of your own')\n"
+            "fails(function() store = {} end, '\"store\" is a library of')\n"
+            "fails(function() seen = 1 end, '\"seen\" is a name of')\n"
+            "fails(function() store.get = 5 end, '\"store.get\" is a "
+            "function')\n"
+            "fails(function() json.new = 5 end, 'json.new: rules cannot add')\n"
+            "for _, f in ipairs {\n"
+            "  function() re = nil end,\n"
+            "  function() tostring = nil end,\n"
+            "  function() _G = {} end,\n"
+            "  function() _G.date = 5 end,\n"
+            "  function() _G._G = 5 end,\n"
+            "  function() rawset(_G, 'date', 5) end,\n"
+            "  function() rawset(dns, 'a', 5) end,\n"
+            "  function() function glob() end end,\n"
+            "  function() setmetatable(_G, {}) end,\n"
+            "  function() setmetatable(store, nil) end,\n"
+            "  function() http.get = nil end,\n"
+            "} do assert(not pcall(f)) end\n"
+            "local _, fields = pairs(store) fields.get = 5\n"
+            "_, fields = pairs(_G) fields.date = 5\n"
+            "for k, v in all.pairs(all) do\n"
+            "  assert(_G[k] == v and rawget(_G, k) == v)\n"
+            "end\n"
+            "assert(type(store.get) == 'function')\n"
+            "assert(type(rawget(store, 'get')) == 'function')\n"
+            "assert(rawget(_G, 'nothing') == nil)\n"),
+        "");
+}
+
+/* What is no name of the API is the user's, and all rules share it. */
+static void other_globals_are_shared(void **state)
+{
+    (void)state;
+    prelude = "count = 1 function twice(n) return 2 * n end ";
+    assert_string_equal(
+        rule("count = twice(count)\n"
+             "rawset(_G, 'more', 3)\n"
+             "assert(count == 2 and _G.count == 2 and more == 3)\n"
+             "local found = {}\n"
+             "for k, v in pairs(_G) do found[k] = v end\n"
+             "assert(found.count == 2 and found.date == date)\n"
+             "count = nil\n"
+             "local ok, words = pcall(function() return twicee end)\n"
+             "assert(words:find('did you mean \"twice\"?', 1, true), words)\n"
+             "assert(not pcall(function() return count end))\n"),
+        "");
+    prelude = "";
+}
+
+static void the_configuration_cannot_change_them_either(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(fixture_plan("date = 5", "INBOX", plain),
+                           "config.lua:2: \"date\" is a function of postrider: "
+                           "write \"local date\""));
+    assert_non_null(
+        strstr(fixture_plan("function string.lower() end", "INBOX", plain),
+               "\"string.lower\" is a function of postrider"));
+    assert_non_null(strstr(fixture_plan("options { grant = { 'os' } }\n"
+                                        "os.time = 5",
+                                        "INBOX", plain),
+                           "\"os.time\" is a function of postrider"));
+    assert_non_null(strstr(fixture_plan("options { grant = { 'load' } }\n"
+                                        "load = 5",
+                                        "INBOX", plain),
+                           "\"load\" is a function of postrider"));
+    assert_string_equal(
+        fixture_plan("options { grant = { 'os', 'io', 'load', 'os' } }\n"
+                     "assert(os.time and io.open and load)\n"
+                     "rule('r', function(m) assert(load 'return os.time()' ()"
+                     "> 0) end)",
+                     "INBOX", plain),
+        "");
 }
 
 static void pcall_works_as_ever(void **state)
@@ -328,11 +420,11 @@ static void crowd_done(struct crowd *crowd)
 static void rules_of_many_messages_wait_at_the_same_time(void **state)
 {
     struct crowd crowd = {
-        .rules = "started, most, now = 0, 0, 0\n"
+        .rules = "started, most, running = 0, 0, 0\n"
                  "rule('r', function(m)\n"
-                 "  now = now + 1 most = math.max(most, now)\n"
+                 "  running = running + 1 most = math.max(most, running)\n"
                  "  local done = pcall(function() sleep '300ms' end)\n"
-                 "  now = now - 1\n"
+                 "  running = running - 1\n"
                  "  m:tag('most', most) m:note(m.uid .. m.subject)\n"
                  "end)",
         .count = MANY,
@@ -578,6 +670,9 @@ int main(void)
         cmocka_unit_test(there_is_no_way_out),
         cmocka_unit_test(parts_of_the_library_are_granted_by_name),
         cmocka_unit_test(rules_cannot_change_the_library),
+        cmocka_unit_test(rules_cannot_change_the_names_of_the_api),
+        cmocka_unit_test(other_globals_are_shared),
+        cmocka_unit_test(the_configuration_cannot_change_them_either),
         cmocka_unit_test(pcall_works_as_ever),
         cmocka_unit_test(a_rule_that_never_ends_is_ended),
         cmocka_unit_test(what_loops_in_c_is_bounded),
