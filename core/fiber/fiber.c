@@ -193,18 +193,36 @@ void fiber_park_firmly(void)
     fiber_wait(PR_NEVER, true);
 }
 
+pr_status fiber_park_firmly_until(pr_time deadline)
+{
+    return fiber_wait_words(fiber_wait(deadline, true));
+}
+
 /* Cancellation. */
+
+static bool is_shielded(const struct pr_fiber *fiber)
+{
+    return fiber->shields > 0 && !fiber->given_up;
+}
 
 void fiber_cancel(struct pr_fiber *fiber)
 {
     fiber->cancelled = true;
-    if (fiber->state == FIBER_PARKED && !fiber->firm && fiber->shields == 0)
+    if (fiber->state == FIBER_PARKED && !fiber->firm && !is_shielded(fiber))
         end_park(fiber, PR_CANCELLED);
+}
+
+/* One that joins firmly is woken to pass it on. */
+void fiber_give_up(struct pr_fiber *fiber)
+{
+    fiber->given_up = true;
+    fiber_cancel(fiber);
+    fiber_wake(fiber);
 }
 
 bool pr_is_cancelled(void)
 {
-    return current != NULL && current->cancelled && current->shields == 0;
+    return current != NULL && current->cancelled && !is_shielded(current);
 }
 
 void pr_shield_begin(void)
@@ -291,6 +309,7 @@ pr_status pr_spawn(struct pr_scope *scope, const char *name, size_t stack_size,
     fiber->run = run;
     fiber->argument = argument;
     fiber->cancelled = scope->cancelled;
+    fiber->given_up = scope->given_up;
     prepare(fiber, stack);
     scope_add(scope, fiber);
     make_ready(fiber);

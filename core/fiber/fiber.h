@@ -21,7 +21,8 @@ struct pr_fiber {
     enum fiber_state state;
     pr_status parked_for; /* why it became ready: what the wait returns */
     bool cancelled;
-    bool firm; /* parked so that cancellation does not wake it */
+    bool given_up; /* shields count for nothing */
+    bool firm;     /* parked so that cancellation does not wake it */
     unsigned shields;
 
     struct context context;
@@ -52,6 +53,8 @@ pr_status fiber_wait(pr_time deadline, bool firm);
 pr_status fiber_wait_words(pr_status status);
 /* Asks one fiber to stop. */
 void fiber_cancel(struct pr_fiber *fiber);
+/* The same in spite of its shields. */
+void fiber_give_up(struct pr_fiber *fiber);
 /* To the end of the ready queue; returns when the fiber's turn comes. */
 void fiber_step_back(void);
 

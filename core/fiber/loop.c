@@ -31,6 +31,9 @@ static struct {
     uv_check_t check;
     uv_idle_t idle;
     struct pr_scope root; /* of the main fiber alone */
+    uv_timer_t leaving;
+    pr_time leave_at; /* PR_NEVER: nobody has asked for it */
+    int leave_with;
 } loop;
 
 static struct {
@@ -75,6 +78,31 @@ static void on_check(uv_check_t *handle)
     run_fibers();
 }
 
+/* Not by exit(): what that would wait for may be what hangs. */
+static void on_leave(uv_timer_t *timer)
+{
+    (void)timer;
+    if (offload_leave() == 0)
+        pr_log(NULL, PR_LOG_ERROR, "not all that runs comes to its end");
+    pr_log(NULL, PR_LOG_ERROR,
+           "leaving as it stands; the next run takes up what is left");
+    _exit(loop.leave_with);
+}
+
+void loop_leave_at(pr_time deadline, int exit_status)
+{
+    uint64_t now = uv_now(&loop.uv);
+
+    assert(loop.running);
+    loop.leave_with = exit_status;
+    if (deadline >= loop.leave_at)
+        return;
+    loop.leave_at = deadline;
+    uv_timer_start(&loop.leaving, on_leave, deadline > now ? deadline - now : 0,
+                   0);
+    uv_unref((uv_handle_t *)&loop.leaving);
+}
+
 static pr_status loop_open(unsigned threads)
 {
     char text[16];
@@ -91,6 +119,8 @@ static pr_status loop_open(unsigned threads)
     uv_prepare_init(&loop.uv, &loop.prepare);
     uv_check_init(&loop.uv, &loop.check);
     uv_idle_init(&loop.uv, &loop.idle);
+    uv_timer_init(&loop.uv, &loop.leaving);
+    loop.leave_at = PR_NEVER;
     uv_prepare_start(&loop.prepare, on_prepare);
     uv_check_start(&loop.check, on_check);
     loop.running = true;
@@ -104,7 +134,7 @@ static void report_open(uv_handle_t *handle, void *argument)
 {
     bool *all_closing = argument;
 
-    if (uv_is_closing(handle))
+    if (uv_is_closing(handle) || handle == (uv_handle_t *)&loop.leaving)
         return;
     pr_log(NULL, PR_LOG_ERROR, "the loop ends with a %s handle open",
            uv_handle_type_name(uv_handle_get_type(handle)));
@@ -126,6 +156,8 @@ static void loop_close(void)
     uv_close((uv_handle_t *)&loop.idle, NULL);
     uv_walk(&loop.uv, report_open, &all_closing);
     assert(all_closing);
+    uv_run(&loop.uv, UV_RUN_DEFAULT); /* jobs may hang even now */
+    uv_close((uv_handle_t *)&loop.leaving, NULL);
     uv_run(&loop.uv, UV_RUN_DEFAULT);
     error = uv_loop_close(&loop.uv);
     assert(error == 0);
@@ -227,4 +259,9 @@ pr_status loop_await_signal(pr_time deadline, int *ret_number)
 int loop_caught_signal(void)
 {
     return signals.caught;
+}
+
+unsigned loop_signal_count(void)
+{
+    return signals.count;
 }

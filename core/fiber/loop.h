@@ -34,6 +34,12 @@ const char *fiber_name(const struct pr_fiber *fiber);
 PR_CHECKED pr_status fiber_park(pr_time deadline);
 /* The same, but cancellation does not end it: for what cannot be undone. */
 void fiber_park_firmly(void);
+/* The same, but the deadline ends it: PR_OK or PR_TIMEOUT. */
+PR_CHECKED pr_status fiber_park_firmly_until(pr_time deadline);
+/* pr_event_wait for memory that another fiber is about to let go of: neither
+ * cancellation nor pr_scope_give_up ends it. PR_OK or PR_TIMEOUT. */
+PR_CHECKED pr_status event_wait_firmly(struct pr_event *event,
+                                       pr_time deadline);
 /* Makes a parked fiber ready; it runs after the caller waits or returns to the
  * loop. No effect on one that is not parked or has ended (until loop_run
  * returns), so a late wake-up is harmless but may end a later park early: loops
@@ -50,6 +56,14 @@ void fiber_trim_stack(void);
 PR_CHECKED pr_status loop_cancel_on_signals(struct pr_scope *scope);
 /* Was one of them caught since loop_run began? Its number, 0 if none. */
 int loop_caught_signal(void);
+/* How many of them were. */
+unsigned loop_signal_count(void);
+
+/* For an end that was promised: a job on the pool may hang on a disk, and
+ * nothing ends that. If loop_run has not returned at `deadline`, what is left
+ * is logged, a line for each job, and the process leaves by _exit(exit_status).
+ * Of several calls the first deadline counts. */
+void loop_leave_at(pr_time deadline, int exit_status);
 
 /* For what runs until told to stop: from now on SIGINT, SIGTERM and SIGHUP are
  * kept for loop_await_signal, until loop_run returns. A third SIGINT or SIGTERM

@@ -120,6 +120,21 @@ static void tell_end(const struct offload *work)
            job.fiber, job.code, (unsigned long long)job.ms / 1000);
 }
 
+size_t offload_leave(void)
+{
+    size_t count = 0;
+
+    for (const struct offload *at = jobs.first; at != NULL;
+         at = at->next, count++) {
+        struct overdue_job job = describe(at);
+        pr_log(&job_log, PR_LOG_ERROR,
+               "%s: given up: a job of %s has not ended for %llu s, what it "
+               "waits for does not answer",
+               job.fiber, job.code, (unsigned long long)job.ms / 1000);
+    }
+    return count;
+}
+
 static void on_look(uv_timer_t *timer);
 
 /* Sets the timer for the first job not told of, if there is one. */

@@ -23,6 +23,10 @@ struct overdue_job {
  * how many there are. Does not wait. */
 size_t offload_overdue(struct overdue_job *ret, size_t most);
 
+/* Logs each job under way as one that is left behind: the process leaves.
+ * Returns how many there are. */
+size_t offload_leave(void);
+
 /* For tests: too long is `ms` from now on; 0: 30 seconds. */
 void offload_set_overdue(uint64_t ms);
 

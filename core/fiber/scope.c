@@ -70,6 +70,14 @@ void pr_scope_cancel(struct pr_scope *scope)
         fiber_cancel(child);
 }
 
+void pr_scope_give_up(struct pr_scope *scope)
+{
+    scope->cancelled = scope->given_up = true;
+    for (struct pr_fiber *child = scope->children; child != NULL;
+         child = child->next)
+        fiber_give_up(child);
+}
+
 pr_status pr_scope_join(struct pr_scope *scope)
 {
     pr_status status;
@@ -77,9 +85,11 @@ pr_status pr_scope_join(struct pr_scope *scope)
     while (scope->count > 0) {
         bool cancelled = pr_is_cancelled();
 
-        if (cancelled && !scope->cancelled)
-            pr_scope_cancel(scope);
         scope->joiner = fiber_self();
+        if (scope->joiner->given_up && !scope->given_up)
+            pr_scope_give_up(scope);
+        else if (cancelled && !scope->cancelled)
+            pr_scope_cancel(scope);
         fiber_wait(PR_NEVER, cancelled);
     }
     status = scope->first_failure;

@@ -82,14 +82,14 @@ static void wake_first(struct pr_event *event)
 
 /* Waits in the queue. PR_OK if woken; else out of the queue again. */
 static pr_status queue_wait(struct pr_event *event, struct pr_waiter *waiter,
-                            pr_time deadline)
+                            pr_time deadline, bool firm)
 {
     pr_status status;
 
     waiter->fiber = fiber_self();
     queue_add(event, waiter);
     do
-        status = fiber_wait(deadline, false);
+        status = fiber_wait(deadline, firm);
     while (status == PR_OK && !waiter->woken);
     if (waiter->woken)
         return PR_OK; /* even if it was too late at the same time */
@@ -101,7 +101,14 @@ pr_status pr_event_wait(struct pr_event *event, pr_time deadline)
 {
     struct pr_waiter waiter = {.woken = false};
 
-    return fiber_wait_words(queue_wait(event, &waiter, deadline));
+    return fiber_wait_words(queue_wait(event, &waiter, deadline, false));
+}
+
+pr_status event_wait_firmly(struct pr_event *event, pr_time deadline)
+{
+    struct pr_waiter waiter = {.woken = false};
+
+    return fiber_wait_words(queue_wait(event, &waiter, deadline, true));
 }
 
 void pr_event_wake_one(struct pr_event *event)
@@ -138,7 +145,7 @@ pr_status pr_semaphore_take(struct pr_semaphore *semaphore, size_t places,
         semaphore->free -= places;
         return PR_OK;
     }
-    status = queue_wait(&semaphore->queue, &waiter, deadline);
+    status = queue_wait(&semaphore->queue, &waiter, deadline, false);
     if (status != PR_OK)
         hand_out(semaphore); /* it may have stood before one who wants less */
     return fiber_wait_words(status);

@@ -3,6 +3,8 @@
  */
 #include "config.h"
 
+#include <unistd.h>
+
 #include "trail.h"
 
 /* Spawning and joining. */
@@ -288,6 +290,137 @@ static void a_shield_lets_a_cancelled_fiber_finish(void **state)
     assert_string_equal(trail, "scS");
 }
 
+/* Given up. */
+
+static pr_status hang_under_shield(void *argument)
+{
+    (void)argument;
+    pr_shield_begin();
+    step('s');
+    assert_false(pr_is_cancelled());
+    assert_int_equal(pr_sleep(60000), PR_CANCELLED);
+    step('S');
+    assert_true(pr_is_cancelled());
+    /* Every later wait ends at once, in this shield and in others. */
+    pr_shield_begin();
+    assert_int_equal(pr_yield(), PR_CANCELLED);
+    assert_int_equal(fiber_park(PR_NEVER), PR_CANCELLED);
+    pr_shield_end();
+    pr_shield_end();
+    return pr_sleep(60000);
+}
+
+static pr_status shielded_parent(void *argument)
+{
+    struct pr_scope scope;
+
+    pr_scope_init(&scope);
+    pr_shield_begin();
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pr_spawn(&scope, "hangs", PR_STACK_SESSION,
+                                  hang_under_shield, NULL),
+                         PR_OK);
+    if (argument != NULL)
+        pr_shield_end();
+    pr_status status = pr_scope_join(&scope);
+    if (argument == NULL)
+        pr_shield_end();
+    step('J');
+    return status;
+}
+
+static pr_status shielded_late(void *argument)
+{
+    (void)argument;
+    pr_shield_begin();
+    assert_int_equal(pr_sleep(60000), PR_CANCELLED);
+    pr_shield_end();
+    step('u');
+    return PR_CANCELLED;
+}
+
+/* `parent` joins inside its shield, or after it. */
+static pr_status give_up_a_family(void *parent)
+{
+    struct pr_scope scope;
+
+    pr_scope_init(&scope);
+    assert_int_equal(
+        pr_spawn(&scope, "parent", PR_STACK_SESSION, shielded_parent, parent),
+        PR_OK);
+    assert_int_equal(pr_sleep(1), PR_OK);
+    step('c');
+    pr_scope_cancel(&scope);
+    assert_int_equal(pr_sleep(20), PR_OK);
+    step('g');
+    pr_scope_give_up(&scope);
+    assert_int_equal(
+        pr_spawn(&scope, "unborn", PR_STACK_SESSION, shielded_late, NULL),
+        PR_OK);
+    assert_int_equal(pr_scope_join(&scope), PR_CANCELLED);
+    assert_false(scope.given_up);
+    assert_false(pr_is_cancelled());
+    return PR_OK;
+}
+
+static void what_is_given_up_hangs_in_no_shield(void **state)
+{
+    (void)state;
+    trail[0] = '\0';
+    assert_int_equal(loop_run(4, give_up_a_family, NULL), PR_OK);
+    assert_string_equal(trail, "sscguSSJ");
+    trail[0] = '\0';
+    assert_int_equal(loop_run(4, give_up_a_family, trail), PR_OK);
+    assert_string_equal(trail, "sscguSSJ");
+}
+
+static pr_status last_long(void *argument)
+{
+    (void)argument;
+    usleep(50000);
+    step('d');
+    return PR_OK;
+}
+
+static struct pr_event letting_go;
+
+static pr_status wait_firmly(void *argument)
+{
+    (void)argument;
+    assert_int_equal(event_wait_firmly(&letting_go, pr_in(1)), PR_TIMEOUT);
+    assert_int_equal(event_wait_firmly(&letting_go, PR_NEVER), PR_OK);
+    step('e');
+    pr_time end = pr_in(5);
+    while (fiber_park_firmly_until(end) == PR_OK)
+        continue;
+    assert_true(pr_now() >= end);
+    return pr_offload(last_long, NULL);
+}
+
+static pr_status give_up_the_firm(void *argument)
+{
+    struct pr_scope scope;
+
+    (void)argument;
+    pr_scope_init(&scope);
+    assert_int_equal(
+        pr_spawn(&scope, "firm", PR_STACK_SESSION, wait_firmly, NULL), PR_OK);
+    assert_int_equal(pr_sleep(20), PR_OK);
+    pr_scope_give_up(&scope);
+    assert_int_equal(pr_sleep(20), PR_OK);
+    step('w');
+    pr_event_wake_all(&letting_go);
+    assert_int_equal(pr_scope_join(&scope), PR_OK);
+    return PR_OK;
+}
+
+static void what_waits_firmly_is_not_given_up(void **state)
+{
+    (void)state;
+    run(give_up_the_firm);
+    assert_string_equal(trail, "wed");
+}
+
 /* Time. */
 
 struct alarm {
@@ -375,6 +508,8 @@ int main(void)
         cmocka_unit_test(each_fiber_keeps_its_own_words),
         cmocka_unit_test(cancellation_reaches_children_of_a_joiner),
         cmocka_unit_test(a_shield_lets_a_cancelled_fiber_finish),
+        cmocka_unit_test(what_is_given_up_hangs_in_no_shield),
+        cmocka_unit_test(what_waits_firmly_is_not_given_up),
         cmocka_unit_test(deadlines_end_waits_in_order_and_never_early),
         cmocka_unit_test(a_past_deadline_ends_a_wait_at_once),
         cmocka_unit_test(time_works_outside_the_loop),

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -132,6 +133,70 @@ static void jobs_that_end_are_not_told_of(void **state)
     assert_string_equal(lines, "");
 }
 
+/* ---- Leaving what hangs -------------------------------------------------- */
+
+static void write_line(void *user, enum pr_level level, const char *who,
+                       const char *text)
+{
+    (void)user;
+    if (level == PR_LOG_ERROR)
+        dprintf(STDERR_FILENO, "%s: %s\n", who != NULL ? who : "", text);
+}
+
+static pr_status leave_soon(void *argument)
+{
+    int ends[2];
+    struct pr_scope scope;
+
+    if (pipe(ends) != 0)
+        return PR_IO;
+    loop_leave_at(pr_in(50), 75);
+    loop_leave_at(pr_in(60000), 75); /* is no later for that */
+    pr_scope_init(&scope);
+    if (argument == NULL)
+        return PR_OK; /* in time: the process lives on */
+    if (pr_spawn(&scope, "stuck", PR_STACK_SESSION, hang_in_fiber, &ends[0]) !=
+        PR_OK)
+        return PR_NOMEM;
+    return pr_scope_join(&scope);
+}
+
+/* What a process of its own says and how it ends. */
+static int leave(void *argument, char *said, size_t size)
+{
+    int ends[2], status;
+    size_t got = 0;
+
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        log_set(PR_LOG_WARNING, write_line, NULL);
+        _exit(loop_run(2, leave_soon, argument) == PR_OK ? 0 : 1);
+    }
+    assert_true(child > 0);
+    close(ends[1]);
+    for (ssize_t n; (n = read(ends[0], said + got, size - 1 - got)) > 0;)
+        got += (size_t)n;
+    said[got] = '\0';
+    close(ends[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void the_process_leaves_a_job_that_hangs(void **state)
+{
+    char said[4096];
+
+    (void)state;
+    assert_int_equal(leave(said, said, sizeof(said)), 75);
+    assert_non_null(strstr(said, "stuck: given up: a job of "));
+    assert_non_null(strstr(said, "leaving as it stands"));
+    assert_int_equal(leave(NULL, said, sizeof(said)), 0);
+    assert_string_equal(said, "");
+}
+
 static int before(void **state)
 {
     (void)state;
@@ -148,6 +213,7 @@ int main(void)
             a_job_that_hangs_is_told_of_once_and_when_it_ends, before),
         cmocka_unit_test_setup(a_job_that_gets_no_thread_is_told_of, before),
         cmocka_unit_test_setup(jobs_that_end_are_not_told_of, before),
+        cmocka_unit_test(the_process_leaves_a_job_that_hangs),
     };
     setenv("UV_THREADPOOL_SIZE", "4", 1);
     return cmocka_run_group_tests(tests, NULL, NULL);

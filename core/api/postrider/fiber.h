@@ -47,7 +47,7 @@ struct pr_scope {
     struct pr_fiber *children;
     struct pr_fiber *joiner;
     size_t count;
-    bool cancelled;
+    bool cancelled, given_up;
     /* Of the first child that did not return PR_OK; PR_CANCELLED gives way to
      * what another child says. */
     pr_status first_failure;
@@ -69,18 +69,25 @@ PR_API pr_status pr_scope_join(struct pr_scope *scope);
  * not wait. From then on every wait of such a child returns PR_CANCELLED at
  * once, save inside a shield. */
 PR_API void pr_scope_cancel(struct pr_scope *scope);
+/* The same, and shields protect these fibers no longer: for what hangs in one
+ * beyond all the time it was given. A child passes it on to its own children
+ * when it joins them. Jobs of pr_offload are waited for all the same. */
+PR_API void pr_scope_give_up(struct pr_scope *scope);
 
 /* Lets the others run, however short it is. */
 PR_API PR_CHECKED pr_status pr_sleep(uint64_t ms);
 /* Lets the others run; PR_CANCELLED if asked to stop. */
 PR_API PR_CHECKED pr_status pr_yield(void);
-/* Has this fiber been asked to stop? Never waits. */
+/* Has this fiber been asked to stop? Inside a shield: was it given up? Never
+ * waits. */
 PR_API bool pr_is_cancelled(void);
 
 /* Between these two calls the fiber does not see that it was asked to stop: for
  * what must be brought to its end (finish a commit, log out). Deadlines count
- * as ever, and nothing else ends a wait here: give each one. Shields nest.
- * Children have no part in the shield of who spawned them. */
+ * as ever: give each wait one. Else only pr_scope_give_up ends a wait here,
+ * with PR_CANCELLED, and so every wait after it: what loops over a wait looks
+ * at its status here, too. Shields nest. Children have no part in the shield of
+ * who spawned them. */
 PR_API void pr_shield_begin(void);
 PR_API void pr_shield_end(void);
 
