@@ -12,8 +12,11 @@
 #include "cli/terminal.h"
 #include "fiber/loop.h"
 
-/* How long an orderly end may take after a signal, in milliseconds. */
+/* How long an orderly end may take after a signal, and after a second one, in
+ * milliseconds; and how long after it we leave what cannot be ended. */
 #define GRACE 5000u
+#define SHORT_GRACE 1000u
+#define LEAVE 5000u
 
 struct pass {
     const struct invocation *invocation;
@@ -40,8 +43,22 @@ static pr_status fetch(void *argument)
     return status;
 }
 
-/* At a signal this fiber's scope is cancelled. It asks for an orderly end, and
- * cuts the work off when that takes too long. */
+/* The grace, shorter after a second signal. */
+static void await_end(const struct pass *pass, uint64_t grace)
+{
+    pr_time end = pr_in(grace);
+    unsigned signals = loop_signal_count();
+    while (!pass->is_done && pr_now() < end) {
+        (void)!pr_sleep(20);
+        if (loop_signal_count() > signals && pr_in(SHORT_GRACE) < end) {
+            end = pr_in(SHORT_GRACE);
+            loop_leave_at(pr_in(SHORT_GRACE + LEAVE), EX_TEMPFAIL);
+        }
+    }
+}
+
+/* At a signal this fiber's scope is cancelled. It asks for an orderly end, cuts
+ * the work off when that takes too long, and gives up what hangs even then. */
 static pr_status keep_watch(void *argument)
 {
     struct pass *pass = argument;
@@ -53,14 +70,20 @@ static pr_status keep_watch(void *argument)
     pass->is_cut_short = true;
     engine_stop(pass->engine);
     static const struct pr_log log = {NULL, "fetch"};
-    pr_log(&log, PR_LOG_WARNING, "stopping when what is in hand is safe");
+    pr_log(&log, PR_LOG_WARNING,
+           "stopping when what is in hand is safe, in at most %u s",
+           GRACE / 1000);
+    loop_leave_at(pr_in(GRACE + LEAVE), EX_TEMPFAIL);
     pr_shield_begin();
-    pr_time end = pr_in(GRACE);
-    while (!pass->is_done && pr_now() < end) {
-        (void)!pr_sleep(20);
-    }
-    pr_shield_end();
+    await_end(pass, GRACE);
     pr_scope_cancel(&pass->work);
+    await_end(pass, ENGINE_GIVE_UP_MS);
+    pr_shield_end();
+    if (!pass->is_done) {
+        pr_log(&log, PR_LOG_WARNING,
+               "what hangs is given up; the next run takes it up");
+        pr_scope_give_up(&pass->work);
+    }
     return PR_OK;
 }
 

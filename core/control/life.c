@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ enum {
     THREADS = 4,
     GRACE = 10000,      /* ms for an orderly end */
     SHORT_GRACE = 1000, /* at the second signal */
+    LEAVE = 5000,       /* ms after it to leave what cannot be ended */
     BEAT = 15000,       /* ms between looks at what the sentence says */
     SENTENCE_MAX = 500,
     SENTENCE_PAUSE = 250 /* ms that changes gather */
@@ -234,6 +236,7 @@ static void stop(struct control *control, int number)
                                : "the terminal is closed",
            (unsigned long long)grace / 1000);
     daemon_stop(control->daemon, grace);
+    loop_leave_at(pr_in(grace + LEAVE), EX_TEMPFAIL);
 }
 
 /* Closing its window ends what was started in one. */

@@ -286,14 +286,30 @@ static void join_line(struct account_run *run, struct line *line)
     line->is_helper = false;
 }
 
-static void cancel_lines(struct account_run *run)
+static void for_lines(const struct account_run *run,
+                      void (*tell)(struct pr_scope *scope))
 {
     for (size_t i = 0; i < run->line_count; i++) {
         struct line *line = run->lines[i];
         if (line != NULL && line->run == run) {
-            pr_scope_cancel(&line->scope);
+            tell(&line->scope);
         }
     }
+}
+
+/* One that hangs keeps no other from hearing that it is given up. */
+static void end_lines(struct account_run *run)
+{
+    pr_status status = PR_OK;
+    for_lines(run, pr_scope_cancel);
+    pr_shield_begin();
+    while (run->running > 0 && status != PR_CANCELLED) {
+        status = pr_event_wait(&run->moves, PR_NEVER);
+    }
+    if (status == PR_CANCELLED) {
+        for_lines(run, pr_scope_give_up);
+    }
+    pr_shield_end();
 }
 
 pr_status account_join(struct account_run *run)
@@ -304,7 +320,7 @@ pr_status account_join(struct account_run *run)
         pr_status status =
             pr_event_wait(&run->moves, stall > 0 ? pr_in(pause) : PR_NEVER);
         if (status == PR_CANCELLED) {
-            cancel_lines(run);
+            end_lines(run);
             break;
         }
         if (stall > 0) {

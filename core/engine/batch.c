@@ -11,7 +11,8 @@
  *   5. owed        the server's part is queued for session_settle
  *
  * A crash between any two steps is mended by recover.c. Once begun, a batch is
- * not ended by cancellation.
+ * not ended by cancellation. If it is given up, what a sink had in hand stays
+ * an intent, as after a crash.
  */
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,7 @@ struct batch {
     struct letter *first, **last;
     size_t count;
     uint64_t octets;
+    bool has_place; /* among the batches at work */
 };
 
 static struct batch *batch_new(struct session *session)
@@ -361,11 +363,30 @@ static void abort_all(const struct batch *batch)
 
 /* ---- 4: safe ------------------------------------------------------------- */
 
+/* Its sink was given up while it had the message. In a batch, thus in a shield;
+ * no sink is cancelled there otherwise. */
+static bool was_given_up(const struct pr_delivery *delivery)
+{
+    return delivery->result == PR_CANCELLED ||
+           (delivery->result == PR_DOUBT && pr_is_cancelled());
+}
+
+static void put_off_given_up(struct letter *letter,
+                             const struct pr_delivery *delivery)
+{
+    const char *why =
+        pr_arena_printf(letter->message->arena, "given up on its way to %s: %s",
+                        delivery->sink, delivery->failure);
+    put_off(letter, delivery->result, why != NULL ? why : delivery->failure);
+}
+
 static void look_at_results(struct letter *letter)
 {
     for (size_t i = 0; i < letter->delivery_count; i++) {
         const struct pr_delivery *delivery = &letter->deliveries[i];
-        if (delivery->result == PR_REFUSED && delivery->sender != NULL) {
+        if (was_given_up(delivery)) {
+            put_off_given_up(letter, delivery);
+        } else if (delivery->result == PR_REFUSED && delivery->sender != NULL) {
             give_up_reply(letter, delivery->failure);
         } else if (delivery->result != PR_OK) {
             put_off(letter, delivery->result, delivery->failure);
@@ -387,12 +408,14 @@ static int64_t wait_for_refused(unsigned tries)
     return wait < REFUSED_MOST ? wait : REFUSED_MOST;
 }
 
-/* Then it stays an intent, and the next run asks the sink. */
-static bool can_be_asked(const struct letter *letter)
+/* Then it stays an intent: the next run asks the sink, or its journal. */
+static bool stays_open(const struct letter *letter)
 {
     for (size_t i = 0; i < letter->delivery_count; i++) {
-        if (letter->deliveries[i].result == PR_DOUBT &&
-            letter->sinks[i]->class->sink->recover != NULL) {
+        const struct pr_delivery *delivery = &letter->deliveries[i];
+        if (was_given_up(delivery) ||
+            (delivery->result == PR_DOUBT &&
+             letter->sinks[i]->class->sink->recover != NULL)) {
             return true;
         }
     }
@@ -428,7 +451,7 @@ static void note_put_off(struct state_changes *changes, struct letter *letter)
     if (letter->is_trouble_final) {
         letter->row.due = time(NULL) + wait_for_refused(letter->row.tries);
     }
-    if (!can_be_asked(letter)) {
+    if (!stays_open(letter)) {
         state_deferred(changes, session->record.id, &letter->row);
     }
     session->run->report.put_off += !letter->is_put_off;
@@ -544,6 +567,9 @@ static void report_plans(struct batch *batch)
 
 static pr_status carry_out(struct batch *batch, struct pr_arena *arena)
 {
+    if (pr_is_cancelled()) {
+        return pr_fail(PR_CANCELLED, "given up before it was begun");
+    }
     stage_all(batch);
     pr_status status = note_intents(batch);
     if (status != PR_OK) {
@@ -577,6 +603,7 @@ static pr_status run_batch(void *argument)
 {
     struct batch *batch = argument;
     struct session *session = batch->session;
+    bool has_place = batch->has_place;
     pr_shield_begin();
     if (session->engine->dry_run) {
         report_plans(batch);
@@ -588,7 +615,9 @@ static pr_status run_batch(void *argument)
     }
     batch_free(batch);
     session->batches_running--;
-    pr_semaphore_give(&session->batch_places, 1);
+    if (has_place) {
+        pr_semaphore_give(&session->batch_places, 1);
+    }
     pr_event_wake_all(&session->engine->house_has_room);
     pr_shield_end();
     return PR_OK;
@@ -603,7 +632,8 @@ void batch_flush(struct session *session)
     session->batch = NULL;
     session->batches_running++;
     pr_shield_begin();
-    (void)!pr_semaphore_take(&session->batch_places, 1, PR_NEVER);
+    batch->has_place =
+        pr_semaphore_take(&session->batch_places, 1, PR_NEVER) == PR_OK;
     pr_shield_end();
     if (pr_spawn(&session->batches, "batch", PR_STACK_SESSION, run_batch,
                  batch) != PR_OK) {

@@ -18,6 +18,8 @@
 /* How long a keeper waits that got no fiber. */
 #define NO_FIBER_MS 1000u
 
+static const struct pr_log daemon_log = {NULL, "daemon"};
+
 /* ---- Its life ------------------------------------------------------------ */
 
 pr_status daemon_new(struct state *state,
@@ -322,15 +324,30 @@ static bool is_over(const struct daemon *daemon)
     return daemon->is_stopping && daemon->leaving_count == 0;
 }
 
-/* What is not done within the grace is cut short, once. */
+/* What is not done within the grace is cut short, and what hangs even then is
+ * given up. */
+static void go_on_to_end(struct daemon *daemon)
+{
+    if (!daemon->is_cut_short) {
+        daemon->is_cut_short = true;
+        daemon->stop_end = pr_in(ENGINE_GIVE_UP_MS);
+        pr_scope_cancel(&daemon->turns);
+        return;
+    }
+    daemon->is_given_up = true;
+    pr_log(&daemon_log, PR_LOG_WARNING,
+           "what hangs is given up; the next run takes it up");
+    pr_scope_give_up(&daemon->turns);
+    pr_scope_give_up(&daemon->burials);
+}
+
 static pr_time mind_the_end(struct daemon *daemon, pr_time next)
 {
-    if (!daemon->is_stopping || daemon->is_cut_short) {
-        return next;
+    if (daemon->is_stopping && !daemon->is_given_up &&
+        pr_now() >= daemon->stop_end) {
+        go_on_to_end(daemon);
     }
-    if (pr_now() >= daemon->stop_end) {
-        daemon->is_cut_short = true;
-        pr_scope_cancel(&daemon->turns);
+    if (!daemon->is_stopping || daemon->is_given_up) {
         return next;
     }
     return daemon->stop_end < next ? daemon->stop_end : next;
@@ -366,7 +383,6 @@ static pr_status heal(void *argument)
 
 pr_status daemon_run(struct daemon *daemon)
 {
-    static const struct pr_log log = {NULL, "daemon"};
     bool is_shielded = false;
     struct pr_scope healing;
     pr_scope_init(&healing);
@@ -390,7 +406,7 @@ pr_status daemon_run(struct daemon *daemon)
         status = daemon->has_moved ? pr_yield()
                                    : pr_event_wait(&daemon->moves, next);
         if (status == PR_CANCELLED && !is_shielded) {
-            pr_log(&log, PR_LOG_DEBUG, "cancelled");
+            pr_log(&daemon_log, PR_LOG_DEBUG, "cancelled");
             daemon_stop(daemon, 0);
             pr_shield_begin();
             is_shielded = true;

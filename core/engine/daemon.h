@@ -61,7 +61,9 @@ const struct config *daemon_config(const struct daemon *daemon);
 PR_CHECKED pr_status daemon_run(struct daemon *daemon);
 /* Asks for the end: nothing more is asked of any server, what is in hand is
  * committed and settled, within `grace` ms; what is not done by then is
- * cancelled. Does not wait. */
+ * cancelled. What hangs in a sink even so is given up ENGINE_GIVE_UP_MS later:
+ * its intents stay noted, as after a crash. Only jobs that hang on the pool can
+ * hold up the end after that. Does not wait. */
 void daemon_stop(struct daemon *daemon, uint64_t grace);
 
 /* Polls the accounts named (ended by NULL; NULL: all) as soon as there is a

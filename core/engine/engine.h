@@ -144,6 +144,9 @@ PR_CHECKED pr_status engine_undo(struct engine *engine,
 /* Asks for an orderly end: nothing more is asked of any server, what is in hand
  * is committed and settled. engine_fetch returns soon. Does not wait. */
 void engine_stop(struct engine *engine);
+/* Of work that was cancelled, the time to unwind before what hangs even so is
+ * given up (pr_scope_give_up), in milliseconds. */
+#define ENGINE_GIVE_UP_MS 1000u
 
 /* How a sink or a service fared that was tried. */
 struct sink_report {

@@ -106,8 +106,9 @@ struct daemon {
     bool has_moved;
     struct pr_event changes;
     uint64_t random;
-    bool is_running, is_stopping, is_cut_short;
-    pr_time stop_end;
+    bool is_running, is_stopping;
+    bool is_cut_short, is_given_up;
+    pr_time stop_end; /* of what it has time for now */
     pr_time history_due;
     pr_time trim_due;   /* when it has been quiet for a while */
     pr_time network_up; /* when that was heard last; 0: never */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/parts.h"
+#include "fiber/loop.h"
 #include "mail/spool.h"
 
 /* ---- Asking, in a fiber of the rules ------------------------------------- */
@@ -88,11 +89,9 @@ static pr_status await(struct letter *letter)
  * asked to stop, as it is, too. */
 static void await_end(const struct letter *letter)
 {
-    pr_shield_begin();
     while (letter->ask.is_open && letter->ask.spool != NULL) {
-        (void)!pr_event_wait(&letter->session->feed_moves, pr_in(1000));
+        (void)!event_wait_firmly(&letter->session->feed_moves, pr_in(1000));
     }
-    pr_shield_end();
 }
 
 /* A message is not spoilt by what it can be read without. */

@@ -22,6 +22,8 @@
 #include "io/stream.h"
 
 #define COMPLAINT_SIZE 4096
+/* The grace of a program whose fiber was given up, in milliseconds. */
+#define LAST_GRACE 1000u
 #define BLOCKS_AT_ONCE 32
 
 /* What is done with more than fits. */
@@ -123,8 +125,9 @@ static pr_status open_input(struct pr_bytes input, int *ret_fd)
     return PR_OK;
 }
 
+/* `firmly`: only the deadline ends it. */
 static pr_status gather(struct program_run *run, struct process *process,
-                        struct outlet outlets[2], pr_time deadline)
+                        struct outlet outlets[2], pr_time deadline, bool firmly)
 {
     pr_status status = PR_OK;
 
@@ -142,7 +145,8 @@ static pr_status gather(struct program_run *run, struct process *process,
         if (status == PR_OK)
             status = outlet_arm(&outlets[1]);
         if (status == PR_OK)
-            status = fiber_park(deadline);
+            status = firmly ? fiber_park_firmly_until(deadline)
+                            : fiber_park(deadline);
     }
     return status;
 }
@@ -179,11 +183,14 @@ static pr_status start(struct program_run *run, struct outlet outlets[2],
 static void end_in_order(struct program_run *run, struct process *process,
                          struct outlet outlets[2])
 {
-    pr_time until = pr_in(run->grace);
+    uint64_t grace = run->grace;
 
     process_terminate(process);
     pr_shield_begin();
-    (void)!gather(run, process, outlets, until);
+    bool is_given_up = pr_is_cancelled();
+    if (is_given_up && grace > LAST_GRACE)
+        grace = LAST_GRACE;
+    (void)!gather(run, process, outlets, pr_in(grace), is_given_up);
     pr_shield_end();
 }
 
@@ -212,7 +219,7 @@ pr_status program_run(struct program_run *run)
     pr_buffer_init(&run->complaint, COMPLAINT_SIZE);
     pr_status status = start(run, outlets, &process);
     if (status == PR_OK) {
-        status = gather(run, process, outlets, run->deadline);
+        status = gather(run, process, outlets, run->deadline, false);
         if (run->grace > 0 && (status == PR_TIMEOUT || status == PR_CANCELLED))
             end_in_order(run, process, outlets);
         if (status != PR_OK)

@@ -156,6 +156,11 @@ static pr_status run(const struct input *input)
         status = pr_fail(
             PR_TIMEOUT, "%.100s did not end within %llu s and was killed",
             program.argv[0], (unsigned long long)pipe->options->timeout / 1000);
+    else if (status == PR_CANCELLED)
+        status = pr_fail(PR_DOUBT,
+                         "%.100s did not end in time and was killed; whether "
+                         "it has delivered the message is not known",
+                         program.argv[0]);
     log_said(pipe->log, &program);
     pr_buffer_done(&program.said);
     return status;

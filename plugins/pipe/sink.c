@@ -142,6 +142,11 @@ static void deliver(struct batch *batch, struct pr_delivery *delivery)
                          batch->pipe->options->command[0], TROUBLE_MOST);
     if (status == PR_OK)
         status = pr_semaphore_take(&batch->pipe->places, 1, PR_NEVER);
+    if (status == PR_OK && pr_is_cancelled()) {
+        pr_semaphore_give(&batch->pipe->places, 1);
+        status = pr_fail(PR_CANCELLED, "given up before %.100s was started",
+                         batch->pipe->options->command[0]);
+    }
     if (status == PR_OK) {
         run_delivery(batch->pipe, delivery);
         pr_semaphore_give(&batch->pipe->places, 1);

@@ -33,8 +33,8 @@ struct pr_program {
 
 /* Runs it to its end. Waits. pr_buffer_done(&program->said), also after a
  * failure. PR_OK whatever its exit status; PR_IO if it cannot be started,
- * PR_TIMEOUT and PR_CANCELLED: its whole group was sent SIGTERM, then SIGKILL.
- */
+ * PR_TIMEOUT and PR_CANCELLED: its whole group was sent SIGTERM, then SIGKILL,
+ * after one second at most if the fiber was given up (pr_scope_give_up). */
 PR_API PR_CHECKED pr_status pr_program_run(struct pr_program *program);
 
 /* Is there a program that may be run under this name, itself a path or found in
