@@ -60,7 +60,8 @@ EXTRA_DIST += %D%/e2e/test_several_sinks.py %D%/e2e/test_append.py \
 	%D%/e2e/test_lua_sinks.py %D%/e2e/test_pipe.py %D%/e2e/test_pop3.py
 EXTRA_DIST += %D%/lib/mboxes.py %D%/e2e/test_mbox.py \
 	%D%/e2e/test_local_sources.py
-EXTRA_DIST += %D%/e2e/test_control.py %D%/e2e/test_stop.py
+EXTRA_DIST += %D%/e2e/test_control.py %D%/e2e/test_stop.py \
+	%D%/e2e/test_socket.py
 EXTRA_DIST += %D%/lib/relay.py %D%/lib/inotify.py %D%/lib/watching.py \
 	%D%/lib/fake_clock.c %D%/e2e/test_outages.py %D%/e2e/test_scale.py \
 	%D%/lib/cyrus.py %D%/lib/courier.py %D%/e2e/test_other_imap.py \

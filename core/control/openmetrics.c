@@ -142,6 +142,11 @@ static uint64_t put_aside_of(const struct metrics_account *account)
     return account->put_aside;
 }
 
+static uint64_t waiting_of(const struct metrics_account *account)
+{
+    return account->waiting;
+}
+
 static uint64_t connections_of(const struct metrics_account *account)
 {
     return account->connections;
@@ -176,6 +181,8 @@ static const struct {
      "Octets of the messages done, as the server counts.", octets_of},
     {"passes", "counter", NULL, "Passes over an account that have ended.",
      passes_of},
+    {"waiting_messages", "gauge", NULL,
+     "Messages listed or in the house, and not dealt with yet.", waiting_of},
     {"put_aside_messages", "gauge", NULL,
      "Messages put aside, that wait for another try or a decision.",
      put_aside_of},

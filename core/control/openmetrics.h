@@ -15,6 +15,7 @@ struct metrics_account {
     const char *name, *state;
     const struct tally_account *numbers;
     uint64_t put_aside;
+    size_t waiting; /* messages in hand or still to come */
     size_t connections, folders, watched;
     unsigned failures; /* in a row */
 };

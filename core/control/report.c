@@ -203,23 +203,26 @@ static json_t *hung_jobs(void)
     return list;
 }
 
-static json_t *account_of(const struct control *control,
-                          const struct account_status *status)
+static json_t *account_of(const struct control *control, size_t index)
 {
+    const struct account_status account =
+        daemon_account(control->daemon, index);
+    const struct account_status *status = &account;
     const struct tally_account *numbers =
         tally_account(control->tally, status->account, (int64_t)time(NULL));
     return json_pack(
-        "{s:o,s:s,s:o,s:o,s:o,s:o,s:{s:I,s:I},s:o,s:o,s:i,s:i,s:i,s:o}",
+        "{s:o,s:s,s:o,s:o,s:o,s:o,s:I,s:{s:I,s:I},s:o,s:o,s:i,s:i,s:i,s:o}",
         "account", event_text(status->account), "state",
         state_name(status->state), "since", time_or_null(status->since),
         "last_poll", time_or_null(status->last_poll), "next_poll",
         time_or_null(status->next_poll), "last_delivery",
-        time_or_null(numbers->last_message), "today", "messages",
-        (json_int_t)numbers->today, "octets", (json_int_t)numbers->today_octets,
-        "latency", latency_of(numbers), "trouble", trouble_of(control, status),
-        "connections", (int)status->connections, "folders",
-        (int)status->folders, "watched", (int)status->watched, "folder",
-        event_text(status->folder));
+        time_or_null(numbers->last_message), "waiting",
+        (json_int_t)daemon_account_waiting(control->daemon, index), "today",
+        "messages", (json_int_t)numbers->today, "octets",
+        (json_int_t)numbers->today_octets, "latency", latency_of(numbers),
+        "trouble", trouble_of(control, status), "connections",
+        (int)status->connections, "folders", (int)status->folders, "watched",
+        (int)status->watched, "folder", event_text(status->folder));
 }
 
 /* ---- The whole ----------------------------------------------------------- */
@@ -238,8 +241,7 @@ pr_status report_status(struct control *control, json_t **ret)
     const struct config *config = daemon_config(control->daemon);
     json_t *accounts = json_array();
     for (size_t i = 0; i < daemon_account_count(control->daemon); i++) {
-        struct account_status status = daemon_account(control->daemon, i);
-        json_array_append_new(accounts, account_of(control, &status));
+        json_array_append_new(accounts, account_of(control, i));
     }
     json_t *status = json_pack(
         "{s:I,s:{s:I,s:s,s:I,s:o,s:o,s:o,s:b},s:o}", "time",
@@ -338,6 +340,7 @@ static pr_status take_metrics(struct control *control, struct pr_arena *arena,
         accounts[i].state = state_name(status.state);
         accounts[i].numbers =
             tally_account(control->tally, status.account, (int64_t)time(NULL));
+        accounts[i].waiting = daemon_account_waiting(control->daemon, i);
         accounts[i].connections = status.connections;
         accounts[i].folders = status.folders;
         accounts[i].watched = status.watched;

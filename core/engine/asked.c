@@ -222,6 +222,21 @@ struct account_status daemon_account(const struct daemon *daemon, size_t index)
     return status;
 }
 
+size_t daemon_account_waiting(const struct daemon *daemon, size_t index)
+{
+    const struct keeper *keeper = daemon->keepers[index];
+    size_t count = 0;
+    for (size_t i = 0; i < keeper->line_count; i++) {
+        const struct line *line = keeper->lines[i];
+        const struct session *session = line != NULL ? line->session : NULL;
+        /* The ledger's entries are the slice's. */
+        if (session != NULL && session->slice != NULL) {
+            count += ledger_waiting(&session->ledger);
+        }
+    }
+    return count;
+}
+
 struct pr_event *daemon_changes(struct daemon *daemon)
 {
     return &daemon->changes;

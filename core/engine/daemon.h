@@ -102,6 +102,9 @@ void daemon_tell(struct daemon *daemon, enum daemon_news news, uint64_t slept);
 /* How the accounts do, in the order of the configuration. */
 size_t daemon_account_count(const struct daemon *daemon);
 struct account_status daemon_account(const struct daemon *daemon, size_t index);
+/* Messages of that account which are listed or in the house, and not dealt with
+ * yet: of the folders being worked on. Looks at each of them. */
+size_t daemon_account_waiting(const struct daemon *daemon, size_t index);
 /* Woken whenever the state of an account changes. */
 struct pr_event *daemon_changes(struct daemon *daemon);
 

@@ -40,6 +40,16 @@ pr_status ledger_add(struct ledger *ledger, const struct pr_item *item,
     return PR_OK;
 }
 
+size_t ledger_waiting(const struct ledger *ledger)
+{
+    size_t count = 0;
+    for (size_t i = ledger->first_open; i < ledger->count; i++) {
+        enum fate fate = ledger->entries[i]->fate;
+        count += fate != FATE_DEALT && fate != FATE_DROPPED;
+    }
+    return count;
+}
+
 /* One below the watermark is tried again; its row in the state remembers it. */
 static bool is_no_hindrance(const struct ledger *ledger,
                             const struct entry *entry)

@@ -270,6 +270,8 @@ struct ledger {
 /* Appends a copy; *ret is lent. */
 PR_CHECKED pr_status ledger_add(struct ledger *ledger,
                                 const struct pr_item *item, struct entry **ret);
+/* Messages that are not dealt with yet and may be in this run. */
+size_t ledger_waiting(const struct ledger *ledger);
 /* The watermark that holds now; only ever grows. */
 uint32_t ledger_watermark(struct ledger *ledger);
 

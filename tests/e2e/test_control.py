@@ -19,6 +19,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 import maildir
 import messages
 from server import free_ports, wait_for
+from service import Line
 
 PATIENCE = 60
 
@@ -103,40 +104,6 @@ class Daemon:
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)
-
-
-class Line:
-    """A raw connection to the socket."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(PATIENCE)
-        self.socket.connect(str(path))
-        self.file = self.socket.makefile("rb")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.file.close()
-        self.socket.close()
-
-    def send(self, **request):
-        self.write(json.dumps(request).encode() + b"\n")
-
-    def write(self, octets):
-        self.socket.sendall(octets)
-
-    def read(self):
-        line = self.file.readline()
-        return json.loads(line) if line else None
-
-    def answer(self, **request):
-        self.send(**request)
-        while True:
-            line = self.read()
-            if line is None or "ok" in line:
-                return line
 
 
 @pytest.fixture

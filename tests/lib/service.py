@@ -1,11 +1,14 @@
-"""A running `postrider daemon` of a home."""
+"""A running `postrider daemon` of a home, and its socket."""
 
 import json
 import signal
+import socket
 import subprocess
 
 import maildir
 from server import wait_for
+
+PATIENCE = 60
 
 
 class Service:
@@ -41,6 +44,11 @@ class Service:
         assert "Sanitizer" not in self.log and \
             "runtime error" not in self.log, self.log[-6000:]
         return code
+
+    @property
+    def socket(self):
+        [found] = self.home.root.glob("postrider/*.sock")
+        return found
 
     @property
     def log(self):
@@ -80,3 +88,37 @@ class Service:
                    len(maildir.entries(place)) >= count,
                    f"{count} messages in {folder}", seconds)
         assert len(maildir.entries(place)) == count
+
+
+class Line:
+    """A raw connection to the socket."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(PATIENCE)
+        self.socket.connect(str(path))
+        self.file = self.socket.makefile("rb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+        self.socket.close()
+
+    def send(self, **request):
+        self.write(json.dumps(request).encode() + b"\n")
+
+    def write(self, octets):
+        self.socket.sendall(octets)
+
+    def read(self):
+        line = self.file.readline()
+        return json.loads(line) if line else None
+
+    def answer(self, **request):
+        self.send(**request)
+        while True:
+            line = self.read()
+            if line is None or "ok" in line:
+                return line

@@ -120,6 +120,7 @@ static void metrics_have_every_number(void **unused)
                                       .state = "troubled",
                                       .numbers = work(BEGAN),
                                       .put_aside = 3,
+                                      .waiting = 5,
                                       .connections = 2};
     struct metrics metrics = {.version = "1.2",
                               .started = BEGAN,
@@ -133,6 +134,8 @@ static void metrics_have_every_number(void **unused)
     check_has(text, "postrider_account_state=\"troubled\"} 1\n");
     check_has(text, "postrider_account_state=\"waiting\"} 0\n");
     check_has(text, "postrider_put_aside_messages{account=\"wo\\\"rk\\\\\"} 3");
+    check_has(text, "# TYPE postrider_waiting_messages gauge\n# HELP ");
+    check_has(text, "postrider_waiting_messages{account=\"wo\\\"rk\\\\\"} 5");
     check_has(text, "le=\"0.50\"} 0\n");
     check_has(text, "le=\"1.0\"} 1\n");
     check_has(text, "le=\"+Inf\"} 1\n");
