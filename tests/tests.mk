@@ -58,6 +58,7 @@ EXTRA_DIST += %D%/lib/postrider.py %D%/e2e/conftest.py \
 EXTRA_DIST += %D%/e2e/test_several_sinks.py %D%/e2e/test_append.py \
 	%D%/e2e/test_check.py %D%/e2e/test_deliver.py %D%/e2e/test_large.py \
 	%D%/e2e/test_lua_sinks.py %D%/e2e/test_pipe.py %D%/e2e/test_pop3.py
+EXTRA_DIST += %D%/lib/oldpop.py %D%/e2e/test_last.py
 EXTRA_DIST += %D%/lib/mboxes.py %D%/e2e/test_mbox.py \
 	%D%/e2e/test_local_sources.py
 EXTRA_DIST += %D%/e2e/test_control.py %D%/e2e/test_stop.py \

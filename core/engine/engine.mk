@@ -18,7 +18,7 @@ libcore_la_SOURCES += \
 	%D%/recover.c \
 	%D%/lineup.c \
 	%D%/rematch.c \
-	%D%/identify.c \
+	%D%/identify.c %D%/believe.c \
 	%D%/report.c \
 	%D%/events.h \
 	%D%/events.c \

@@ -97,17 +97,20 @@ static int by_row_name(const void *left, const void *right)
 static int by_listed_name(const void *left, const void *right)
 {
     const struct listed *const *a = left, *const *b = right;
-    return compare_names((*a)->item.uidl, (*b)->item.uidl);
+    int order = compare_names((*a)->item.uidl, (*b)->item.uidl);
+    return order != 0 ? order
+                      : ((*a)->item.number > (*b)->item.number) -
+                            ((*a)->item.number < (*b)->item.number);
 }
 
-static bool has_print(const struct state_row *row)
+bool row_has_print(const struct state_row *row)
 {
     static const unsigned char none[STATE_PRINT_SIZE];
     return memcmp(row->print, none, sizeof(none)) != 0;
 }
 
 /* Has it been away? Then its name may have been given to another message. */
-static bool was_away(const struct state_row *row)
+bool row_was_away(const struct state_row *row)
 {
     return row->stage == STAGE_SETTLED && row->due > 0;
 }
@@ -117,7 +120,7 @@ static bool may_trust_name(const struct listed *listed,
 {
     bool is_same_size = row->size == listed->item.size || row->size == 0 ||
                         listed->item.size == 0;
-    return (is_same_size && !was_away(row)) || !has_print(row);
+    return (is_same_size && !row_was_away(row)) || !row_has_print(row);
 }
 
 /* The end of those from `first` on that have the same name. */
@@ -215,8 +218,8 @@ static pr_status match_names(struct identification *all, struct listed **sorted)
 
 /* ---- By header ----------------------------------------------------------- */
 
-/* Rows that no name has found are looked for by header. They are copied: the
- * lineup has an order of its own. */
+/* Rows that no name has found are looked for by other means. They are copied:
+ * the lineup has an order of its own. */
 static pr_status line_up(struct identification *all)
 {
     struct session *session = all->session;
@@ -238,37 +241,19 @@ static pr_status line_up(struct identification *all)
             rest[count++] = all->rows[i];
         }
     }
-    pr_status status = lineup_rows(all->lineup, rest, count);
-    return status == PR_OK ? lineup_look(all->lineup) : status;
-}
-
-/* LAST (RFC 1460) tells that a message was fetched before: where nothing better
- * is to be had, that and its size make it known. */
-static struct state_row *take_by_last(struct identification *all,
-                                      const struct listed *listed)
-{
-    if (listed->item.uidl != NULL ||
-        (listed->item.flags.system & PR_FLAG_SEEN) == 0) {
-        return NULL;
-    }
-    struct state_row *row = lineup_of_size(all->lineup, listed->suspect);
-    if (row != NULL) {
-        lineup_mark_taken(all->lineup, row);
-    }
-    return row;
+    return lineup_rows(all->lineup, rest, count);
 }
 
 static void match_suspect(struct identification *all, struct listed *listed)
 {
     struct suspect *suspect = listed->suspect;
-    listed->row = lineup_take(all->lineup, suspect);
+    listed->row = suspect->row;
     if (listed->row != NULL || suspect->has_print ||
         suspect->trouble == PR_OK) {
         listed->suspect = NULL;
         return;
     }
     if (suspect->trouble == PR_UNSUPPORTED) {
-        listed->row = take_by_last(all, listed);
         return;
     }
     listed->is_left = suspect->trouble != PR_GONE &&
@@ -293,7 +278,7 @@ static void note_found(struct identification *all, struct listed *listed)
     struct state_row *row = listed->row;
     listed->item.uid = row->uid;
     if (is_same_text(row->uidl, listed->item.uidl) &&
-        row->size == listed->item.size && !was_away(row)) {
+        row->size == listed->item.size && !row_was_away(row)) {
         return;
     }
     row->uidl = listed->item.uidl;
@@ -507,6 +492,12 @@ static pr_status find_rows(struct identification *all)
     if (status == PR_OK) {
         status = line_up(all);
     }
+    if (status == PR_OK) {
+        status = believe_last(session, all->lineup);
+    }
+    if (status == PR_OK) {
+        status = lineup_look(all->lineup);
+    }
     for (size_t i = 0; status == PR_OK && i < session->listed_count; i++) {
         struct listed *listed = &session->listed[i];
         if (listed->suspect != NULL && !listed->suspect->is_wanted) {
@@ -525,7 +516,8 @@ pr_status identify(struct session *session)
     if (all.lineup == NULL) {
         return PR_NOMEM;
     }
-    *all.lineup = (struct lineup){.session = session, .arena = session->arena};
+    *all.lineup = (struct lineup){
+        .session = session, .arena = session->arena, .takes_at_once = true};
     session->lineup = all.lineup;
     pr_status status = load_rows(&all);
     if (status == PR_OK) {

@@ -110,13 +110,25 @@ struct state_row *lineup_take(struct lineup *lineup,
     return NULL;
 }
 
-void lineup_mark_taken(struct lineup *lineup, const struct state_row *row)
+void lineup_match(struct lineup *lineup, struct suspect *suspect,
+                  struct state_row *row)
 {
     lineup->is_taken[row - lineup->rows] = true;
+    suspect->row = row;
 }
 
 /* ---- Fetching headers -----------------------------------------------------
  */
+
+static bool needs_header(const struct lineup *lineup,
+                         const struct suspect *suspect)
+{
+    if (lineup->only != NULL) {
+        return suspect == lineup->only;
+    }
+    return suspect->row == NULL && !suspect->has_print &&
+           (suspect->is_wanted || lineup_of_size(lineup, suspect) != NULL);
+}
 
 static pr_status next_header(struct pr_feed *feed, bool wait,
                              struct pr_request *ret)
@@ -127,7 +139,7 @@ static pr_status next_header(struct pr_feed *feed, bool wait,
     *ret = (struct pr_request){0};
     while (lineup->next < lineup->count) {
         struct suspect *suspect = lineup->suspects[lineup->next++];
-        if (suspect->is_wanted || lineup_of_size(lineup, suspect) != NULL) {
+        if (needs_header(lineup, suspect)) {
             suspect->item.user = suspect;
             *ret = (struct pr_request){.item = &suspect->item,
                                        .want = PR_WANT_HEADER};
@@ -158,7 +170,7 @@ static pr_status begin_header(struct pr_feed *feed, struct pr_item *item,
 static void end_header(struct pr_feed *feed, struct pr_item *item,
                        pr_status result)
 {
-    (void)feed;
+    struct lineup *lineup = (struct lineup *)feed;
     struct suspect *suspect = item->user;
     if (result == PR_OK && suspect->spool != NULL) {
         result = pr_spool_seal(suspect->spool);
@@ -170,6 +182,9 @@ static void end_header(struct pr_feed *feed, struct pr_item *item,
     suspect->trouble = result;
     spool_free(suspect->spool);
     suspect->spool = NULL;
+    if (lineup->takes_at_once && lineup->only == NULL && !suspect->is_wanted) {
+        suspect->row = lineup_take(lineup, suspect);
+    }
 }
 
 static const struct pr_feed_ops header_feed = {
@@ -186,6 +201,15 @@ pr_status lineup_look(struct lineup *lineup)
         return PR_OK;
     }
     lineup->feed.ops = &header_feed;
+    lineup->next = 0;
     return session->account->source->source->fetch(session->source,
                                                    &lineup->feed);
+}
+
+pr_status lineup_look_at(struct lineup *lineup, struct suspect *suspect)
+{
+    lineup->only = suspect;
+    pr_status status = lineup_look(lineup);
+    lineup->only = NULL;
+    return status;
 }

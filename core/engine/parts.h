@@ -34,6 +34,7 @@
  *   lineup.c   known messages found again by size and header
  *   rematch.c  a folder made anew on the server
  *   identify.c sources without UIDs: which message is which
+ *   believe.c  messages that LAST tells were fetched before
  *   report.c   words for the observer and the history
  *   events.h   what other programs did, for the hooks
  *   sweeps.h   sweeps: messages on the server, acted on in sets
@@ -507,6 +508,7 @@ struct suspect {
     unsigned char print[STATE_PRINT_SIZE];
     pr_status trouble;      /* of fetching its header */
     struct pr_spool *spool; /* its header, while it comes */
+    struct state_row *row;  /* it is that; NULL: none, or not known yet */
 };
 
 /* Messages beside the rows they may belong to; zeroed but for session and
@@ -520,6 +522,9 @@ struct lineup {
     bool *is_taken; /* beside rows */
     struct suspect **suspects;
     size_t count, allocated, next;
+    bool takes_at_once;   /* rows, as headers come: no header is fetched for a
+                             row that is taken */
+    struct suspect *only; /* the one whose header is fetched now; NULL: all */
 };
 
 /* The rows they may belong to; sorts and keeps them. */
@@ -537,7 +542,19 @@ struct state_row *lineup_take(struct lineup *lineup,
 /* A row of that size that is not taken; NULL: none. */
 struct state_row *lineup_of_size(const struct lineup *lineup,
                                  const struct suspect *suspect);
-void lineup_mark_taken(struct lineup *lineup, const struct state_row *row);
+/* The message is that row, for no other from now on. */
+void lineup_match(struct lineup *lineup, struct suspect *suspect,
+                  struct state_row *row);
+/* Fetches the header of one, which is among them. */
+PR_CHECKED pr_status lineup_look_at(struct lineup *lineup,
+                                    struct suspect *suspect);
+/* Was the row's message away when it was last looked for? */
+bool row_was_away(const struct state_row *row);
+bool row_has_print(const struct state_row *row);
+/* Matches the messages that LAST vouches for, if the header of one of them
+ * proves that it may. The messages are listed, the rows lined up. */
+PR_CHECKED pr_status believe_last(struct session *session,
+                                  struct lineup *lineup);
 
 /* For a source without UIDs: lists the folder, finds out which messages are
  * known, gives UIDs to the others. Fills session->listed, and session->rows

@@ -75,7 +75,7 @@ static pr_status take_one(struct fetch *fetch, bool wait,
     const struct wanted wanted = {.item = request.item,
                                   .want = request.want,
                                   .is_top = request.want == PR_WANT_HEADER &&
-                                            !fetch->has_no_top};
+                                            !fetch->pop3->has_no_top};
     return send(fetch, wanted);
 }
 
@@ -124,7 +124,7 @@ static pr_status take_refusal(struct fetch *fetch,
     struct wanted wanted = drop_first(fetch);
 
     if (wanted.is_top && reply->code == POP3_CODE_NONE) {
-        fetch->has_no_top |= !pop3_can(fetch->pop3, POP3_CAN_TOP);
+        fetch->pop3->has_no_top |= !pop3_can(fetch->pop3, POP3_CAN_TOP);
         wanted.is_top = false;
         return send(fetch, wanted);
     }

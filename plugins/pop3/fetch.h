@@ -21,7 +21,6 @@ struct fetch {
     struct wanted *ring; /* `size` places; `count` in flight from `first` on */
     size_t size, first, count;
     uint64_t octets;       /* what those in flight owe */
-    bool has_no_top;       /* TOP was refused, and CAPA does not name it */
     bool is_at_end;        /* the feed has no more */
     pr_status feed_status; /* why the feed broke off */
     char feed_words[PR_FAILURE_MAX];

@@ -182,7 +182,6 @@ void pop3_unselect(struct pop3 *pop3)
     *maildrop = (struct pop3_maildrop){.arena = NULL};
 }
 
-/* Nothing was marked for deletion, so QUIT deletes nothing. */
 /* NOOP. Its answer, if only it is one, says all that is wanted. */
 pr_status pop3_op_keep(struct pr_source *source)
 {
@@ -193,6 +192,7 @@ pr_status pop3_op_keep(struct pr_source *source)
     return status == PR_OK ? pop3_ask(pop3, "NOOP", &reply) : status;
 }
 
+/* Nothing was marked for deletion, so QUIT deletes nothing. */
 static void log_out(struct pop3 *pop3)
 {
     struct pop3_reply reply;

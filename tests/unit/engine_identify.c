@@ -179,18 +179,58 @@ static void without_headers_too_bodies_tell(void **state)
     run_to(10);
 }
 
-static void last_spares_the_bodies(void **state)
+/* The server of old: neither names nor headers, but LAST. */
+static void use_last(void)
 {
-    (void)state;
     fake_server.has_no_names = true;
     fake_server.has_no_headers = true;
+}
+
+/* What came over the line in a run that delivers nothing twice. */
+static size_t bodies_of_run_to(size_t delivered)
+{
+    fake_server.bodies = 0;
+    run_to(delivered);
+    return fake_server.bodies;
+}
+
+static void last_spares_all_bodies_but_one(void **state)
+{
+    (void)state;
+    use_last();
     add_many(9);
     run_to(9);
     fake_server.last = 9;
+    assert_int_equal(bodies_of_run_to(9), 1);
     add_many(1);
-    fake_server.bodies = 0;
-    run_to(10);
-    assert_int_equal(fake_server.bodies, 1);
+    assert_int_equal(bodies_of_run_to(10), 2);
+    fake_server.last = 10;
+    assert_int_equal(bodies_of_run_to(10), 1);
+}
+
+static void last_spares_all_headers_but_one(void **state)
+{
+    (void)state;
+    fake_server.has_no_names = true;
+    add_many(9);
+    run_to(9);
+    fake_server.last = 9;
+    run_to(9);
+    assert_int_equal(fake_server.headers, 1);
+}
+
+static void last_that_goes_back_doubles_nothing(void **state)
+{
+    (void)state;
+    use_last();
+    add_many(5);
+    run_to(5);
+    fake_server.last = 2;
+    assert_int_equal(bodies_of_run_to(5), 4); /* one proves two; the others */
+    fake_server.last = 0;
+    assert_int_equal(bodies_of_run_to(5), 5);
+    add_many(1);
+    assert_int_equal(bodies_of_run_to(6), 6);
 }
 
 static void last_alone_makes_nothing_known(void **state)
@@ -200,6 +240,60 @@ static void last_alone_makes_nothing_known(void **state)
     add_many(3);
     fake_server.last = 3;
     run_to(3);
+}
+
+static void add_report(char day)
+{
+    char subject[] = "report of day ?";
+    subject[sizeof(subject) - 2] = day;
+    fake_add(subject);
+}
+
+/* All is of one size; another program reads before us and deletes what is old,
+ * so that LAST and the sizes never change. */
+static void last_hides_nothing_that_others_fetched(void **state)
+{
+    (void)state;
+    use_last();
+    for (char day = 'a'; day < 'e'; day++) {
+        add_report(day);
+    }
+    run_to(4);
+    fake_server.last = 4;
+    for (char day = 'e'; day < 'i'; day++) {
+        take_away(1);
+        add_report(day);
+        run_to((size_t)(day - 'a' + 1));
+    }
+    assert_int_equal(bodies_of_run_to(8), 1);
+}
+
+static void last_is_of_use_again_after_a_deletion(void **state)
+{
+    (void)state;
+    use_last();
+    add_many(5);
+    run_to(5);
+    take_away(3);
+    fake_server.last = 4;
+    run_to(5);
+    assert_int_equal(bodies_of_run_to(5), 1);
+}
+
+static void what_last_vouches_for_is_deleted_in_its_time(void **state)
+{
+    (void)state;
+    use_last();
+    bench.account.after = AFTER_DELETE;
+    add_many(4);
+    fake_server.refuses_all = true;
+    run_to(4);
+    fake_server.refuses_all = false;
+    fake_server.last = 4;
+    add_many(1);
+    assert_int_equal(bodies_of_run_to(5), 2);
+    assert_int_equal(fake_server.count, 0);
+    assert_int_equal(fake_server.unsafe_deeds, 0);
 }
 
 static void a_header_that_cannot_be_had_loses_and_doubles_nothing(void **state)
@@ -301,8 +395,13 @@ int main(void)
         TEST(a_name_given_to_another_message_is_not_believed),
         TEST(without_names_headers_tell),
         TEST(without_headers_too_bodies_tell),
-        TEST(last_spares_the_bodies),
+        TEST(last_spares_all_bodies_but_one),
+        TEST(last_spares_all_headers_but_one),
+        TEST(last_that_goes_back_doubles_nothing),
         TEST(last_alone_makes_nothing_known),
+        TEST(last_hides_nothing_that_others_fetched),
+        TEST(last_is_of_use_again_after_a_deletion),
+        TEST(what_last_vouches_for_is_deleted_in_its_time),
         TEST(a_header_that_cannot_be_had_loses_and_doubles_nothing),
         TEST(a_mailbox_that_was_empty_for_a_day_is_known_again),
         TEST(a_first_run_can_leave_what_is_there),
