@@ -68,10 +68,13 @@ void smtp_past_recall(struct smtp_letter *letter)
 void smtp_past_note(const struct smtp_letter *letter)
 {
     char *receipt = letter->delivery->receipt;
-    size_t room = sizeof(letter->delivery->receipt) - 1, size = HEAD_SIZE;
+    size_t size = HEAD_SIZE;
 
+    _Static_assert(HEAD_SIZE + SMTP_RECIPIENTS_MOST * WIDTH <
+                       sizeof(letter->delivery->receipt),
+                   "nobody is left out");
     memcpy(receipt, HEAD, HEAD_SIZE);
-    for (size_t i = 0; i < letter->count && size + WIDTH <= room; i++)
+    for (size_t i = 0; i < letter->count; i++)
         if (letter->recipients[i].fate == SMTP_DONE) {
             digest(letter->recipients[i].address, receipt + size);
             size += WIDTH;

@@ -1,5 +1,6 @@
 """LMTP into Dovecot and into a scripted server."""
 
+import collections
 import signal
 
 import pytest
@@ -201,6 +202,88 @@ def test_a_later_run_goes_to_the_other_recipient_only(store, home, make_lmtpd):
     assert len(far.messages) == 2 * COUNT
     assert [one.recipients for one in far.messages] == \
         [TWO[:1]] * COUNT + [TWO[1:]] * COUNT
+
+
+@pytest.fixture
+def some(server):
+    """Mail for alice, a few messages."""
+    server.messages = list(messages.mailbox(8, 6))
+    server.fill(server.messages)
+    return server
+
+
+def taken(far):
+    """Who got which message, each as often as that came."""
+    return collections.Counter((one.body(), recipient) for one in far.messages
+                               for recipient in one.recipients)
+
+
+def due(server):
+    return collections.Counter((as_sent(one.data), recipient)
+                               for one in server.messages for recipient in TWO)
+
+
+STAGES = {"connect": "greeting: ", "helo": "LHLO: ", "mail": "MAIL FROM: ",
+          "rcpt": f"RCPT TO:<{TWO[0]}>: ", "data": "DATA: ",
+          "message": "message: "}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_nothing_is_lost_whatever_is_refused(some, home, make_lmtpd, stage):
+    far = make_lmtpd()
+    home.configure(some, after="delete", deliver=sink(
+        "lmtp", socket=far.path, to=TWO))
+    for answer, status in (("451 4.3.0 not now", "later"),
+                           ("550 5.7.1 never", "failed")):
+        far.answers = {stage: answer}
+        run = home.fetch("--retry")
+        assert run.code == 75, run
+        assert {one["status"] for one in run.messages} == {status}, run
+        assert {STAGES[stage] + f"the server says: {answer}"} == {
+            one["error"] for one in run.messages}
+        assert far.messages == [] and len(some.list_uids()) == 8
+    far.answers = {}
+    home.fetched("--retry")
+    assert taken(far) == due(some)
+    assert some.list_uids() == []
+
+
+@pytest.mark.parametrize("stage, capabilities", [
+    ("mail", ()), ("rcpt", ("PIPELINING",)), ("data", ()),
+    ("message", ("PIPELINING",))], ids=repr)
+def test_one_refusal_spoils_one_message(some, home, make_lmtpd, stage,
+                                        capabilities):
+    """The third time and the seventh."""
+    far = make_lmtpd({stage: [None, None, "451 4.3.0 not now", None, None, None,
+                              "550 5.7.1 never", None]},
+                     capabilities=capabilities)
+    home.configure(some, after="delete", deliver=sink(
+        "lmtp", socket=far.path, to=TWO))
+    run = home.fetch()
+    assert run.code == 75
+    fates = [one["status"] for one in run.messages]
+    assert sorted(fates) == ["done"] * 6 + ["failed", "later"], run
+    assert len(some.list_uids()) == 2
+    home.fetched("--retry")
+    assert taken(far) == due(some)
+    assert some.list_uids() == []
+
+
+@pytest.mark.parametrize("count", [80, 100])
+def test_of_many_recipients_one_is_left(server, home, make_lmtpd, count):
+    """Who has it is remembered, however many: to none of them it goes twice."""
+    server.append(b"Subject: x\r\n\r\nhello\r\n")
+    many = [f"user{i}@example.org" for i in range(count)]
+    far = make_lmtpd({"message": lambda recipient: "452 4.2.2 over quota"
+                      if recipient == many[-1].encode() else None})
+    home.configure(server, deliver=sink("lmtp", socket=far.path, to=many))
+    assert home.fetch().code == 75
+    assert far.messages[0].recipients == many[:-1]
+    far.answers = {}
+    home.fetched("--retry")
+    assert [one.recipients for one in far.messages[1:]] == [many[-1:]]
+    rcpt = [line for line in far.commands if line.startswith(b"RCPT")]
+    assert len(rcpt) == count + 1
 
 
 def test_a_reply_that_is_lost_is_in_doubt(store, home, make_lmtpd):

@@ -393,6 +393,24 @@ def test_too_many_recipients_are_split(home, server, make_smtpd, capabilities):
     assert sorted(sum((one.recipients for one in far.messages), [])) == many
 
 
+def test_a_split_that_fails_halfway_goes_on_with_the_rest(home, server,
+                                                          make_smtpd):
+    server.append(b"Subject: x\r\n\r\nhello\r\n")
+    many = [f"user{i}@example.org" for i in range(100)]
+    room = {one.encode() for one in many[:80]}
+    far = make_smtpd({
+        "mail": [None, "451 4.3.0 not now"],
+        "rcpt": lambda argument: None if argument[4:-1] in room
+        else "452 4.5.3 too many recipients"})
+    run = fetch_into(home, server, smtp(far, to=many))
+    assert run.code == 75 and "not now" in run.err, run
+    assert [one.recipients for one in far.messages] == [many[:80]]
+    far.answers = {}
+    run = home.fetch("--retry")
+    assert run.code == 0, run
+    assert [one.recipients for one in far.messages[1:]] == [many[80:]]
+
+
 # Protection and login
 
 @pytest.mark.parametrize("login", [["PLAIN"], ["LOGIN"], None])

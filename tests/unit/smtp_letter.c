@@ -230,26 +230,67 @@ static void a_raw_utf8_header_is_seen(void **state)
     done(letter);
 }
 
+/* Makes a letter anew, as a later try does that finds this receipt. */
+static void make_again(const char *receipt, struct smtp_letter **ret)
+{
+    assert_int_equal(make("x: y\n\n", ret), PR_OK);
+    assert_true(strlen(receipt) < sizeof(delivery.receipt));
+    memcpy(delivery.receipt, receipt, strlen(receipt) + 1);
+    smtp_past_recall(*ret);
+}
+
+/* Of `count` recipients one did not get it: the next try is for that one. */
+static void expect_one_left(size_t count, size_t left)
+{
+    static char addresses[SMTP_RECIPIENTS_MOST][40];
+    static const char *to[SMTP_RECIPIENTS_MOST + 1];
+    struct smtp_letter *letter;
+    char receipt[sizeof(delivery.receipt)];
+
+    for (size_t i = 0; i < count; i++) {
+        snprintf(addresses[i], sizeof(addresses[i]), "user%zu@example.org", i);
+        to[i] = addresses[i];
+    }
+    to[count] = NULL;
+    set.to = to;
+    assert_int_equal(make("x: y\n\n", &letter), PR_OK);
+    assert_int_equal(letter->count, count);
+    smtp_letter_move(letter, SMTP_PENDING, SMTP_DONE);
+    letter->recipients[left].fate = SMTP_FAILED;
+    smtp_past_note(letter);
+    memcpy(receipt, delivery.receipt, sizeof(receipt));
+    done(letter);
+
+    make_again(receipt, &letter);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(letter->recipients[i].fate,
+                         i == left ? SMTP_PENDING : SMTP_DONE);
+    done(letter);
+}
+
 static void who_had_it_is_left_out(void **state)
+{
+    (void)state;
+    expect_one_left(2, 1);
+    expect_one_left(60, 59);
+    expect_one_left(80, 79);
+    expect_one_left(SMTP_RECIPIENTS_MOST, 0);
+    expect_one_left(SMTP_RECIPIENTS_MOST, SMTP_RECIPIENTS_MOST - 1);
+}
+
+/* A state may hold receipts of earlier versions: what one says must stay. */
+static void receipts_read_as_ever(void **state)
 {
     static const char *const two[] = {"a@example.org", "b@example.org", NULL};
     struct smtp_letter *letter;
-    char receipt[sizeof(letter->delivery->receipt)];
 
     (void)state;
     set.to = two;
-    assert_int_equal(make("x: y\n\n", &letter), PR_OK);
-    letter->recipients[0].fate = SMTP_DONE;
-    letter->recipients[1].fate = SMTP_FAILED;
+    make_again("has AAAAAgwzYm", &letter);
+    assert_int_equal(letter->recipients[0].fate, SMTP_PENDING);
+    assert_int_equal(letter->recipients[1].fate, SMTP_DONE);
     smtp_past_note(letter);
-    memcpy(receipt, letter->delivery->receipt, sizeof(receipt));
-    done(letter);
-
-    assert_int_equal(make("x: y\n\n", &letter), PR_OK);
-    memcpy(letter->delivery->receipt, receipt, sizeof(receipt));
-    smtp_past_recall(letter);
-    assert_int_equal(letter->recipients[0].fate, SMTP_DONE);
-    assert_int_equal(letter->recipients[1].fate, SMTP_PENDING);
+    assert_string_equal(delivery.receipt, "has gwzYm");
     done(letter);
 }
 
@@ -363,6 +404,7 @@ int main(void)
         cmocka_unit_test_setup(the_original_recipient_is_passed_on, set_up),
         cmocka_unit_test_setup(a_raw_utf8_header_is_seen, set_up),
         cmocka_unit_test_setup(who_had_it_is_left_out, set_up),
+        cmocka_unit_test_setup(receipts_read_as_ever, set_up),
         cmocka_unit_test_setup(the_worst_failure_is_kept, set_up),
         cmocka_unit_test_setup(options_are_checked, set_up),
         cmocka_unit_test_setup(the_line_is_clear_within_this_machine_alone,

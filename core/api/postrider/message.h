@@ -115,7 +115,7 @@ struct pr_delivery {
     uint32_t uid;               /* in source_folder */
     const char *sink;           /* name of the sink */
     struct pr_journal *journal; /* NULL: none is kept */
-    char receipt[300]; /* stage writes where the message will be. It finds what
+    char receipt[512]; /* stage writes where the message will be. It finds what
                           an earlier try has left here, "" if there was none;
                           of one that failed, what commit wrote here is kept */
     void *ticket;
