@@ -2,7 +2,8 @@
 examplesdir = $(pkgdatadir)/examples
 dist_examples_DATA = %D%/examples/first.lua %D%/examples/own.lua \
 	%D%/examples/programs.lua %D%/examples/scored.lua \
-	%D%/examples/scanned.lua \
+	%D%/examples/scanned.lua %D%/examples/archive.lua \
+	%D%/examples/house.lua \
 	%D%/examples/careful.lua %D%/examples/pop3.lua %D%/examples/sorted.lua \
 	%D%/examples/train.lua %D%/examples/learn.lua \
 	%D%/examples/lists.lua %D%/examples/sweep.lua %D%/examples/vacation.lua

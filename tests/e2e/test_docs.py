@@ -89,6 +89,34 @@ def test_the_manual_shows_configurations_that_hold(home):
     assert run.code == 0 and "2 passed, 0 failed" in run.out, run
 
 
+def classes_of(home, role):
+    return set(re.findall(rf"^  (\w+) +{role} ", home.run("plugins").out,
+                          re.MULTILINE))
+
+
+def test_the_manual_shows_every_source_and_sink(home):
+    """Each has a section with an example that holds, and options that it has."""
+    text = (MANUAL / "postrider-config.5").read_text()
+    sections = dict(re.findall(r"^\.Ss (\w+)\n(.*?)(?=^\.S[sh] )",
+                               text[text.index(".Sh SOURCES"):],
+                               re.MULTILINE | re.DOTALL))
+    whole = ""
+    for name in classes_of(home, "source") | classes_of(home, "sink"):
+        example = re.search(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed",
+                            sections[name], re.MULTILINE | re.DOTALL).group(1)
+        assert re.search(rf"\b{name} [\"{{]", example), name
+        whole += example
+        shown = home.run("plugins", name).out
+        options = re.findall(r"^  (\w+) ", shown, re.MULTILINE)
+        for line in re.findall(r"^\.It Ic (.*)$", sections[name],
+                               re.MULTILINE):
+            assert set(line.split(" , ")) <= set(options), (name, line)
+    home.config.write_text(whole)
+    home.config.chmod(0o600)
+    run = home.run("check", "--offline")
+    assert run.code == 0, run
+
+
 def explained(home, text):
     """Every rule of this configuration runs over mail of all kinds: none may
     fail. What they ask of programs and servers is not there to answer."""
@@ -110,8 +138,10 @@ def explained(home, text):
 @pytest.mark.parametrize("path", sorted((SOURCE / "scripts" / "examples")
                                         .glob("*.lua")),
                          ids=lambda path: path.stem)
-def test_every_example_runs_over_mail(home, path):
+def test_every_example_runs_over_mail_and_passes_its_tests(home, path):
     explained(home, path.read_text())
+    run = home.run("test")
+    assert run.code == 0 or "there are no tests" in run.err, run
 
 
 def test_the_examples_of_the_manual_and_the_readme_run_over_mail(home):
