@@ -438,7 +438,8 @@ static int call_account(lua_State *L)
     return 0;
 }
 
-/* account "name" { source = ..., deliver = ..., ... } */
+/* account "name" { source = ..., deliver = ..., ... }: mail that is fetched,
+ * and where it goes */
 static int account(lua_State *L)
 {
     if (script_of(L)->running->who != NULL)

@@ -240,7 +240,7 @@ static int flag(lua_State *L)
         L, (struct plan_entry){.action = PLAN_FLAG, .text = check_flag(L, 2)});
 }
 
-/* m:unflag(name): the same taken away */
+/* m:unflag(name): a flag or a keyword is taken away */
 static int unflag(lua_State *L)
 {
     return note(L, (struct plan_entry){.action = PLAN_UNFLAG,
@@ -278,7 +278,7 @@ static int label(lua_State *L)
     return note_label(L, PLAN_LABEL, PLAN_FLAG);
 }
 
-/* m:unlabel(name): the same taken away */
+/* m:unlabel(name): a label is taken away */
 static int unlabel(lua_State *L)
 {
     return note_label(L, PLAN_UNLABEL, PLAN_UNFLAG);

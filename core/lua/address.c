@@ -61,8 +61,7 @@ void push_addresses(lua_State *L, int arg, const char *const *fields)
 
 /* ---- Fields -------------------------------------------------------------- */
 
-/* .detail: what follows the first "+" of the local part (RFC 5233); "" if
- * nothing does */
+/* RFC 5233. */
 static void push_detail(lua_State *L, const struct view_address *address)
 {
     const char *plus = strchr(address->local_part, '+');
@@ -70,8 +69,10 @@ static void push_detail(lua_State *L, const struct view_address *address)
     lua_pushstring(L, plus != NULL ? plus + 1 : "");
 }
 
-/* Pushes the field of the first address: .address .name .local_part .domain
- * .detail, all texts, nil if the list is empty. False for another name. */
+/* addresses.address, addresses.name, addresses.local_part, addresses.domain:
+ * text, of the first address; nil if the list is empty; addresses.detail: text,
+ * what follows the first "+" of the local part, "" if nothing does; nil if the
+ * list is empty */
 static bool push_field(lua_State *L, const struct addresses *addresses,
                        const char *name)
 {

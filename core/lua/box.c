@@ -111,8 +111,8 @@ static int none(lua_State *L)
 static const luaL_Reg methods[] = {
     {"search", box_search}, {"all", all}, {"none", none}, {NULL, NULL}};
 
-/* box.account: text; box.folder: text; box.count: number of its messages when
- * it was opened */
+/* box.account: text, the name of the account; box.folder: text, the folder that
+ * is swept; box.count: number of its messages when it was opened */
 static int box_index(lua_State *L)
 {
     static const char *const names[] = {"account", "folder", "count", "search",

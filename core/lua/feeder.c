@@ -419,10 +419,10 @@ static const struct pr_class source_class = {
 
 /* source("name", { list = function() ... end, ... }): where mail comes from.
  * list(): a list of items { uidl = text, size = octets, received = seconds }:
- * uidl names a message as long as it is there; other fields are its own
+ * uidl names a message as long as it is there; other fields are its own.
  * fetch(item, want): the message, a text or a function that returns one text
  * after the other and then nil; nil: it is gone. want is "header" where the
- * header is enough, else "all"
+ * header is enough, else "all".
  * settle(deeds): a list of { uidl = text, item = item, remove = true }; returns
  * as commit of a sink does */
 static int new_lua_source(lua_State *L)

@@ -135,7 +135,8 @@ static enum hook_kind find_event(lua_State *L, const char *name)
 }
 
 /* on(event, [{ account = ..., folder = ..., from = ... },]
- *    function(m, change) ... end) */
+ *    function(m, change) ... end): hears of messages that other programs flag,
+ * move and delete on the server: "flags", "vanished", "moved_in" */
 static int on(lua_State *L)
 {
     int function = lua_istable(L, 2) ? 3 : 2;
@@ -383,9 +384,10 @@ static void set_print(lua_State *L, const unsigned char *print)
     lua_setfield(L, -2, "fingerprint");
 }
 
-/* change.event, text; change.flags, change.old, change.added, change.removed:
- * lists of flags as m.flags is; change.from: the folder it was moved from;
- * change.fingerprint: of its header, if it is known */
+/* change.event: text, such as "moved_in"; change.flags, change.old,
+ * change.added, change.removed: list of its flags, as m.flags is; change.from:
+ * text, the folder it was moved from; nil if it was not; change.fingerprint:
+ * text, of its header; nil if that is not known */
 static void push_change(lua_State *L, const void *user)
 {
     const struct hook_event *event = user;

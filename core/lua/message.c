@@ -360,7 +360,7 @@ static void get_text(lua_State *L)
     push_first_text(L, 1, "text/plain");
 }
 
-/* m.html: the same of text/html */
+/* m.html: text of the first text/html part, at most 64 KiB; "" if none */
 static void get_html(lua_State *L)
 {
     push_first_text(L, 1, "text/html");
@@ -404,7 +404,8 @@ static int header(lua_State *L)
     return 1;
 }
 
-/* m:raw_header(name): the same as it was sent, octet for octet */
+/* m:raw_header(name): text of the first field of that name as it was sent,
+ * octet for octet; nil if none */
 static int raw_header(lua_State *L)
 {
     struct view *view = check_view(L, check_message(L, 1));

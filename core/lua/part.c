@@ -325,9 +325,10 @@ static int save(lua_State *L)
     return 1;
 }
 
-/* .path .type .charset .filename .disposition .content_id: texts, "" for what
- * is not told; .size: octets as encoded, 0 for a multipart; .depth: 0 for the
- * message's own; .is_multipart */
+/* part.path, part.type, part.charset, part.filename, part.disposition,
+ * part.content_id: text, "" if it is not told; part.size: octets as encoded, 0
+ * for a multipart; part.depth: number, 0 for the message's own;
+ * part.is_multipart: true if other parts are in it */
 static bool push_field(lua_State *L, const struct view_part *part,
                        const char *name)
 {

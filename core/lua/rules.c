@@ -99,7 +99,8 @@ static struct rule *add_rule(lua_State *L, const char *name)
     return rule;
 }
 
-/* rule(name, [{ account = ..., folder = ... },] function(m) ... end) */
+/* rule(name, [{ account = ..., folder = ... },] function(m) ... end): runs over
+ * each new message that the selector takes */
 static int rule(lua_State *L)
 {
     struct rule *added;

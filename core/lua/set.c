@@ -185,7 +185,7 @@ static int set_flag(lua_State *L)
     return act(L, SWEEP_FLAG, check_flag(L, 2));
 }
 
-/* set:unflag(name): the same taken away; returns the set */
+/* set:unflag(name): a flag or a keyword is taken away; returns the set */
 static int set_unflag(lua_State *L)
 {
     return act(L, SWEEP_UNFLAG, check_flag(L, 2));
@@ -201,7 +201,7 @@ static int set_label(lua_State *L)
     return act(L, has_labels ? SWEEP_LABEL : SWEEP_FLAG, label);
 }
 
-/* set:unlabel(name): the same taken away; returns the set */
+/* set:unlabel(name): a label is taken away; returns the set */
 static int set_unlabel(lua_State *L)
 {
     bool has_labels = check_set_open(L, 1)->has_labels;
@@ -286,9 +286,9 @@ static struct sweep_reader *begin_reading(lua_State *L)
     return reader;
 }
 
-/* for m in set:each() do ... end: each message that is still there, with the
- * fields and methods that rules have; it can be used until the next one comes.
- * Waits */
+/* set:each(): for a `for`: each message that is still there, with the fields
+ * and methods that rules have; it can be used until the next one comes. Waits
+ */
 static int set_each(lua_State *L)
 {
     struct sweep_reader *reader = begin_reading(L);

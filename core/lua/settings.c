@@ -234,7 +234,8 @@ static const char *const *absolute_paths(lua_State *L, const char *const *paths)
 /* options { state = "...", connections_per_host = n, trust_auth = { ... },
  * limits = { time = "50ms", memory = "32M", total = "60s" },
  * limit_deletions = { messages = 500, percent = 30 },
- * dns = { "192.0.2.1" }, calls = { timeout = "10s", concurrency = 8 } } */
+ * dns = { "192.0.2.1" }, calls = { timeout = "10s", concurrency = 8 } }: what
+ * holds for the whole program */
 static int options(lua_State *L)
 {
     static const char *const others[] = {"limits", "limit_deletions", "calls",

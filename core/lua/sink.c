@@ -403,12 +403,12 @@ static bool check_functions(lua_State *L, const struct lua_sink *lua)
 
 /* sink("name", { deliver = function(m) ... end, ... }): a place to deliver to.
  * Its functions, of which deliver or commit must be there:
- * stage(m): returns a receipt, which recover gets; nothing may happen yet
- * deliver(m): delivers one message
- * commit(batch): delivers a list of messages
- * abort(m): what was staged is not delivered
- * recover(key, receipt): after a crash, was it delivered? true, false or nil
- * check(): for `postrider check`
+ * stage(m): returns a receipt, which recover gets; nothing may happen yet.
+ * deliver(m): delivers one message.
+ * commit(batch): delivers a list of messages.
+ * abort(m): what was staged is not delivered.
+ * recover(key, receipt): after a crash, was it delivered? true, false or nil.
+ * check(): for `postrider check`.
  * deliver and check return true, "later" with a text, or false with a text;
  * commit one of these for all, or a list with one for each message. */
 static int new_lua_sink(lua_State *L)

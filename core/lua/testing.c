@@ -46,7 +46,8 @@ struct trial {
 
 /* ---- test() -------------------------------------------------------------- */
 
-/* test(name, setup, expected) */
+/* test(name, setup, expected): what the rules are to make of a message; for
+ * postrider test */
 static int test(lua_State *L)
 {
     struct script *script = script_of(L);

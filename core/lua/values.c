@@ -77,8 +77,8 @@ static int secret_problem(lua_State *L, const char *what, const char *expects)
     return 1;
 }
 
-/* exec { program, argument, ... }: in the configuration a secret, the first
- * line that the program prints; in a rule see exec.c. */
+/* exec { program, argument, ... }: in the configuration, around the rules: a
+ * secret, the first line that the program prints. */
 static int exec(lua_State *L)
 {
     const char *const *argv;
@@ -135,7 +135,8 @@ static struct after_value *push_after(lua_State *L, enum after after)
     return value;
 }
 
-/* delete_after "30d" */
+/* delete_after "30d": for an account's `after`: deleted when so much time has
+ * passed since the delivery */
 static int delete_after(lua_State *L)
 {
     uint64_t delay = check_duration(L, 1);
@@ -144,7 +145,7 @@ static int delete_after(lua_State *L)
     return 1;
 }
 
-/* move_to "Archive" */
+/* move_to "Archive": for an account's `after`: moved to this folder */
 static int move_to(lua_State *L)
 {
     const char *folder = check_text(L, 1);

@@ -310,8 +310,8 @@ static int get(lua_State *L)
     return request(L, "http.get", "GET");
 }
 
-/* http.post(url, { body = text or m, json = value, ... }): the same with a
- * body; `json` is written as JSON */
+/* http.post(url, { body = text or m, json = value, ... }): as http.get, with
+ * a body; `json` is written as JSON */
 static int post(lua_State *L)
 {
     return request(L, "http.post", "POST");

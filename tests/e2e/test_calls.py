@@ -128,11 +128,13 @@ def test_a_colon_asks_as_a_dot_does(home, start):
     rspamd = start(services.Rspamd)
     run = take(home, [b"buy viagra\n"],
                rule(VERDICT.format(ask="rs:check", more="").replace(
-                   "rs:check(m)", 'rs:check(m, { ip = "192.0.2.1" })')),
+                   "rs:check(m)", 'rs:check(m, { ip = "192.0.2.1", '
+                   'rcpt = "alice@example.net" })')),
                f'local rs = rspamd "{rspamd.url}"\n')
     assert run.code == 0, run
     assert len(folder(home, "spam")) == 1
     assert rspamd.seen[0][2]["IP"] == "192.0.2.1"
+    assert rspamd.seen[0][2]["Rcpt"] == "alice@example.net"
 
 
 def test_spamd_tells_spam(home, start):

@@ -215,6 +215,183 @@ def test_the_annotations_are_those_of_the_program(home):
         for name in re.findall(r"^function ([a-z]+\.[a-z_]+)\(",
                                path.read_text(), re.M):
             assert f"\nfunction {name}(" in written, name
-    for name in names_in_manual():
-        assert f":{name[1:]}(" in written if name.startswith(":") \
-            else f"---@field {name} " in written, name
+
+
+# What Lua has of itself: editors know it.
+LUA = {"_G", "_VERSION", "assert", "collectgarbage", "error", "getmetatable",
+       "ipairs", "next", "pairs", "pcall", "print", "rawequal", "rawget",
+       "rawlen", "rawset", "select", "setmetatable", "tonumber", "tostring",
+       "type", "xpcall", "math", "table", "utf8",
+       *(f"string.{one}" for one in
+         ("byte", "char", "find", "format", "gmatch", "gsub", "len", "match",
+          "pack", "packsize", "rep", "reverse", "sub", "unpack"))}
+TYPE = re.compile(r"""(?:fun\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)
+                      |\{[^{}]*\}|"[^"]*"|[A-Za-z_][\w.]*(?:<[^<>]*>)?)
+                      (?:\[\])*\??""", re.X)
+
+
+def annotated():
+    return (SOURCE / "scripts" / "lib" / "postrider.d.lua").read_text()
+
+
+def names_annotated():
+    """Globals, fields of tables and string:methods as string.methods."""
+    text = annotated()
+    globals_ = re.findall(r"^(?:function )?([a-z_0-9]+)(?:\(| = )", text, re.M)
+    in_tables = re.findall(r"^function ([a-z]+[.:][a-z_0-9]+)\(", text, re.M)
+    return {*globals_, *(one.replace(":", ".") for one in in_tables)}
+
+
+def members_annotated():
+    """{class: its fields and methods}"""
+    found = {}
+    for name, block in re.findall(
+            r"^---@class postrider\.(\w+)\n((?:---.*\n)*)local \1 = ",
+            annotated(), re.M):
+        found[name] = {*re.findall(r"^---@field (\w+)", block, re.M),
+                       *re.findall(rf"^function {name}:(\w+)\(", annotated(),
+                                   re.M)}
+    return found
+
+
+def test_every_global_of_the_program_is_annotated(home):
+    """The configuration itself walks over all that it is given."""
+    known = "".join(f'["{one}"] = true, ' for one in names_annotated() | LUA)
+    home.config.write_text(CONFIGURED + f"""
+local known, missing = {{ {known} }}, {{}}
+local lua = {{ _G = true, math = true, table = true, utf8 = true }}
+for name, value in pairs(_G) do
+  if name ~= "string" and not known[name] then
+    missing[#missing + 1] = name
+  end
+  if type(value) == "table" and (name == "string" or not lua[name]) then
+    for field in pairs(value) do
+      if not known[name .. "." .. field] then
+        missing[#missing + 1] = name .. "." .. field
+      end
+    end
+  end
+end
+assert(#missing == 0, table.concat(missing, " "))
+assert(known.pop3 and known.sweep and known["dns.rbl"] and known["string.has"])
+""")
+    run = home.run("check", "--offline")
+    assert run.code == 0, run
+
+
+# Whose methods a file of the program has.
+METHODS = {"actions.c": "Message", "message.c": "Message",
+           "address.c": "Addresses", "box.c": "Box", "delivery.c": "Delivery",
+           "part.c": "Part", "re.c": "Expression", "set.c": "Set",
+           "stream.c": "Stream", "strings.c": "Glob", "map.c": "Map"}
+
+
+def test_every_method_of_the_program_is_annotated():
+    members = members_annotated()
+    seen = set()
+    for path in sorted((SOURCE / "core" / "lua").glob("*.c")):
+        text = path.read_text()
+        for table, rows in re.findall(
+                r"luaL_Reg (\w+)\[\] = \{(.*?)\};", text, re.S):
+            names = {one for one in re.findall(r'\{"(\w+)",', rows)
+                     if not one.startswith("__")}
+            if not names or table == "functions":
+                continue # metamethods, and what _G is seen to have
+            assert path.name in METHODS, (path.name, table)
+            assert names <= members[METHODS[path.name]], (path.name, names)
+            seen.add(METHODS[path.name])
+    assert {"Message", "Set", "Expression"} <= seen
+    assert members["Map"] == {"has", "get"}
+    for file, name in ("part.c", "Part"), ("address.c", "Addresses"), \
+                      ("box.c", "Box"):
+        text = (SOURCE / "core" / "lua" / file).read_text()
+        text = text[text.index("_index(lua_State *L)"):]
+        text = text[text.index("names[] = {"):]
+        assert set(re.findall(r'"(\w+)"', text[:text.index("NULL")])) \
+            == members[name], name
+    change = (SOURCE / "core" / "lua" / "hooks.c").read_text()
+    change = change[change.index("change_fields[] = {"):]
+    assert members["Change"] == set(re.findall(r'"(\w+)"',
+                                               change[:change.index("NULL")]))
+    assert {one.lstrip(":") for one in names_in_program()} \
+        == members["Message"]
+
+
+def test_what_is_annotated_is_there(home):
+    """Each member is read at a value of its class; a name that is none is an
+    error."""
+    members = members_annotated()
+    values = {"Message": "m", "Part": "m.parts[1]", "Addresses": "m.from",
+              "Expression": "re 'a'", "Glob": "glob 'a'", "Stream": "m:raw()",
+              "Map": None, "Box": None, "Set": None, "Change": None,
+              "Delivery": None} # has and get are tried elsewhere; not in a rule
+    assert set(members) == set(values)
+    reads = "".join(f"  do local v = {value}\n"
+                    + "".join(f"    _ = v.{one}\n" for one in members[name])
+                    + "  end\n" for name, value in values.items() if value)
+    home.config.write_text(CONFIGURED + f"""
+rule("r", function(m)
+  local _
+{reads}
+  m:discard "all"
+end)
+test("t", {{ text = "From: a@example.org\\n\\nx\\n" }}, {{ discarded = "all" }})
+""")
+    run = home.run("test")
+    assert run.code == 0, run
+
+
+def types_end(text):
+    """Where the type that the text begins with ends; None: it is none."""
+    at = 0
+    while True:
+        one = TYPE.match(text, at)
+        if not one:
+            return None
+        at = one.end()
+        if one.group().startswith("fun(") and text.startswith(": ", at):
+            at += 2
+            more = types_end(text[at:])
+            if more is None:
+                return None
+            at += more
+            while text.startswith(", ", at) and TYPE.match(text, at + 2):
+                at = TYPE.match(text, at + 2).end()
+        if not text.startswith("|", at):
+            return at
+        at += 1
+
+
+def test_the_annotations_are_lua_and_in_the_language_of_editors(home):
+    text = annotated()
+    (home.root / "whole.lua").write_text(
+        "local function unused()\n" + text + "\nend\nreturn true\n")
+    home.config.write_text(CONFIGURED + 'require "whole"\n')
+    run = home.run("check", "--offline")
+    assert run.code == 0, run
+    declared = set(re.findall(r"^---@class (postrider\.[\w.]+)", text, re.M))
+    begins = {"class": r"postrider\.[\w.]+(?:: )?",
+              "field": r"(?:\w+\??|\[\w+\]) ", "param": r"(?:\w+\??|\.\.\.) ",
+              "return": "", "overload": "", "type": "", "meta": "",
+              "operator": r"(?:\w+)(?:\([\w.]+\))?: "}
+    for line in text.splitlines():
+        for used in re.findall(r"postrider\.[A-Z]\w*|postrider\.(?:lib|service|"
+                               r"options)\.[\w.]+", line.partition(" --")[0]):
+            if line.startswith("---@"):
+                assert used in declared, line
+        tag = re.match(r"---@(\w+) ?", line)
+        if not tag:
+            assert not line.startswith("--- @") and "@" not in line[:4], line
+            continue
+        begin = re.compile(begins[tag.group(1)]).match(line, tag.end())
+        assert begin, line
+        rest = line[begin.end():]
+        if tag.group(1) == "meta" or tag.group(1) == "class" and not rest:
+            continue
+        end = types_end(rest)
+        assert end is not None and rest[end:end + 1] in ("", " "), line
+    for block, name, given in re.findall(
+            r"((?:^---.*\n)*)^function ([\w.:]+)\((.*?)\) end$", text, re.M):
+        params = re.findall(r"^---@param (\w+|\.\.\.)", block, re.M)
+        assert ", ".join(params) == given, name
+        assert not block or block.startswith("---"), name

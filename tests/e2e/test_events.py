@@ -79,7 +79,10 @@ on("vanished", told)
 on("moved_in", told)
 """
 TRAIN = """
-on("moved_in", { folder = "Junk" }, told)
+on("moved_in", { folder = "Junk" }, function(m, change)
+  assert(change.fingerprint:match "^%x+$" and #change.fingerprint == 32)
+  told(m, change)
+end)
 on("moved_in", { from = "Junk", folder = { "*", "!Trash" } }, told)
 """
 

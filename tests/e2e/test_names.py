@@ -15,10 +15,17 @@ TESTS = SOURCE / "tests"
 # These go through all names, and claim little of each.
 READERS = {"test_names.py", "test_docs.py", "test_odd.py", "lua_odd.c"}
 CLAIM = re.compile(r"assert|holds|==|~=|fails\(|refused\(|m:note|print\(|"
-                   r"ends_with|strstr|expect|note_|fail_msg|if |return ")
+                   r"ends_with|strstr|expect|note_|fail_msg|if |return |"
+                   r"asks\(|\": \"") # the last: what is asked, what comes
 # Names that are shown by more than one line: file, test, and the word that
 # stands for the name there if it is another.
 SHOWN = {
+    "attributes": ("test_calls.py", "test_a_directory_is_asked"),
+    "delete_after": ("test_pop3.py", "test_delete_after_waits"),
+    "handle": ("vacation.lua", None),
+    "mock": ("lua_testing.c", "services_answer_what_is_set"),
+    "percent": ("test_undo.py", "test_a_dry_run_says_that_it_would_be_held"),
+    "rcpt": ("test_calls.py", "test_a_colon_asks_as_a_dot_does"),
     "add_header": ("lua_message.c", "every_action_is_noted_with_rule_and_line"),
     "remove_header": ("lua_message.c",
                       "every_action_is_noted_with_rule_and_line"),
@@ -91,7 +98,8 @@ def options():
     """Options of account { }, options { } and of all classes."""
     notes = (SOURCE / "scripts/lib/postrider.d.lua").read_text()
     notes = notes[notes.index("---@class postrider.account"):]
-    return sorted(set(re.findall(r"^---@field (\w+)\?? ", notes, re.M)))
+    return sorted({*re.findall(r"^---@field (\w+)\?? ", notes, re.M),
+                   *re.findall(r"[{,] (\w+)\?: ", notes)})
 
 
 def body_of(text, test):
