@@ -130,8 +130,14 @@ pr_status profile_add(const json_t *status, const struct table_look *look,
     const json_t *rules = json_object_get(status, "rules");
     if (rules == NULL) {
         return pr_buffer_add_text(
-            out, "\nWhat rules cost is counted by the daemon, and none runs. "
-                 "For one message: postrider explain\n");
+            out,
+            "\nWhat rules cost is counted by the daemon, and none runs. To "
+            "see it without one:\n"
+            "  postrider fetch --dry-run         what they make one fetch "
+            "read\n"
+            "  postrider fetch --dry-run --json  with their times\n"
+            "  postrider explain MESSAGE         one message, rule by "
+            "rule\n");
     }
     if (json_array_size(rules) == 0) {
         return pr_buffer_add_text(out, "\nThe configuration has no rules.\n");

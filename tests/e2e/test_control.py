@@ -705,6 +705,17 @@ def test_without_a_daemon_there_is_no_profile(server, mailbox):
     run = mailbox.run("status", "--profile")
     assert run.code == 0, run
     assert "counted by the daemon, and none runs" in run.out
+    # What it names instead has what the profile would have had.
+    assert "postrider fetch --dry-run --json" in run.out
+    mailbox.config.write_text(mailbox.config.read_text() + """
+rule("seen", function(m) m:note(m.subject) end)""")
+    told = mailbox.fetched("--dry-run").records
+    [rule] = [one for one in told if one["event"] == "rule"]
+    assert rule["rule"] == "seen" and rule["messages"] == 3
+    assert rule["lua_us"] > 0 and "fetched" in rule
+    [line] = [one for one in run.out.splitlines() if "explain" in one]
+    mailbox.root.joinpath("one.eml").write_bytes(letter("one"))
+    assert mailbox.run(*line.split()[1:2], "one.eml").code == 0
 
 
 def test_status_says_which_service_is_left_alone(server, home):
