@@ -19,7 +19,9 @@ PATIENCE = 40
 
 @pytest.fixture
 def store(make_server):
-    return make_server(lmtp=True, extra=TO_FOLDERS)
+    server = make_server(lmtp=True, extra=TO_FOLDERS)
+    server.create("Lists")
+    return server
 
 
 @pytest.fixture
@@ -43,31 +45,33 @@ def clock(tmp_path):
 
 
 def watch(home, store, port, every="1h", source="", **options):
+    """By NOTIFY two folders, since one alone is watched by IDLE."""
+    if source == HOW["notify"]:
+        options.setdefault("folders", '{ "INBOX", "Lists" }')
     home.configure(store, port=port, tls="none",
                    source="insecure = true" + (source and ", " + source),
-                   more=f'watch = true, every = "{every}"', **options)
+                   more=f'watch = true, connections = 1, every = "{every}"',
+                   **options)
 
 
 IDLE_ONLY = 'disable = { "NOTIFY" }'
 HOW = {"notify": "", "idle": IDLE_ONLY}
 
 
-def until_watching(relay, since=0.0):
-    """Until the last connection waits for news."""
+def until_watching(relay, since=0.0, command=b" IDLE"):
+    """Until the last connection waits for news: in IDLE, which the server took
+    up, with NOTIFY too. By then it gave that command."""
     def claim(lines):
         number = max((one.connection for one in lines
                       if one.time >= since), default=0)
         own = [one for one in lines if one.connection == number
                and one.time >= since]
-        for n, one in enumerate(own):
-            if one.up and one.text.upper().endswith(b" IDLE"):
-                return any(other.text.startswith(b"+") for other in own[n:])
-            if one.up and b" NOTIFY SET " in one.text.upper():
-                tag = one.text.split()[0]
-                return any(other.text.startswith(tag + b" OK")
-                           for other in own[n:])
-        return False
-    relay.wait(claim, PATIENCE, "IDLE or NOTIFY")
+        given = [one for one in own if one.up]
+        return given and given[-1].text.upper().endswith(b" IDLE") and \
+            any(command in one.text.upper() for one in given) and \
+            any(one.text.startswith(b"+")
+                for one in own[own.index(given[-1]):])
+    relay.wait(claim, PATIENCE, "IDLE")
 
 
 def report(what, seconds):
@@ -167,19 +171,20 @@ def test_a_refused_login_is_not_tried_again_at_each_resume(store, home, clock):
         assert daemon.log().count("next try in") == 1
 
 
-def test_idle_is_renewed_after_29_minutes(store, home, make_relay, clock):
+@pytest.mark.parametrize("how", HOW)
+def test_a_watch_is_renewed_after_29_minutes(store, home, make_relay, clock,
+                                             how):
+    command = {"notify": b" NOTIFY SET ", "idle": b" IDLE"}[how]
     relay = make_relay(store.imap)
-    watch(home, store, relay.port, source=IDLE_ONLY, every="10h")
+    watch(home, store, relay.port, source=HOW[how], every="10h")
     with Daemon(home, **clock.environment()) as daemon:
         deliver(store, "one")
         daemon.until_came("one")
-        until_watching(relay)
+        until_watching(relay, 0, command)
         for _ in range(3):
             begun = time.monotonic()
             clock.let_pass(29 * 60 + 1)
-            relay.wait(lambda _: relay.commands("IDLE", begun), PATIENCE,
-                       "new IDLE")
-            until_watching(relay, begun)
+            until_watching(relay, begun, command)
         assert len(relay.connections) == 1
         deliver(store, "two")
         daemon.until_came("one", "two")
