@@ -12,6 +12,7 @@ import pytest
 
 import relay as relay_module
 from inotify import Arrivals
+from server import is_calm
 from watching import TO_FOLDERS, Daemon, deliver, subjects
 
 PATIENCE = 60
@@ -100,6 +101,8 @@ def test_mail_is_there_at_once(five, home, how):
     print(f"{how}: from EXISTS to the file: median {median:.1f} ms, "
           f"worst {max(took) * 1000:.1f} ms of {len(took)}")
     assert median < 100
+    if is_calm():
+        assert sum(one < 1 for one in took) >= len(took) - 2
 
 
 def deliver_one_by_one(relay, daemon, home, server):
