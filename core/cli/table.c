@@ -274,6 +274,10 @@ static void add_account(struct table *table, const json_t *account)
     add(table, text);
     add(table, "\n");
     add_trouble(table, json_object_get(account, "trouble"));
+    const char *shortage = text_at(account, "shortage");
+    if (shortage[0] != '\0') {
+        add_wrapped(table, INDENT, "no further connection: ", shortage);
+    }
 }
 
 /* Names take what they need, states what is left. */

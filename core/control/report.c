@@ -211,7 +211,7 @@ static json_t *account_of(const struct control *control, size_t index)
     const struct tally_account *numbers =
         tally_account(control->tally, status->account, (int64_t)time(NULL));
     return json_pack(
-        "{s:o,s:s,s:o,s:o,s:o,s:o,s:I,s:{s:I,s:I},s:o,s:o,s:i,s:i,s:i,s:o}",
+        "{s:o,s:s,s:o,s:o,s:o,s:o,s:I,s:{s:I,s:I},s:o,s:o,s:i,s:o,s:i,s:i,s:o}",
         "account", event_text(status->account), "state",
         state_name(status->state), "since", time_or_null(status->since),
         "last_poll", time_or_null(status->last_poll), "next_poll",
@@ -221,8 +221,9 @@ static json_t *account_of(const struct control *control, size_t index)
         "messages", (json_int_t)numbers->today, "octets",
         (json_int_t)numbers->today_octets, "latency", latency_of(numbers),
         "trouble", trouble_of(control, status), "connections",
-        (int)status->connections, "folders", (int)status->folders, "watched",
-        (int)status->watched, "folder", event_text(status->folder));
+        (int)status->connections, "shortage", event_text(status->shortage),
+        "folders", (int)status->folders, "watched", (int)status->watched,
+        "folder", event_text(status->folder));
 }
 
 /* ---- The whole ----------------------------------------------------------- */

@@ -261,10 +261,21 @@ static struct line *idle_line(struct account_run *run)
 
 void account_wants_help(struct account_run *run)
 {
-    struct line *line = has_folders_left(run) ? idle_line(run) : NULL;
+    bool may_help = run->shortage == NULL && has_folders_left(run);
+    struct line *line = may_help ? idle_line(run) : NULL;
     if (line != NULL) {
         line->is_helper = true;
         (void)!line_start(run, line, account_work);
+    }
+}
+
+void account_note_shortage(struct account_run *run)
+{
+    if (run->shortage == NULL) {
+        run->shortage = pr_arena_text(run->arena, pr_last_failure()->text);
+        pr_log(run->log, run->short_level,
+               "no further connection, going on with those there are: %s",
+               pr_last_failure()->text);
     }
 }
 
@@ -272,15 +283,10 @@ void account_wants_help(struct account_run *run)
  * report. */
 static void join_line(struct account_run *run, struct line *line)
 {
-    bool was_open = line->steps > 0;
     pr_status status = pr_scope_join(&line->scope);
     if (!line->is_helper) {
         run->status = run->status == PR_OK ? status : run->status;
         account_note_failure(run, status);
-    } else if (status != PR_OK && status != PR_CANCELLED && !was_open) {
-        pr_log(run->log, run->owner == NULL ? PR_LOG_WARNING : PR_LOG_INFO,
-               "no further connection, going on with those there are: %s",
-               pr_last_failure()->text);
     }
     line->run = NULL;
     line->is_helper = false;
@@ -353,6 +359,7 @@ static pr_status run_locked(struct account_run *run)
 {
     struct claimant claimant = {0};
     run->claimant = &claimant;
+    run->short_level = PR_LOG_WARNING;
     run->line_count = run->account->connections;
     run->lines = memory_zeroed(run->line_count, sizeof(*run->lines));
     if (run->lines == NULL) {
@@ -439,6 +446,7 @@ void account_end(struct account_run *run)
     pr_arena_free(run->arena);
     run->arena = NULL;
     run->silences = NULL;
+    run->shortage = NULL;
     if (failure.status != PR_OK) {
         (void)!pr_fail(failure.status, "%s", failure.text);
     }

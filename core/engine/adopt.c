@@ -53,6 +53,8 @@ void keeper_close_lines(struct keeper *keeper)
         watching_close(keeper, keeper->lines[i]);
     }
     keeper->cannot_watch = false;
+    memory_free(keeper->shortage);
+    keeper->shortage = NULL;
 }
 
 /* Lines past the number that is wanted now are closed already. */

@@ -213,6 +213,7 @@ struct account_status daemon_account(const struct daemon *daemon, size_t index)
         .trouble_since = keeper->trouble_since,
         .failures = keeper->failures,
         .folders = keeper->spot_count,
+        .shortage = keeper->shortage,
     };
     if (keeper->due != PR_NEVER && !keeper->is_paused) {
         uint64_t left = keeper->due > now ? keeper->due - now : 0;

@@ -34,6 +34,7 @@ struct account_status {
     int64_t trouble_since;
     unsigned failures; /* in a row */
     size_t connections;
+    const char *shortage;    /* why there are no more; NULL: all wanted came */
     size_t folders, watched; /* folders it has, and those on line */
     const char *folder;      /* being worked on; NULL: none */
 };

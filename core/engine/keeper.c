@@ -51,6 +51,7 @@ void keeper_free(struct keeper *keeper)
     engine_release(keeper->engine);
     state_unlock_account(keeper->lock);
     memory_free(keeper->trouble_text);
+    memory_free(keeper->shortage);
     memory_free(keeper->name);
     memory_free(keeper);
 }
@@ -291,6 +292,17 @@ static uint64_t deleted_lately(struct keeper *keeper)
     return keeper->deleted;
 }
 
+/* Told once until it is over: each pass tries for more. */
+static void note_shortage(struct keeper *keeper, const struct account_run *run,
+                          bool is_pass)
+{
+    if (run->shortage != NULL || is_pass) {
+        memory_free(keeper->shortage);
+        keeper->shortage =
+            run->shortage != NULL ? memory_text(run->shortage) : NULL;
+    }
+}
+
 /* `lost`: why a line that watched is no more; PR_OK: none is lost. */
 static void run_turn(struct keeper *keeper, bool is_pass, pr_status lost)
 {
@@ -304,6 +316,7 @@ static void run_turn(struct keeper *keeper, bool is_pass, pr_status lost)
         .lines = keeper->lines,
         .line_count = keeper->line_count,
         .keeps_lines = true,
+        .short_level = keeper->shortage == NULL ? PR_LOG_INFO : PR_LOG_DEBUG,
         .retries_now = keeper->asks_retry,
         .sweeps_now = keeper->asks_sweep,
         .owner = keeper,
@@ -329,6 +342,7 @@ static void run_turn(struct keeper *keeper, bool is_pass, pr_status lost)
     if (is_pass) {
         keeper->last_poll = time(NULL);
     }
+    note_shortage(keeper, &run, is_pass);
     settle_down(keeper, &run, status != PR_OK ? status : lost, is_pass);
     account_end(&run);
     keeper->run = NULL;

@@ -53,6 +53,7 @@ struct keeper {
     const struct account *account;
     struct state_lock *lock;
     struct claimant claimant;
+    char *shortage;      /* owned: why there are no more lines; or NULL */
     struct line **lines; /* owned, each too */
     size_t line_count;
     struct spot *spots; /* by importance */

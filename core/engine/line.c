@@ -113,10 +113,15 @@ static pr_status run_line(void *argument)
     struct line *line = argument;
     struct account_run *run = line->run;
     pr_status status = line_open(run, line);
-    if (status == PR_OK && line->is_open) {
+    bool has_come = status == PR_OK;
+    if (has_come && line->is_open) {
         status = line->task(run, line);
     }
     status = line_verdict(line, status);
+    if (!has_come && line->is_helper && !line->has_slept &&
+        status != PR_CANCELLED) {
+        account_note_shortage(run);
+    }
     if (line->is_open && (status != PR_OK || !run->keeps_lines ||
                           !place_park(run->engine->places, &line->place))) {
         line_close(line);

@@ -192,9 +192,11 @@ struct account_run {
     void (*folder_done)(struct account_run *run, struct line *line,
                         const char *folder, pr_status status,
                         uint64_t messages);
-    struct silence *silences; /* recover.c: sinks that cannot be asked; list */
-    bool sweeps_now;          /* also those that are not due */
-    uint64_t deleted;         /* on the server, because rules said so */
+    const char *shortage;      /* why no further line came; NULL: none failed */
+    enum pr_level short_level; /* at which that is told */
+    struct silence *silences;  /* recover.c: sinks that cannot be asked; list */
+    bool sweeps_now;           /* also those that are not due */
+    uint64_t deleted;          /* on the server, because rules said so */
     struct account_report report;
     char error[PR_FAILURE_MAX];
 };
@@ -226,6 +228,9 @@ void account_run(struct account_run *run);
 void account_note_failure(struct account_run *run, pr_status status);
 /* A session found much to do while folders wait: may start another worker. */
 void account_wants_help(struct account_run *run);
+/* A line that was to help could not be opened: the last failure says why. No
+ * other is started in this run. */
+void account_note_shortage(struct account_run *run);
 /* Is nothing more to be asked of the server? */
 bool account_is_stopping(const struct account_run *run);
 

@@ -103,6 +103,28 @@ def test_a_refused_login_is_not_hammered(make_server, home):
         service.until_state("watching", "user0")
 
 
+# Folders that are there although nobody has logged in yet.
+LISTS = "namespace inbox {\n%s}\n" % "".join(
+    f"  mailbox {folder} {{\n    auto = create\n  }}\n"
+    for folder in FOLDERS[1:])
+
+
+def test_who_gets_no_further_connection_says_why(make_server, home):
+    server = make_server(users=USERS,
+                         extra=LISTS + "mail_max_userip_connections = 1\n")
+    home.write(account(home, server, "user0", folders='{ "*" }',
+                       source='disable = { "NOTIFY" }',
+                       more='watch = true, connections = 4'))
+    with Service(home) as service:
+        service.until_state("watching")
+        told = [line for line in service.log.splitlines()
+                if "no further connection" in line]
+        assert len(told) == 1 and "exceeded" in told[0], service.log
+        assert "exceeded" in service.accounts()["user0"]["shortage"]
+        text = service.ask("status").out
+        assert re.search(r"watching 1 of 4.*\n +no further connection: ", text)
+
+
 def test_a_changed_secret_is_asked_for_again(make_server, home):
     server = make_server(users=USERS)
     secret = home.secret(USERS["user0"], "pass")

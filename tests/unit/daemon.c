@@ -60,7 +60,7 @@ static void on_account(void *user, const struct account_report *report)
 }
 
 /* What is said of the accounts, since the last set_up. */
-static size_t errors, warnings, recoveries;
+static size_t errors, warnings, recoveries, shortages;
 static char alert[200]; /* the last of the errors and warnings */
 
 static void note_line(void *user, enum pr_level level, const char *who,
@@ -72,6 +72,7 @@ static void note_line(void *user, enum pr_level level, const char *who,
     }
     errors += level == PR_LOG_ERROR;
     warnings += level == PR_LOG_WARNING;
+    shortages += strstr(text, "no further connection") != NULL;
     recoveries += strstr(text, "is well again") != NULL;
     if (level <= PR_LOG_WARNING) {
         snprintf(alert, sizeof(alert), "%s", text);
@@ -82,7 +83,7 @@ static int set_up(void **state)
 {
     (void)state;
     fake_reset();
-    errors = warnings = recoveries = 0;
+    errors = warnings = recoveries = shortages = 0;
     log_set(PR_LOG_INFO, note_line, NULL);
     passes = ended = 0;
     strcpy(directory, "/tmp/postrider-daemon-XXXXXX");
@@ -244,6 +245,30 @@ TEST(folders_share_the_connections_by_importance)
     UNTIL(fake_mailbox.count == 5);
     assert_int_equal(farm[0].opens, 2);
     stop(1000);
+    return PR_OK;
+}
+
+TEST(who_gets_no_further_connection_goes_on_and_says_why)
+{
+    (void)nothing_;
+    farm_reset(1);
+    farm[0].folder_count = 4;
+    farm[0].most = 1;
+    start(configuration(0, 1));
+    UNTIL(in_state(ACCOUNT_WATCHING) == 1);
+    struct account_status status = daemon_account(daemon_, 0);
+    assert_int_equal(status.watched, 1);
+    assert_string_equal(status.shortage, "too many connections");
+    assert_int_equal(shortages, 1);
+    assert_int_equal(daemon_poll(daemon_, NULL, 0, NULL), PR_OK);
+    assert_true(daemon_account(daemon_, 0).shortage != NULL);
+    assert_int_equal(shortages, 1);
+    farm[0].most = 0;
+    assert_int_equal(daemon_poll(daemon_, NULL, 0, NULL), PR_OK);
+    UNTIL(daemon_account(daemon_, 0).watched == 2);
+    assert_true(daemon_account(daemon_, 0).shortage == NULL);
+    stop(1000);
+    assert_int_equal(errors + warnings, 0);
     return PR_OK;
 }
 
@@ -464,9 +489,12 @@ TEST(a_refused_login_is_not_hammered)
     return PR_OK;
 }
 
+static bool is_asked; /* by poll_one */
+
 static pr_status poll_one(void *argument)
 {
     const char *const names[] = {argument, NULL};
+    is_asked = true; /* nobody else runs before it waits */
     return daemon_poll(daemon_, names, 0, NULL);
 }
 
@@ -763,12 +791,13 @@ TEST(who_is_asked_for_jumps_the_queue)
     start(config);
     UNTIL(farm_opens == 1 && in_state(ACCOUNT_QUEUED) == 19);
     const char *last = farm[19].opens == 0 ? "a19" : "a18";
+    is_asked = false;
     struct pr_scope scope;
     pr_scope_init(&scope);
     assert_int_equal(
         pr_spawn(&scope, "poll", PR_STACK_SESSION, poll_one, (void *)last),
         PR_OK);
-    assert_int_equal(pr_sleep(10), PR_OK);
+    UNTIL(is_asked);
     for (size_t i = 0; i < 20; i++) {
         farm[i].hangs = false;
         pr_event_wake_all(&farm[i].moves);
@@ -915,6 +944,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         CASE(new_mail_comes_over_the_connection_that_is_there),
         CASE(folders_share_the_connections_by_importance),
+        CASE(who_gets_no_further_connection_goes_on_and_says_why),
         CASE(one_connection_watches_all_if_it_can),
         CASE(a_poll_selects_only_folders_with_news),
         CASE(mail_that_came_while_the_line_was_down_is_found),

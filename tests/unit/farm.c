@@ -131,6 +131,10 @@ static pr_status farm_open(struct pr_source *source)
     if (status == PR_OK && is_refused(account)) {
         status = pr_fail(account->refusal, "%s", account->words);
     }
+    if (status == PR_OK && account->most > 0 &&
+        account->open_now > account->most) {
+        status = pr_fail(PR_LATER, "too many connections");
+    }
     return status == PR_OK ? check(connection) : status;
 }
 

@@ -25,6 +25,7 @@ struct farm_account {
     pr_status refusal; /* of open; PR_OK: none */
     const char *words; /* of the refusal */
     size_t patience;   /* so many opens are refused; 0: all */
+    size_t most;       /* connections at a time; 0: any number */
     bool hangs;        /* in open, until `moves` */
     bool hangs_fetch;  /* likewise, in fetch */
     bool is_chatty;    /* says something while it hangs, to no end */
