@@ -64,7 +64,8 @@ EXTRA_DIST += %D%/lib/mboxes.py %D%/e2e/test_mbox.py \
 EXTRA_DIST += %D%/e2e/test_control.py %D%/e2e/test_stop.py \
 	%D%/e2e/test_socket.py
 EXTRA_DIST += %D%/lib/relay.py %D%/lib/inotify.py %D%/lib/watching.py \
-	%D%/lib/fake_clock.c %D%/e2e/test_outages.py %D%/e2e/test_scale.py \
+	%D%/lib/fake_clock.c %D%/lib/fake_names.c \
+	%D%/e2e/test_outages.py %D%/e2e/test_scale.py \
 	%D%/lib/cyrus.py %D%/lib/courier.py %D%/e2e/test_other_imap.py \
 	%D%/e2e/test_hooks_daemon.py
 EXTRA_DIST += %D%/e2e/test_library.py %D%/library/attachments.lua \

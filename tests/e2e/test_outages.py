@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import time
 
@@ -10,7 +11,7 @@ import pytest
 
 import relay as relay_module
 from server import is_calm
-from watching import TO_FOLDERS, Daemon, FakeClock, deliver
+from watching import TO_FOLDERS, Daemon, FakeClock, FakeNames, deliver
 
 # Five seconds are what is promised on a machine with nothing else to do.
 SOON = 5
@@ -261,6 +262,52 @@ def test_what_vanishes_before_it_is_fetched_is_simply_gone(
     assert len(expunged) == 6
     assert len(run.messages) == 14 and run.err == ""
     assert home.fetched().messages == []
+
+
+# ---- Names
+
+def account_of(home, daemon, name):
+    run = home.run("status", "--json", XDG_RUNTIME_DIR=daemon.runtime.name)
+    return next(one for one in json.loads(run.out)["accounts"]
+                if one["account"] == name)
+
+
+def until_fails(home, daemon, word):
+    """Until the account by name feels it."""
+    def claim():
+        found = account_of(home, daemon, "named")
+        return found["trouble"] if word != "hang" else \
+            found["state"] == "fetching"
+    return daemon.until(claim, PATIENCE, f"failure {word}")
+
+
+@pytest.mark.parametrize("word", [str(socket.EAI_AGAIN),
+                                  str(socket.EAI_NONAME), "hang"])
+def test_a_name_service_that_fails_is_outlived(store, home, tmp_path, word):
+    """Accounts whose servers have addresses do not notice; the others are
+    fetched soon after it answers again."""
+    if shutil.which("cc") is None:
+        pytest.skip("no compiler here")
+    names = FakeNames(tmp_path)
+    home.write("".join(
+        home.account(store, name=name, host=host, folders=f'{{ "{folder}" }}',
+                     more='watch = true, every = "1h"')
+        for name, host, folder in (("named", "localhost", "Lists"),
+                                   ("plain", "127.0.0.1", "INBOX"))))
+    deliver(store, "by-name", folder="Lists")
+    names.say(word)
+    with Daemon(home, **names.environment()) as daemon:
+        trouble = until_fails(home, daemon, word)
+        if word != "hang":
+            assert trouble["kind"] == "network"
+            assert "localhost" in trouble["text"]
+        deliver(store, "by-address")
+        daemon.until_came("by-address")
+        until_fails(home, daemon, word)
+        names.say("")
+        report("after the name service", daemon.until_came(
+            "by-address", "by-name", seconds=PATIENCE))
+        assert account_of(home, daemon, "named")["trouble"] is None
 
 
 # ---- A network of its own

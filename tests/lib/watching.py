@@ -120,23 +120,29 @@ class Daemon:
         return time.monotonic() - begun
 
 
+def preloaded(place, name):
+    """tests/lib/NAME.c, made in that folder, and the environment in which a
+    program is run with it. One with a sanitizer wants to be loaded first; it is
+    fine."""
+    library = place / f"{name}.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", str(library),
+                    str(LIB / f"{name}.c"), "-ldl"], check=True)
+    return {"LD_PRELOAD": str(library),
+            "ASAN_OPTIONS": "detect_stack_use_after_return=0:"
+            "verify_asan_link_order=0"}
+
+
 class FakeClock:
     """Time that passes when a test says so, for one program."""
 
     def __init__(self, place):
-        self.library = place / "fake_clock.so"
         self.file = place / "clock"
         self.passed = self.slept = 0
-        subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o",
-                        str(self.library), str(LIB / "fake_clock.c")],
-                       check=True)
+        self.preloaded = preloaded(place, "fake_clock")
         self._write()
 
     def environment(self):
-        """A program with a sanitizer wants to be loaded first; it is fine."""
-        return {"LD_PRELOAD": str(self.library), "FAKE_CLOCK": str(self.file),
-                "ASAN_OPTIONS": "detect_stack_use_after_return=0:"
-                "verify_asan_link_order=0"}
+        return {**self.preloaded, "FAKE_CLOCK": str(self.file)}
 
     def _write(self):
         with open(self.file, "r+b" if self.file.exists() else "wb") as out:
@@ -150,3 +156,21 @@ class FakeClock:
         """The machine is suspended for so long, and resumes now."""
         self.slept += int(seconds * 1e9)
         self._write()
+
+
+class FakeNames:
+    """A name service that works, fails or hangs, for one program."""
+
+    def __init__(self, place):
+        self.file = place / "names"
+        self.preloaded = preloaded(place, "fake_names")
+        self.say("")
+
+    def environment(self):
+        return {**self.preloaded, "FAKE_NAMES": str(self.file)}
+
+    def say(self, word):
+        """An error's number, "hang", or "" for the truth."""
+        new = self.file.with_suffix(".new")
+        new.write_text(word)
+        new.replace(self.file)
