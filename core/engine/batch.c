@@ -529,7 +529,7 @@ static void mark_dealt(struct letter *letter)
     session->run->report.messages++;
     session->line->messages++;
     session->run->report.octets += pr_spool_wire_size(letter->message->spool);
-    session->engine->progress.messages++;
+    session_progress(session, 1, 0);
     if (letter->row.stage == STAGE_OWED &&
         is_owing_at(&letter->row.debt, time(NULL))) {
         pr_status status =

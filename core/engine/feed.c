@@ -427,7 +427,7 @@ static pr_status feed_structure(struct pr_feed *feed, struct pr_item *item,
     struct session *session = session_of(feed);
     struct entry *entry = item->user;
     struct tree tree = {.parts = {.cap = 0}};
-    session->engine->progress.octets += octets;
+    session_progress(session, 0, octets);
     pr_status status = message_read_structure(parts, count, &tree);
     if (status != PR_OK) {
         return status == PR_UNSUPPORTED ? PR_OK : status;
@@ -454,7 +454,7 @@ static void take_letter(struct session *session, struct entry *entry)
     *(is_header ? &letter->message->cost.header
                 : &letter->message->cost.whole) = octets;
     entry->letter = NULL;
-    session->engine->progress.octets += octets;
+    session_progress(session, 0, octets);
     start_rules(session, letter);
 }
 

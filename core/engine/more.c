@@ -239,7 +239,7 @@ static pr_status take_spool(struct letter *letter)
         return status;
     }
     uint64_t octets = pr_spool_wire_size(spool);
-    letter->session->engine->progress.octets += octets;
+    session_progress(letter->session, 0, octets);
     letter->ask.spool = NULL;
     if (letter->ask.want == PR_WANT_ALL) {
         message->cost.whole += octets;

@@ -356,6 +356,10 @@ session_on(struct account_run *run, struct line *line, const char *folder,
            pr_status (*work)(struct session *session, void *user), void *user);
 /* The source got on. */
 void session_step(struct session *session);
+/* So much was dealt with, or came, in its folder: for who looks at
+ * engine_progress. */
+void session_progress(struct session *session, uint64_t messages,
+                      uint64_t octets);
 /* "INBOX" in any case is one name (RFC 3501, 5.1). */
 const char *folder_name(const char *name);
 /* Notes a failure that ends this session's work, for when its fibers join. */

@@ -348,8 +348,6 @@ static pr_status visit(struct session *session)
         session->source, session->folder, &session->mailbox);
     session_step(session);
     if (status == PR_OK) {
-        session->engine->progress.account = session->account->name;
-        session->engine->progress.folder = session->folder;
         status = reconcile(session);
     }
     if (status == PR_OK && !session->has_uids) {
@@ -379,6 +377,16 @@ static pr_status visit_for_events(struct session *session)
                               session->folder, &session->record);
     }
     return status == PR_OK ? session_tell_events(session) : status;
+}
+
+void session_progress(struct session *session, uint64_t messages,
+                      uint64_t octets)
+{
+    struct engine_progress *progress = &session->engine->progress;
+    progress->messages += messages;
+    progress->octets += octets;
+    progress->account = session->run->name;
+    progress->folder = session->folder;
 }
 
 void session_step(struct session *session)
