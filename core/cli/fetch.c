@@ -238,7 +238,7 @@ const struct command command_fetch = {
             "done, 75 something is to be\ntried again later, 77 a server "
             "refuses the login, 78 the configuration is wrong;\nothers as in "
             "sysexits.h. While a daemon runs it is asked to do it, as by "
-            "`postrider poll`.\n",
+            "`postrider poll`;\nbut not with -n: a dry run looks for itself.\n",
     .options = "jnvrs",
     .run = run,
 };

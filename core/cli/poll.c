@@ -32,6 +32,15 @@ static void tell_error(const json_t *line)
     }
 }
 
+/* Nobody is to think that all of the mail is here. */
+static void on_paused(void *user, const char *account)
+{
+    const struct pr_log log = {NULL, account};
+    (void)user;
+    pr_log(&log, PR_LOG_WARNING,
+           "is paused; postrider poll %s takes its mail all the same", account);
+}
+
 static void tell(void *user, const json_t *line)
 {
     tell_error(line);
@@ -47,6 +56,7 @@ int poll_by_daemon(struct call *call, const struct invocation *invocation,
     report.shows_summary =
         report.shows_summary || (is_poll && !invocation->json);
     struct engine_observer observer = report_observer(&report);
+    observer.paused = on_paused;
     json_t *request = ask_request("poll", invocation, true);
     json_object_set_new(request, "report", json_true());
     if (invocation->retry) {
@@ -76,9 +86,10 @@ const struct command command_poll = {
     .name = "poll",
     .arguments = "[ACCOUNT...]",
     .summary = "Let the daemon poll now: the accounts named, or all",
-    .help = "Ahead of what is merely due; also an account that is paused or "
-            "waits because of trouble.\nEnds when they are done, with the exit "
-            "status of `postrider fetch`.\n",
+    .help = "Ahead of what is merely due; also an account that waits because "
+            "of trouble. One that is\npaused is polled if it is named; else it "
+            "is left out, and a line says so. Ends when they\nare done, with "
+            "the exit status of `postrider fetch`.\n",
     .options = "jrvs",
     .run = run,
 };

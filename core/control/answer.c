@@ -102,6 +102,12 @@ static void tell_account(void *user, const struct account_report *report)
     client_send(user, event_of_account(report));
 }
 
+static void tell_paused(void *user, const char *account)
+{
+    client_send(user, json_pack("{s:s,s:o}", "event", "paused", "account",
+                                event_text(account)));
+}
+
 static json_t *answer_poll(struct control *control,
                            const struct request *request, struct client *client)
 {
@@ -111,6 +117,7 @@ static json_t *answer_poll(struct control *control,
         .account = tell_account,
         .event = request->report ? tell_hook : NULL,
         .sweep = request->report ? tell_sweep : NULL,
+        .paused = tell_paused,
     };
     return outcome(daemon_poll(control->daemon, request->accounts,
                                (request->retry ? ENGINE_RETRY : 0) |

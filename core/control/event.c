@@ -250,5 +250,7 @@ void event_tell(const json_t *event, const struct engine_observer *observer)
         tell_account(event, observer);
     } else if (strcmp(kind, "undo") == 0 && observer->undone != NULL) {
         tell_undone(event, observer);
+    } else if (strcmp(kind, "paused") == 0 && observer->paused != NULL) {
+        observer->paused(observer->user, text_or_empty(event, "account"));
     }
 }

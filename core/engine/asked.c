@@ -100,9 +100,13 @@ static pr_status ask_all(struct daemon *daemon, const char *const *accounts,
     }
     for (size_t i = 0; status == PR_OK && i < daemon->keeper_count; i++) {
         struct keeper *keeper = daemon->keepers[i];
-        bool is_meant =
-            is_all(accounts) ? !keeper->is_paused : is_named(accounts, keeper);
-        status = is_meant ? ask(keeper, &poll, mode, undo) : PR_OK;
+        bool is_left_out = is_all(accounts) && keeper->is_paused;
+        bool is_meant = is_all(accounts) || is_named(accounts, keeper);
+        if (is_left_out && observer != NULL && observer->paused != NULL) {
+            observer->paused(observer->user, keeper->name);
+        } else if (is_meant && !is_left_out) {
+            status = ask(keeper, &poll, mode, undo);
+        }
     }
     daemon_wake(daemon);
     while (status == PR_OK && poll.left > 0) {

@@ -67,11 +67,11 @@ PR_CHECKED pr_status daemon_run(struct daemon *daemon);
  * hold up the end after that. Does not wait. */
 void daemon_stop(struct daemon *daemon, uint64_t grace);
 
-/* Polls the accounts named (ended by NULL; NULL: all) as soon as there is a
- * place, ahead of those that are merely due, and tells `done` of each account's
- * pass when it has ended. `mode`: of ENGINE_RETRY and ENGINE_SWEEP. Waits until
- * all have. PR_CONFIG for a name that no account has, before anything is done;
- * PR_CANCELLED: the caller was, the polls go on. */
+/* Polls the accounts named (ended by NULL; NULL: all but those that are paused)
+ * as soon as there is a place, ahead of those that are merely due, and tells
+ * `done` of each account's pass when it has ended. `mode`: of ENGINE_RETRY and
+ * ENGINE_SWEEP. Waits until all have. PR_CONFIG for a name that no account has,
+ * before anything is done; PR_CANCELLED: the caller was, the polls go on. */
 PR_CHECKED pr_status daemon_poll(struct daemon *daemon,
                                  const char *const *accounts, unsigned mode,
                                  const struct engine_observer *observer);

@@ -97,6 +97,8 @@ struct engine_observer {
     void (*event)(void *user, const struct event_report *report);
     void (*undone)(void *user, const struct undo_report *report);
     void (*sweep)(void *user, const struct sweep_report *report);
+    /* It is left out of what was asked of all, because it is paused. */
+    void (*paused)(void *user, const char *account);
 };
 
 struct engine_progress {

@@ -223,6 +223,15 @@ def test_pause_and_resume(server, mailbox):
         assert daemon.run("pause", "work").code == 0
         daemon.wait_account(lambda one: one["state"] == "paused")
         assert "paused" in daemon.run("status").out
+        left_out = "is paused; postrider poll work takes its mail all the same"
+        server.append(letter("while-paused"))
+        for command in ("poll", "fetch"):
+            run = daemon.run(command)
+            assert run.code == 0 and run.err.count(left_out) == 1, run
+        assert daemon.account()["today"]["messages"] == 3
+        run = daemon.run("poll", "work")
+        assert run.code == 0 and run.err == "", run
+        assert daemon.account()["today"]["messages"] == 4
         assert daemon.run("resume").code == 0
         daemon.wait_account(lambda one: one["state"] != "paused")
         assert daemon.run("pause", "nobody").code == 78

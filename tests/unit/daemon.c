@@ -18,6 +18,7 @@
 
 #include "auth/secret.h"
 #include "base/log.h"
+#include "engine/keeper.h"
 #include "fake.h"
 #include "farm.h"
 #include "fiber/loop.h"
@@ -269,6 +270,35 @@ TEST(who_gets_no_further_connection_goes_on_and_says_why)
     assert_true(daemon_account(daemon_, 0).shortage == NULL);
     stop(1000);
     assert_int_equal(errors + warnings, 0);
+    return PR_OK;
+}
+
+static size_t commits_beside; /* while the other folder was visited, too */
+
+static void look_at_progress(void)
+{
+    const struct engine_progress *progress = engine_progress(daemon_->engine);
+    if (farm[0].folders[1].selects > 0) {
+        commits_beside++;
+        assert_string_equal(progress->account, "a0");
+        assert_string_equal(progress->folder, "INBOX");
+    }
+}
+
+TEST(progress_names_the_folder_that_messages_come_from)
+{
+    (void)nothing_;
+    farm_reset(1);
+    farm[0].folder_count = 2;
+    for (size_t i = 0; i < 300; i++) {
+        farm_add(&farm[0], 0);
+    }
+    commits_beside = 0;
+    fake_on_commit = look_at_progress;
+    start(configuration(0, 1));
+    UNTIL(fake_mailbox.count == 300);
+    assert_true(commits_beside > 0);
+    stop(1000);
     return PR_OK;
 }
 
@@ -889,9 +919,19 @@ TEST(an_account_that_comes_back_is_looked_after_again)
     return PR_OK;
 }
 
+static void note_paused(void *user, const char *account)
+{
+    size_t *count = user;
+    assert_string_equal(account, "a0");
+    ++*count;
+}
+
 TEST(a_paused_account_is_left_alone_until_it_is_named)
 {
     (void)nothing_;
+    size_t left_out = 0;
+    const struct engine_observer observer = {.user = &left_out,
+                                             .paused = note_paused};
     const char *const name[] = {"a0", NULL};
     farm_reset(2);
     start(configuration(0, 2));
@@ -899,10 +939,12 @@ TEST(a_paused_account_is_left_alone_until_it_is_named)
     assert_int_equal(daemon_pause(daemon_, name), PR_OK);
     UNTIL(in_state(ACCOUNT_PAUSED) == 1 && farm[0].open_now == 0);
     farm_add(&farm[0], 0);
-    assert_int_equal(daemon_poll(daemon_, NULL, 0, NULL), PR_OK);
+    assert_int_equal(daemon_poll(daemon_, NULL, 0, &observer), PR_OK);
     assert_int_equal(fake_mailbox.count, 0);
-    assert_int_equal(daemon_poll(daemon_, name, 0, NULL), PR_OK);
+    assert_int_equal(left_out, 1);
+    assert_int_equal(daemon_poll(daemon_, name, 0, &observer), PR_OK);
     assert_int_equal(fake_mailbox.count, 1);
+    assert_int_equal(left_out, 1);
     UNTIL(in_state(ACCOUNT_PAUSED) == 1 && farm[0].open_now == 0);
     assert_int_equal(daemon_resume(daemon_, NULL), PR_OK);
     UNTIL(in_state(ACCOUNT_WATCHING) == 2);
@@ -945,6 +987,7 @@ int main(int argc, char **argv)
         CASE(new_mail_comes_over_the_connection_that_is_there),
         CASE(folders_share_the_connections_by_importance),
         CASE(who_gets_no_further_connection_goes_on_and_says_why),
+        CASE(progress_names_the_folder_that_messages_come_from),
         CASE(one_connection_watches_all_if_it_can),
         CASE(a_poll_selects_only_folders_with_news),
         CASE(mail_that_came_while_the_line_was_down_is_found),
