@@ -41,7 +41,8 @@ static bool is_of_folder(pr_status status)
 /* A folder that messages were moved from. */
 struct source {
     const char *name;
-    uint32_t uidvalidity; /* now; 0: it is not there */
+    bool is_there;
+    uint32_t uidvalidity; /* now; 0: the source has no UIDs */
     struct state_folder record;
 };
 
@@ -78,6 +79,7 @@ static pr_status look_at_source(struct giving *giving, const char *name)
                                                                 name, &mailbox);
     session_step(session);
     if (status == PR_OK) {
+        source->is_there = true;
         source->uidvalidity = mailbox.uidvalidity;
     } else if (!is_of_folder(status)) {
         return status;
@@ -110,11 +112,12 @@ static pr_status check_sources(struct giving *giving)
             status = look_at_source(giving, name);
         }
         const struct source *source = find_source(giving, name);
-        if (status == PR_OK && source->uidvalidity == 0) {
+        if (status == PR_OK && !source->is_there) {
             step->why =
                 pr_arena_printf(giving->undo->arena,
                                 "there is no folder \"%s\" any more", name);
-        } else if (status == PR_OK && !is_as_noted(source, step->deed)) {
+        } else if (status == PR_OK && source->uidvalidity != 0 &&
+                   !is_as_noted(source, step->deed)) {
             step->why = pr_arena_printf(
                 giving->undo->arena,
                 "the server has numbered \"%s\" anew (UIDVALIDITY)", name);
@@ -134,7 +137,19 @@ static void refuse_all(struct giving *giving, const char *why)
     }
 }
 
-/* Selects the folder. PR_GONE: it is not there. */
+/* A Maildir or an mbox: what is in it now cannot be told to be what was. */
+static pr_status refuse_unnumbered(struct giving *giving)
+{
+    refuse_all(giving,
+               pr_arena_printf(giving->undo->arena,
+                               "in a %s nothing can be undone: its messages "
+                               "have no UIDs to find them again by",
+                               giving->session->account->source->name));
+    return PR_GONE;
+}
+
+/* Selects the folder. PR_GONE: it is not there, or nothing in it can be undone;
+ * the steps say why. */
 static pr_status enter(struct giving *giving)
 {
     struct session *session = giving->session;
@@ -147,6 +162,9 @@ static pr_status enter(struct giving *giving)
                                    "the folder \"%s\" cannot be opened: %s",
                                    session->folder, pr_last_failure()->text));
         return PR_GONE;
+    }
+    if (status == PR_OK && session->mailbox.uidvalidity == 0) {
+        return refuse_unnumbered(giving);
     }
     if (status == PR_OK) {
         status = state_folder(session->engine->state, session->account->name,

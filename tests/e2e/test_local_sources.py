@@ -234,3 +234,28 @@ def test_a_read_only_account_changes_nothing(home):
                                             "read_only = true"))
         home.fetched()
     assert (path.read_bytes(), sorted(root.rglob("*"))) == before
+
+
+# ---- What is said of their messages ----------------------------------------
+
+def test_that_nothing_there_can_be_undone_is_said(home):
+    sent = list(messages.mailbox(4, 61))
+    path = home.root / "old"
+    fill_maildir(path, sent)
+    take(home, f'maildir_source "{path}"', rules="""
+local n = 0
+rule("half", function(m)
+  n = n + 1
+  if n % 2 == 0 then m:move "Junk" else m:flag "\\\\Flagged" end
+end)
+""").fetched()
+    assert len(list((path / "Junk").glob("*/*"))) == 2
+    for args in (["-n"], []):
+        run = home.run("undo", "--last", "10m", *args)
+        assert run.code == 69, run
+        lines = run.out.splitlines()
+        assert len(lines) == 5, run
+        assert all("in a maildir_source nothing can be undone: its messages "
+                   "have no UIDs" in line for line in lines[:4]), run
+        assert lines[4].endswith(", 4 cannot be undone")
+    assert len(list((path / "Junk").glob("*/*"))) == 2
