@@ -427,7 +427,7 @@ const struct command command_explain = {
     .summary = "Show what your rules make of a message, rule by rule",
     .help = "FILE holds one message; the rules see it as mail of --account "
             "(the first) in --folder (INBOX).\nACCOUNT/FOLDER/UID is fetched "
-            "from the server, and left as it is. Nothing is delivered, noted\n"
+            "from its source, and left as it is. Nothing is delivered, noted\n"
             "or changed; but the services that rules ask are asked. Exit "
             "status: 0, or 78 if a rule fails.\n",
     .options = "jvaF",

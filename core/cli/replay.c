@@ -26,13 +26,21 @@ struct replay {
     unsigned messages, changed, failed;
 };
 
+static const char fails[] = "fails: ";
+
+static bool is_failure(const char *lines)
+{
+    return strncmp(lines, fails, strlen(fails)) == 0;
+}
+
 /* What rules make of a message, a line for each thing. */
 static pr_status ask(struct config *config, const struct account *account,
                      struct message *message, struct pr_buffer *lines)
 {
     pr_status status = rules_run(config, message);
     if (status == PR_SCRIPT) {
-        return pr_buffer_printf(lines, "fails: %s\n", pr_last_failure()->text);
+        return pr_buffer_printf(lines, "%s%s\n", fails,
+                                pr_last_failure()->text);
     }
     return status == PR_OK ? plan_effects(&message->plan, account, lines)
                            : status;
@@ -96,6 +104,70 @@ static void print_json(const struct message *message, const char *now,
     pr_buffer_done(&line);
 }
 
+/* ---- What differs -------------------------------------------------------- */
+
+static bool ends_with(const char *word, size_t size, const char *end)
+{
+    size_t length = strlen(end);
+    return size >= length && memcmp(word + size - length, end, length) == 0;
+}
+
+static const char *base_name(const char *file)
+{
+    const char *slash = strrchr(file, '/');
+    return slash != NULL ? slash + 1 : file;
+}
+
+/* Octets of `word` that are a file of rules and a line in it; 0: it begins with
+ * none. */
+static size_t place_size(const struct replay *replay, const char *word,
+                         size_t size)
+{
+    const char *colon = memchr(word, ':', size);
+    size_t name = colon != NULL ? (size_t)(colon - word) : size;
+    size_t digits = strspn(word + name + (name < size), "0123456789");
+    bool is_file = ends_with(word, name, ".lua") ||
+                   ends_with(word, name, base_name(replay->now->file)) ||
+                   ends_with(word, name, base_name(replay->then->file));
+    return name < size && digits > 0 && is_file ? name + 1 + digits : 0;
+}
+
+/* Adds `text` without the places in files: a failure is the same wherever it
+ * stands. */
+static pr_status add_without_places(const struct replay *replay,
+                                    const char *text, struct pr_buffer *buffer)
+{
+    pr_status status = PR_OK;
+    while (status == PR_OK && *text != '\0') {
+        size_t size = strcspn(text, " \n");
+        size_t place = place_size(replay, text, size);
+        size += text[size] != '\0';
+        status = pr_buffer_add(buffer, text + place, size - place);
+        text += size;
+    }
+    return status;
+}
+
+static pr_status differ(const struct replay *replay, const char *now,
+                        const char *then, bool *ret)
+{
+    struct pr_buffer one, other;
+    pr_buffer_init(&one, 256 * 1024);
+    pr_buffer_init(&other, 256 * 1024);
+    pr_status status = PR_OK;
+    *ret = strcmp(now, then) != 0;
+    if (*ret && is_failure(now) && is_failure(then)) {
+        status = add_without_places(replay, now, &one);
+        if (status == PR_OK) {
+            status = add_without_places(replay, then, &other);
+        }
+        *ret = strcmp(pr_buffer_text(&one), pr_buffer_text(&other)) != 0;
+    }
+    pr_buffer_done(&one);
+    pr_buffer_done(&other);
+    return status;
+}
+
 /* ---- One message --------------------------------------------------------- */
 
 static pr_status compare(void *user, const struct account *account,
@@ -112,13 +184,14 @@ static pr_status compare(void *user, const struct account *account,
     if (status == PR_OK) {
         const char *before = pr_buffer_text(&now);
         const char *after = pr_buffer_text(&then);
-        bool is_same = strcmp(before, after) == 0;
+        bool is_other;
+        status = differ(replay, before, after, &is_other);
         replay->messages++;
-        replay->changed += !is_same;
-        replay->failed += strncmp(after, "fails: ", 7) == 0;
-        if (!is_same && replay->invocation->json) {
+        replay->changed += is_other;
+        replay->failed += is_failure(after);
+        if (is_other && replay->invocation->json) {
             print_json(message, before, after);
-        } else if (!is_same) {
+        } else if (is_other) {
             print_text(message, before, after);
         }
     }

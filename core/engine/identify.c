@@ -439,6 +439,20 @@ static pr_status note_changes(struct identification *all)
 
 /* ---- The whole ----------------------------------------------------------- */
 
+/* By name; what is new gets UIDs behind theirs and from `watermark` on. */
+static void sort_rows(struct identification *all, uint32_t watermark)
+{
+    all->next_uid = watermark;
+    for (size_t i = 0; i < all->row_count; i++) {
+        if (all->rows[i].uid >= all->next_uid) {
+            all->next_uid = all->rows[i].uid + 1;
+        }
+    }
+    if (all->row_count > 0) {
+        qsort(all->rows, all->row_count, sizeof(*all->rows), by_row_name);
+    }
+}
+
 static pr_status load_rows(struct identification *all)
 {
     struct session *session = all->session;
@@ -448,14 +462,8 @@ static pr_status load_rows(struct identification *all)
     if (status == PR_OK && !session->engine->dry_run) {
         status = recover_intents(session, all->rows, all->row_count);
     }
-    all->next_uid = session->record.watermark;
-    for (size_t i = 0; i < all->row_count; i++) {
-        if (all->rows[i].uid >= all->next_uid) {
-            all->next_uid = all->rows[i].uid + 1;
-        }
-    }
-    if (status == PR_OK && all->row_count > 0) {
-        qsort(all->rows, all->row_count, sizeof(*all->rows), by_row_name);
+    if (status == PR_OK) {
+        sort_rows(all, session->record.watermark);
     }
     return status;
 }
@@ -539,6 +547,111 @@ pr_status identify(struct session *session)
               by_uid);
     }
     return keep_rows(session);
+}
+
+/* ---- For who only looks ---------------------------------------------------
+ */
+
+static pr_status known_rows(struct state *state, const char *account,
+                            const char *folder, struct identification *all,
+                            struct pr_arena *arena)
+{
+    struct state_standing *standings;
+    size_t count;
+    bool is_known = false;
+    pr_status status = state_standings(state, account, (int64_t)time(NULL),
+                                       arena, &standings, &count);
+    for (size_t i = 0; status == PR_OK && i < count && !is_known; i++) {
+        is_known = strcmp(standings[i].folder, folder) == 0;
+    }
+    if (status != PR_OK || !is_known) { /* asking for it would make a record */
+        return status;
+    }
+    struct state_folder record;
+    status = state_folder(state, account, folder, &record);
+    if (status == PR_OK) {
+        status = state_all_rows(state, record.id, arena, &all->rows,
+                                &all->row_count);
+    }
+    if (status == PR_OK) {
+        sort_rows(all, record.watermark);
+    }
+    return status;
+}
+
+static const struct state_row *row_named(const struct identification *all,
+                                         const char *name)
+{
+    const struct state_row key = {.uidl = name};
+    return name == NULL || all->row_count == 0
+               ? NULL
+               : bsearch(&key, all->rows, all->row_count, sizeof(key),
+                         by_row_name);
+}
+
+/* Is the name of the row that of no other, and the item's beyond doubt? */
+static bool is_certain(const struct identification *all,
+                       const struct state_row *row, const struct pr_item *item)
+{
+    const struct listed listed = {.item = *item};
+    bool has_twin = (row > all->rows && by_row_name(row - 1, row) == 0) ||
+                    (row + 1 < all->rows + all->row_count &&
+                     by_row_name(row, row + 1) == 0);
+    return !has_twin && may_trust_name(&listed, row);
+}
+
+static int by_item_name(const void *left, const void *right)
+{
+    const struct pr_item *const *a = left, *const *b = right;
+    return compare_names((*a)->uidl, (*b)->uidl);
+}
+
+/* Items that have no twin of the same name get the UIDs of their rows, others
+ * 0. */
+static pr_status find_known(const struct identification *all,
+                            struct pr_arena *arena,
+                            struct pr_item *const *items, size_t count)
+{
+    struct pr_item **sorted =
+        pr_arena_array(arena, count + 1, sizeof(struct pr_item *));
+    if (sorted == NULL) {
+        return PR_NOMEM;
+    }
+    memcpy(sorted, items, count * sizeof(struct pr_item *));
+    qsort(sorted, count, sizeof(struct pr_item *), by_item_name);
+    for (size_t i = 0; i < count; i++) {
+        bool has_twin =
+            (i > 0 && by_item_name(&sorted[i - 1], &sorted[i]) == 0) ||
+            (i + 1 < count && by_item_name(&sorted[i], &sorted[i + 1]) == 0);
+        const struct state_row *row = row_named(all, sorted[i]->uidl);
+        bool is_it =
+            row != NULL && !has_twin && is_certain(all, row, sorted[i]);
+        sorted[i]->uid = is_it ? row->uid : 0;
+    }
+    return PR_OK;
+}
+
+pr_status identify_by_name(struct state *state, const char *account,
+                           const char *folder, struct pr_arena *arena,
+                           struct pr_item *const *items, size_t count)
+{
+    struct identification all = {.next_uid = 1};
+    pr_status status = PR_OK;
+    if (state != NULL) {
+        status = known_rows(state, account, folder, &all, arena);
+    }
+    if (status == PR_OK && count > 0) {
+        status = find_known(&all, arena, items, count);
+    }
+    for (size_t i = 0; status == PR_OK && i < count; i++) {
+        const char *name = items[i]->uidl;
+        bool is_new = all.row_count == 0 ||
+                      (name != NULL && row_named(&all, name) == NULL);
+        if (is_new) {
+            items[i]->uid = all.next_uid++;
+        }
+    }
+    return status;
 }
 
 struct listed *session_listed(const struct session *session, uint32_t uid)

@@ -25,17 +25,25 @@ struct glimpse {
     pr_status failure;       /* of `each`, or of what leads to it */
     struct pr_failure words;
     size_t seen;
+    bool has_uids;    /* else they are to be had from the state */
     bool has_headers; /* the source can give them alone */
     bool has_labels;  /* the source's own */
 };
 
 /* ---- Which messages ------------------------------------------------------ */
 
+static bool is_wanted(const struct glimpse *glimpse, const struct pr_item *item)
+{
+    const struct look *look = glimpse->look;
+    bool is_too_old =
+        look->since > 0 && item->received > 0 && item->received < look->since;
+    return !is_too_old && (look->uid == 0 || look->uid == item->uid);
+}
+
 static pr_status note_item(void *user, const struct pr_item *item)
 {
     struct glimpse *glimpse = user;
-    if (glimpse->look->since > 0 && item->received > 0 &&
-        item->received < glimpse->look->since) {
+    if (glimpse->has_uids && !is_wanted(glimpse, item)) {
         return PR_OK;
     }
     struct pr_item **items =
@@ -59,6 +67,30 @@ static pr_status note_item(void *user, const struct pr_item *item)
     glimpse->items = items;
     items[glimpse->count++] = copy;
     return PR_OK;
+}
+
+/* The UIDs that a pass gave them, or would; then those that are wanted. */
+static pr_status number_items(struct glimpse *glimpse)
+{
+    struct state *state = NULL;
+    size_t count = 0;
+    pr_status status = PR_OK;
+    if (state_is_there(glimpse->config->state_dir)) {
+        status = state_open(glimpse->config->state_dir, &state);
+    }
+    if (status != PR_OK) {
+        return status;
+    }
+    status = identify_by_name(state, glimpse->account->name, glimpse->folder,
+                              glimpse->arena, glimpse->items, glimpse->count);
+    state_close(state);
+    for (size_t i = 0; i < glimpse->count; i++) {
+        if (is_wanted(glimpse, glimpse->items[i])) {
+            glimpse->items[count++] = glimpse->items[i];
+        }
+    }
+    glimpse->count = count;
+    return status;
 }
 
 /* ---- The feed ------------------------------------------------------------ */
@@ -170,19 +202,27 @@ static pr_status list(struct glimpse *glimpse, struct pr_source *source)
     struct pr_mailbox mailbox;
     glimpse->has_labels = source_has_labels(source);
     pr_status status = ops->select(source, glimpse->folder, &mailbox);
+    glimpse->has_uids = status != PR_OK || mailbox.uidvalidity != 0;
     glimpse->has_headers = status == PR_OK && !mailbox.has_no_headers;
     if (status != PR_OK || mailbox.exists == 0) {
         return status;
     }
-    if (mailbox.uidvalidity == 0 && look->uid != 0) {
-        return pr_fail(PR_UNSUPPORTED,
-                       "messages of a %s source cannot be asked for by number: "
-                       "give the message as a file",
-                       source->class->name);
-    }
-    struct pr_range range = {look->uid != 0 ? look->uid : 1,
-                             look->uid != 0 ? look->uid : UINT32_MAX};
-    return ops->list(source, &range, 1, note_item, glimpse);
+    bool is_one = glimpse->has_uids && look->uid != 0;
+    const struct pr_range range = {is_one ? look->uid : 1,
+                                   is_one ? look->uid : UINT32_MAX};
+    status = ops->list(source, &range, 1, note_item, glimpse);
+    return status == PR_OK && !glimpse->has_uids ? number_items(glimpse)
+                                                 : status;
+}
+
+static pr_status say_gone(const struct glimpse *glimpse)
+{
+    return pr_fail(PR_GONE,
+                   glimpse->has_uids
+                       ? "%s/%s/%u is not on the server"
+                       : "there is no %s/%s/%u, or its source gives it no name "
+                         "to know it by: give the message as a file",
+                   glimpse->account->name, glimpse->folder, glimpse->look->uid);
 }
 
 static pr_status look_at_folder(struct glimpse *glimpse,
@@ -206,9 +246,7 @@ static pr_status look_at_folder(struct glimpse *glimpse,
         status = pr_fail(glimpse->failure, "%s", glimpse->words.text);
     }
     if (status == PR_OK && glimpse->look->uid != 0 && glimpse->seen == 0) {
-        status = pr_fail(PR_GONE, "%s/%s/%u is not on the server",
-                         glimpse->account->name, glimpse->folder,
-                         glimpse->look->uid);
+        status = say_gone(glimpse);
     }
     message_free(glimpse->message);
     pr_arena_free(glimpse->arena);
@@ -308,6 +346,12 @@ pr_status engine_look(struct config *config, const struct look *look)
         bool can_be_read =
             (account->source->source->lacks & PR_LACKS_STAY) == 0;
         is_found = is_found || is_named;
+        if (is_named && !can_be_read && look->uid != 0) {
+            return pr_fail(PR_UNSUPPORTED,
+                           "%s: its messages are there only while they are "
+                           "delivered: give the message as a file",
+                           look->account);
+        }
         if (is_named || (look->account == NULL && can_be_read)) {
             status = look_at_account(config, look, account);
         }

@@ -12,7 +12,7 @@
 struct look {
     const char *account; /* NULL: every account */
     const char *folder;  /* NULL: those that the account has */
-    uint32_t uid;        /* 0: every message */
+    uint32_t uid;        /* as a pass tells it; 0: every message */
     bool is_lazy;        /* the one message comes as a pass would fetch it: of a
                             large one the header alone, and the rest when
                             `each` asks for it; else it is whole */
@@ -25,7 +25,7 @@ struct look {
 };
 
 /* Tells of the messages, one at a time, account by account. Waits. PR_CONFIG:
- * there is no such account. PR_UNSUPPORTED: a message cannot be found by number
+ * there is no such account. PR_UNSUPPORTED: messages do not stay
  * there. PR_GONE: the folder or the one message is not there. Else what the
  * source or `each` failed with. */
 PR_CHECKED pr_status engine_look(struct config *config,

@@ -569,6 +569,15 @@ PR_CHECKED pr_status believe_last(struct session *session,
  * known, gives UIDs to the others. Fills session->listed, and session->rows
  * with the rows of those; notes what changed. */
 PR_CHECKED pr_status identify(struct session *session);
+/* For who only looks at such a source: each of the items, all of a folder as
+ * listed, gets the UID that the state has for its name, or, if the name is new,
+ * the one that the next pass would give it; 0 where only the header could tell.
+ * `state` NULL: there is none yet. Nothing is noted. Waits. */
+PR_CHECKED pr_status identify_by_name(struct state *state, const char *account,
+                                      const char *folder,
+                                      struct pr_arena *arena,
+                                      struct pr_item *const *items,
+                                      size_t count);
 /* The listed message of that UID; NULL: it is not there. */
 struct listed *session_listed(const struct session *session, uint32_t uid);
 /* A message whose header could not be had is here: is it one that is known? */

@@ -120,6 +120,15 @@ static pr_status open_database(struct state *state)
     return schema_migrate(state, schema_steps, schema_version);
 }
 
+bool state_is_there(const char *directory)
+{
+    char *path = join(directory, "state.db");
+    bool is_there = path != NULL && access(path, F_OK) == 0;
+
+    free(path);
+    return is_there;
+}
+
 pr_status state_open(const char *directory, struct state **ret)
 {
     struct state *state = memory_zeroed(1, sizeof(*state));

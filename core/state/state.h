@@ -22,6 +22,8 @@ struct state;
 /* Opens (or makes, mode 0600) the store in `directory`, migrates its schema.
  * Blocks. PR_IO, PR_FULL; PR_CONFIG if a newer version made it. */
 PR_CHECKED pr_status state_open(const char *directory, struct state **ret);
+/* Was there a store before? Blocks briefly. */
+bool state_is_there(const char *directory);
 void state_close(
     struct state *state); /* NULL is fine; nothing may be in flight */
 

@@ -3,6 +3,8 @@
 import json
 import time
 
+import pytest
+
 RULES = """
 rule("lists", function(m)
   if m.list_id == "dev.example" then m:deliver(mail / "lists/dev") end
@@ -155,3 +157,107 @@ def test_replay_takes_mail_that_is_young_enough(server, home):
     for since, count in ("30d", 4), ("50d", 5):
         run = home.run("replay", "--since", since, "--rules", str(other))
         assert run.out.splitlines()[-1].startswith(f"{count} messages"), run
+
+
+def other_rules(home, old, new, name="new.lua"):
+    path = home.root / name
+    path.write_text(home.config.read_text().replace(old, new))
+    path.chmod(0o600)
+    return str(path)
+
+
+def test_a_failure_is_the_same_in_another_line(server, home):
+    """File and line are no difference of what becomes of mail."""
+    server.fill([Plain(b"Subject: one\r\n\r\nx\r\n")])
+    home.configure(server, rules="""
+rule("fails", function(m) error("nothing at 7") end)
+""")
+    same = other_rules(home, '\nrule("fails"', '\n\n\n\nrule("fails"')
+    run = home.run("replay", "--rules", same)
+    assert run.code == 0, run
+    assert run.out == "1 message, 0 would fare otherwise, " \
+                      "of 1 the new rules fail\n"
+    other = other_rules(home, "at 7", "at 8")
+    run = home.run("replay", "--rules", other)
+    assert run.code == 1, run
+    assert "nothing at 7" in run.out and "new.lua:" in run.out
+
+
+LOCAL = """
+options {{ state = "{root}/state" }}
+local mail = maildir "{root}/Mail"
+account "work" {{ source = {source}, after = keep, deliver = mail }}
+"""
+
+
+def fill_local(home, kind):
+    if kind == "maildir_source":
+        for part in ("cur", "new", "tmp"):
+            (home.root / "old" / part).mkdir(parents=True, exist_ok=True)
+        for number in range(3):
+            (home.root / "old" / "new" / f"{number}.host").write_bytes(
+                b"Subject: spam %d\n\nx\n" % number)
+    else:
+        (home.root / "old").write_bytes(b"".join(
+            b"From a@example.org Sun Nov 22 10:00:00 2026\n"
+            b"Subject: spam %d\n\nx\n\n" % number for number in range(3)))
+    home.write(LOCAL.format(root=home.root,
+                            source=f'{kind} "{home.root}/old"') + RULES)
+
+
+def fill_pop3(home, make_server):
+    server = make_server(pop3=True)
+    for number in range(3):
+        server.append(b"Subject: spam %d\r\n\r\nx\r\n" % number)
+    home.configure(server, protocol="pop3", rules=RULES.replace(
+        'm:flag "\\\\Seen" m:move "Junk"', 'm:deliver(mail / "Junk")'))
+
+
+@pytest.mark.parametrize("kind", ["maildir_source", "mbox_source", "pop3"])
+def test_messages_without_uids_are_called_as_fetch_calls_them(
+        make_server, home, kind):
+    if kind == "pop3":
+        fill_pop3(home, make_server)
+    else:
+        fill_local(home, kind)
+    other = other_rules(home, '"Junk"', '"Spam"')
+
+    def replayed():
+        run = home.run("replay", "--since", "100000d", "--json",
+                       "--rules", other)
+        assert run.code == 1, run
+        return [one["uid"] for one in run.records if one["event"] == "change"]
+
+    assert replayed() == [1, 2, 3]
+    assert not list(home.root.rglob("state.db"))
+    planned = {one["uid"]: one["subject"]
+               for one in home.fetch("-n", "--json").messages}
+    assert sorted(planned) == [1, 2, 3]
+    for round in range(2):
+        for uid, subject in planned.items():
+            run = home.run("explain", f"work/INBOX/{uid}")
+            assert run.code == 0, run
+            assert run.out.startswith(f"work/INBOX/{uid}  "), run
+            assert f'"{subject}"' in run.out.splitlines()[0], run
+        run = home.run("explain", "work/INBOX/4")
+        assert run.code == 69, run
+        assert "there is no work/INBOX/4" in run.err, run
+        if round == 0:
+            home.write(home.config.read_text().replace(
+                'm:flag "\\\\Seen" m:move "Junk"', 'm:leave()'))
+            home.fetched()
+    assert replayed() == [1, 2, 3]
+    if kind == "maildir_source":  # the others keep the names they have
+        number = planned.pop(1)[-1]
+        next((home.root / "old").glob(f"*/{number}.host*")).unlink()
+        assert replayed() == [2, 3]
+        run = home.run("explain", "work/INBOX/3")
+        assert f'"{planned[3]}"' in run.out, run
+        assert home.run("explain", "work/INBOX/1").code == 69
+
+
+def test_what_comes_on_standard_input_cannot_be_asked_for(home):
+    home.write(LOCAL.format(root=home.root, source="stdin {}"))
+    run = home.run("explain", "work/INBOX/1")
+    assert run.code == 69, run
+    assert "only while they are delivered" in run.err
