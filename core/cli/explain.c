@@ -19,6 +19,7 @@
 #include "io/file.h"
 #include "lua/trace.h"
 #include "mail/spool.h"
+#include "plugin/registry.h"
 
 #define MESSAGE_MOST ((size_t)256 * 1024 * 1024)
 
@@ -346,6 +347,7 @@ static pr_status explain_file(struct explanation *it)
         status = spool_new(it->config->state_dir, 0, &message->spool);
     }
     if (status == PR_OK) {
+        message->may_have_labels = class_may_have_labels(account->source);
         status = spool_fill(message->spool, it->subject, MESSAGE_MOST);
     }
     if (status == PR_OK) {

@@ -62,6 +62,7 @@ static pr_status ask_others(struct replay *replay, struct message *message,
     if (status != PR_OK) {
         return status;
     }
+    other->has_labels = message->has_labels;
     other->spool = message->spool;
     status = ask(replay->then, account, other, lines);
     view_free(other->view);

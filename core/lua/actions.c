@@ -261,14 +261,22 @@ const char *check_label(lua_State *L, int arg, bool has_labels)
     return text;
 }
 
+/* Where no server is there to ask, what cannot be a keyword is taken for a
+ * label. */
 static int note_label(lua_State *L, enum plan_action label,
                       enum plan_action flag)
 {
-    bool has_labels = check_message(L, 1)->has_labels;
+    const struct message *message = check_message(L, 1);
+    bool is_guess = !message->has_labels && message->may_have_labels &&
+                    !is_keyword(check_text(L, 2));
+    bool has_labels = message->has_labels || is_guess;
     const char *text = check_label(L, 2, has_labels);
 
-    return note(L, (struct plan_entry){.action = has_labels ? label : flag,
-                                       .text = text});
+    return note(L,
+                (struct plan_entry){
+                    .action = has_labels ? label : flag,
+                    .text = text,
+                    .value = is_guess ? "where the server has labels" : NULL});
 }
 
 /* m:label(name): a label of the server's own where it has such (Gmail), else a

@@ -17,6 +17,7 @@
 #include "lua/outcome.h"
 #include "mail/flags.h"
 #include "mail/spool.h"
+#include "plugin/registry.h"
 
 #define MESSAGE_MOST (64u * 1024 * 1024) /* octets of a test's message */
 #define WORDS_MOST 65536
@@ -300,6 +301,8 @@ static pr_status make_message(struct trial *trial)
                              &trial->message);
     if (status != PR_OK)
         return status;
+    trial->message->may_have_labels =
+        class_may_have_labels(trial->account->source);
     trial->message->spool = trial->spool;
     trial->spool = NULL;
     return PR_OK;

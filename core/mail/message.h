@@ -24,6 +24,7 @@ struct message {
     struct view *view;      /* owned; made by message_view */
     struct plan plan;
     bool has_labels; /* the server has labels of its own: those of the item */
+    bool may_have_labels; /* there is no server to ask whether it has some */
     /* While `spool` is NULL: has the header fetched into it; waits. */
     pr_status (*fetch_header)(struct message *message);
     struct message_cost cost;

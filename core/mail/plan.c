@@ -238,12 +238,15 @@ static pr_status describe_object(const struct plan_entry *entry,
     case PLAN_LEAVE:
     case PLAN_STOP:
         return PR_OK;
+    case PLAN_LABEL:
+    case PLAN_UNLABEL:
+        return *value == '\0'
+                   ? pr_buffer_printf(buffer, " %s", text)
+                   : pr_buffer_printf(buffer, " %s (%s)", text, value);
     case PLAN_DISCARD:
     case PLAN_COPY_TO:
     case PLAN_FLAG:
     case PLAN_UNFLAG:
-    case PLAN_LABEL:
-    case PLAN_UNLABEL:
     case PLAN_REMOVE_HEADER:
     case PLAN_NOTE:
         break;

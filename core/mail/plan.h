@@ -27,7 +27,8 @@ enum plan_action {
     PLAN_COPY_TO,  /* text: folder on the server */
     PLAN_FLAG,     /* text: a system flag or keyword */
     PLAN_UNFLAG,
-    PLAN_LABEL, /* text: a label of the server's own */
+    PLAN_LABEL, /* text: a label of the server's own; value: on what condition,
+                   in words for people; NULL: none */
     PLAN_UNLABEL,
     PLAN_SET_HEADER, /* text: name, value: content */
     PLAN_ADD_HEADER,

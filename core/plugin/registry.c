@@ -297,6 +297,12 @@ static void compare(void *user, const struct pr_plugin *plugin,
         search->found = class;
 }
 
+bool class_may_have_labels(const struct pr_class *class)
+{
+    return REGISTRY_COVERS(class->source, has_labels) &&
+           class->source->has_labels != NULL;
+}
+
 const struct pr_class *registry_class(const char *name)
 {
     struct search search = {.name = name};

@@ -36,6 +36,8 @@ void registry_each_class(void (*each)(void *user,
                                       const struct pr_plugin *plugin,
                                       const struct pr_class *class),
                          void *user);
+/* May a server that the class speaks to have labels of its own? */
+bool class_may_have_labels(const struct pr_class *class);
 
 /* ---- Options ------------------------------------------------------------- */
 

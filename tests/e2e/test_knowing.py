@@ -261,3 +261,29 @@ def test_what_comes_on_standard_input_cannot_be_asked_for(home):
     run = home.run("explain", "work/INBOX/1")
     assert run.code == 69, run
     assert "only while they are delivered" in run.err
+
+
+def test_labels_of_a_server_that_nobody_asked(server, home):
+    """A file says nothing of what the server has; a Maildir has none."""
+    rules = """
+rule("label", function(m) m:label "Follow up" m:label "work" end)
+"""
+    home.configure(server, rules=rules)
+    path = home.root / "one.eml"
+    path.write_bytes(b"Subject: one\r\n\r\nx\r\n")
+    run = home.run("explain", str(path))
+    assert run.code == 0, run
+    assert "label Follow up (where the server has labels) (line" in run.out
+    assert "flag work (line" in run.out, run
+    write_tests(home, """
+test("labels", { eml = "one.eml" }, { flags = { "Follow up", "work" } })
+""")
+    assert home.run("test").code == 0
+    server.fill([Plain(b"Subject: one\r\n\r\nx\r\n")])
+    run = home.run("explain", f"work/INBOX/{server.list_uids()[0]}")
+    assert run.code == 78, run  # this server was asked and has none
+    home.write(LOCAL.format(root=home.root,
+                            source=f'maildir_source "{home.root}/old"') + rules)
+    run = home.run("explain", str(path))
+    assert run.code == 78, run
+    assert "cannot be a flag" in run.out
