@@ -565,13 +565,22 @@ static void report_plans(struct batch *batch)
     }
 }
 
+/* Nothing is noted yet, and nothing to be seen. */
+static pr_status give_up(const struct batch *batch)
+{
+    pr_log(&batch->session->log, PR_LOG_WARNING,
+           "message %u%s: given up before delivery began; the next run "
+           "fetches again",
+           batch->first->row.uid, batch->count > 1 ? " and others" : "");
+    return pr_fail(PR_CANCELLED, "asked to stop");
+}
+
 static pr_status carry_out(struct batch *batch, struct pr_arena *arena)
 {
-    if (pr_is_cancelled()) {
-        return pr_fail(PR_CANCELLED, "given up before it was begun");
+    if (!pr_is_cancelled()) {
+        stage_all(batch);
     }
-    stage_all(batch);
-    pr_status status = note_intents(batch);
+    pr_status status = pr_is_cancelled() ? give_up(batch) : note_intents(batch);
     if (status != PR_OK) {
         abort_all(batch);
         return status;

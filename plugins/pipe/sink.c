@@ -180,11 +180,13 @@ static pr_status sink_commit(struct pr_sink *sink,
     struct pr_scope scope;
 
     pr_scope_init(&scope);
-    for (size_t i = 1; i < jobs && i < count; i++)
+    /* This fiber only joins: so all hear at once that they are given up. */
+    for (size_t i = 0; jobs > 1 && i < jobs && i < count; i++)
         if (pr_spawn(&scope, sink->name, PR_STACK_SESSION, work, &batch) !=
             PR_OK)
             break; /* the others do its part */
-    (void)work(&batch);
+    if (scope.count == 0)
+        (void)work(&batch);
     return pr_scope_join(&scope);
 }
 

@@ -977,6 +977,31 @@ TEST(what_is_in_hand_is_finished_before_the_end)
     return PR_OK;
 }
 
+TEST(a_sink_that_hangs_is_given_up_at_the_end_and_loses_nothing)
+{
+    static const enum fake_hang places[] = {FAKE_IN_STAGE, FAKE_BEFORE_ALL,
+                                            FAKE_AFTER_ALL};
+
+    (void)nothing_;
+    farm_reset(1);
+    for (size_t i = 0; i < 3; i++) {
+        fake_mailbox.hang = places[i];
+        farm_add(&farm[0], 0);
+        start(configuration(0, 1));
+        UNTIL(fake_mailbox.hanging == 1);
+        pr_time begun = pr_now();
+        stop(50);
+        assert_true(pr_now() - begun < LONG_MS);
+        assert_int_equal(fake_mailbox.hanging, 0);
+        fake_mailbox.hang = FAKE_NO_HANG;
+        start(configuration(0, 1));
+        UNTIL(in_state(ACCOUNT_WATCHING) == 1);
+        assert_int_equal(fake_mailbox.count, i + 1);
+        stop(1000);
+    }
+    return PR_OK;
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1) {
@@ -1017,6 +1042,7 @@ int main(int argc, char **argv)
         CASE(an_account_that_comes_back_is_looked_after_again),
         CASE(a_paused_account_is_left_alone_until_it_is_named),
         CASE(what_is_in_hand_is_finished_before_the_end),
+        CASE(a_sink_that_hangs_is_given_up_at_the_end_and_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -296,9 +296,23 @@ const struct pr_class fake_source_class = {
 /* ---- The sink: sink->state is its mailbox
  * ------------------------------------ */
 
+static pr_status hang(struct fake_mailbox *mailbox, enum fake_hang where)
+{
+    if (mailbox->hang != where) {
+        return PR_OK;
+    }
+    mailbox->hanging++;
+    pr_status status = pr_sleep((uint64_t)3600 * 1000);
+    mailbox->hanging--;
+    return status;
+}
+
 static pr_status sink_stage(struct pr_sink *sink, struct pr_delivery *delivery)
 {
-    (void)sink;
+    pr_status status = hang(sink->state, FAKE_IN_STAGE);
+    if (status != PR_OK) {
+        return status;
+    }
     if (strcmp(delivery->folder, "refused") == 0) {
         return pr_fail(PR_REFUSED, "no such mailbox");
     }
@@ -332,13 +346,17 @@ static pr_status sink_commit(struct pr_sink *sink,
 {
     struct fake_mailbox *mailbox = sink->state;
     mailbox->batches++;
-    for (size_t i = 0; i < count; i++) {
+    pr_status status = hang(mailbox, FAKE_BEFORE_ALL);
+    for (size_t i = 0; status == PR_OK && i < count; i++) {
         batch[i]->result = deliver(mailbox, batch[i]);
+    }
+    if (status == PR_OK) {
+        status = hang(mailbox, FAKE_AFTER_ALL);
     }
     if (fake_on_commit != NULL) {
         fake_on_commit();
     }
-    return PR_OK;
+    return status;
 }
 
 static pr_status sink_recover(struct pr_sink *sink, const char *key,

@@ -48,6 +48,9 @@ struct fake_delivery {
     unsigned flags;
 };
 
+/* Where a sink hangs, until it is given up. */
+enum fake_hang { FAKE_NO_HANG, FAKE_IN_STAGE, FAKE_BEFORE_ALL, FAKE_AFTER_ALL };
+
 struct fake_mailbox {
     struct fake_delivery deliveries[FAKE_MOST];
     size_t count;
@@ -55,6 +58,8 @@ struct fake_mailbox {
     size_t fail_next;       /* so many deliveries fail */
     pr_status failure;      /* with this */
     pr_status recover_says; /* PR_OK: look by key */
+    enum fake_hang hang;
+    size_t hanging; /* that do now */
 };
 
 extern struct fake_server fake_server;
