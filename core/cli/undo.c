@@ -115,6 +115,17 @@ static void on_account(void *user, const struct account_report *report)
     }
 }
 
+/* Where somebody has an account rest because of what it did, "nothing was done"
+ * would be the wrong answer. */
+static void on_paused(void *user, const char *account)
+{
+    (void)user;
+    fprintf(stderr,
+            "postrider: %s: is paused; what was done there is undone if it is "
+            "named\n",
+            account);
+}
+
 static void print_sum(const struct undoing *undoing)
 {
     if (undoing->invocation->json) {
@@ -221,8 +232,10 @@ static int undo_by_daemon(struct call *call,
 static int run(const struct invocation *invocation)
 {
     struct undoing undoing = {.invocation = invocation};
-    const struct engine_observer observer = {
-        .user = &undoing, .account = on_account, .undone = on_undone};
+    const struct engine_observer observer = {.user = &undoing,
+                                             .account = on_account,
+                                             .undone = on_undone,
+                                             .paused = on_paused};
     struct call *call;
     struct config *config;
     int64_t since;

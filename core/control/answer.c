@@ -199,8 +199,10 @@ static void tell_undone(void *user, const struct undo_report *report)
 static json_t *answer_undo(struct control *control,
                            const struct request *request, struct client *client)
 {
-    const struct engine_observer observer = {
-        .user = client, .account = tell_account, .undone = tell_undone};
+    const struct engine_observer observer = {.user = client,
+                                             .account = tell_account,
+                                             .undone = tell_undone,
+                                             .paused = tell_paused};
     const struct undo_order order = {request->since, request->dry_run};
     if (request->since == 0) {
         return failed(pr_fail(PR_CONFIG, "\"since\" is missing: a time in "

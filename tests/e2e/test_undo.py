@@ -357,8 +357,14 @@ def test_the_daemon_undoes(server, home):
         daemon.until(lambda: len(server.list_uids("Lists")) == 6, 60, "moved")
         shown = run("undo", "--last", "10m", "-n")
         assert shown.code == 0 and "6 would be undone" in shown.out, shown
-        undone = run("undo", "--last", "10m")
+        assert run("pause").code == 0
+        others = run("undo", "--last", "10m")
+        assert "work: is paused; what was done there is undone if" \
+            in others.err, others
+        assert len(server.list_uids("Lists")) == 6
+        undone = run("undo", "--last", "10m", "work")
         assert undone.code == 0 and "6 undone" in undone.out, undone
+        assert run("resume").code == 0
         assert run("poll").code == 0
         assert len(server.list_uids()) == 6
         assert server.list_uids("Lists") == []
