@@ -44,7 +44,9 @@ def names_in(value):
     """Of objects, and of those in them."""
     names = set()
     for name, inner in value.items():
-        names |= {name} | (names_in(inner) if isinstance(inner, dict) else set())
+        names.add(name)
+        if isinstance(inner, dict):
+            names |= names_in(inner)
     return names
 
 
