@@ -24,6 +24,15 @@ void report_init(struct fetch_report *report,
     };
 }
 
+/* How it fared at one target. */
+static struct target_outcome outcome_at(const struct message_report *message,
+                                        size_t index)
+{
+    return message->outcomes != NULL
+               ? message->outcomes[index]
+               : (struct target_outcome){message->status, message->error};
+}
+
 /* ---- JSON
  * -------------------------------------------------------------------- */
 
@@ -56,6 +65,22 @@ static void add_targets(struct pr_buffer *line, const char *const *targets)
     (void)!pr_buffer_add_text(line, "]");
 }
 
+static void add_outcomes(struct pr_buffer *line,
+                         const struct message_report *message)
+{
+    (void)!pr_buffer_add_text(line, ",\"outcomes\":[");
+    for (size_t i = 0; message->targets[i] != NULL; i++) {
+        struct target_outcome outcome = outcome_at(message, i);
+        (void)!pr_buffer_add_text(line,
+                                  i > 0 ? ",{\"target\":" : "{\"target\":");
+        (void)!text_add_json(line, pr_bytes_of(message->targets[i]));
+        add_text(line, "status", outcome.status);
+        add_text(line, "error", outcome.error);
+        (void)!pr_buffer_add_text(line, "}");
+    }
+    (void)!pr_buffer_add_text(line, "]");
+}
+
 static void print_message_json(const struct message_report *message)
 {
     struct pr_buffer line;
@@ -70,6 +95,7 @@ static void print_message_json(const struct message_report *message)
     add_number(&line, "size", message->size);
     add_text(&line, "action", message->action);
     add_targets(&line, message->targets);
+    add_outcomes(&line, message);
     add_text(&line, "rule", message->rule);
     add_number(&line, "line", (uint64_t)message->line);
     add_text(&line, "status", message->status);
@@ -155,9 +181,36 @@ static void print_cost(const struct message_report *message)
     pr_buffer_done(&line);
 }
 
+/* Where it went, with what kept it from there; true if anything did. */
+static bool print_targets(const struct message_report *message)
+{
+    struct pr_buffer line;
+    bool has_said_why = false;
+    pr_buffer_init(&line, 65536);
+    for (size_t i = 0; message->targets[i] != NULL; i++) {
+        struct target_outcome outcome = outcome_at(message, i);
+        bool has_words = outcome.error != NULL;
+        pr_buffer_clear(&line);
+        (void)!pr_buffer_printf(
+            &line, "    %s to %s: %s%s%s%s", message->action,
+            message->targets[i], outcome.status, has_words ? " (" : "",
+            has_words ? outcome.error : "", has_words ? ")" : "");
+        terminal_print(pr_buffer_text(&line));
+        has_said_why |= has_words;
+    }
+    if (message->targets[0] == NULL) {
+        (void)!pr_buffer_printf(&line, "    %s: %s", message->action,
+                                message->status);
+        terminal_print(pr_buffer_text(&line));
+    }
+    pr_buffer_done(&line);
+    return has_said_why;
+}
+
 static void print_message(const struct fetch_report *report,
                           const struct message_report *message)
 {
+    bool has_said_why = false;
     struct pr_buffer line;
     char sender[80], subject[80], size[32];
     pr_buffer_init(&line, 65536);
@@ -172,21 +225,9 @@ static void print_message(const struct fetch_report *report,
         print_plan(message);
         print_cost(message);
     } else {
-        for (const char *const *target = message->targets; *target != NULL;
-             target++) {
-            pr_buffer_clear(&line);
-            (void)!pr_buffer_printf(&line, "    %s to %s: %s", message->action,
-                                    *target, message->status);
-            terminal_print(pr_buffer_text(&line));
-        }
-        if (message->targets[0] == NULL) {
-            pr_buffer_clear(&line);
-            (void)!pr_buffer_printf(&line, "    %s: %s", message->action,
-                                    message->status);
-            terminal_print(pr_buffer_text(&line));
-        }
+        has_said_why = print_targets(message);
     }
-    if (message->error != NULL) {
+    if (message->error != NULL && !has_said_why) {
         pr_buffer_clear(&line);
         (void)!pr_buffer_printf(&line, "    put off: %s", message->error);
         terminal_print(pr_buffer_text(&line));

@@ -29,19 +29,34 @@ static json_t *texts_of(const char *const *texts)
     return list;
 }
 
+static json_t *outcomes_of(const struct message_report *report)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; report->outcomes != NULL && report->targets[i] != NULL;
+         i++) {
+        json_array_append_new(
+            list,
+            json_pack("{s:o,s:s,s:o}", "target", event_text(report->targets[i]),
+                      "status", report->outcomes[i].status, "error",
+                      event_text(report->outcomes[i].error)));
+    }
+    return list;
+}
+
 json_t *event_of_message(const struct message_report *report)
 {
     return json_pack(
-        "{s:s,s:o,s:o,s:I,s:o,s:o,s:o,s:I,s:I,s:s,s:o,s:o,s:o,s:i,s:s,s:o}",
+        "{s:s,s:o,s:o,s:I,s:o,s:o,s:o,s:I,s:I,s:s,s:o,s:o,s:o,s:o,s:i,s:s,s:o}",
         "event", "message", "account", event_text(report->account), "folder",
         event_text(report->folder), "uid", (json_int_t)report->uid,
         "message_id", event_text(report->message_id), "from",
         event_text(report->sender), "subject", event_text(report->subject),
         "size", (json_int_t)report->size, "received",
         (json_int_t)report->received, "action", report->action, "targets",
-        texts_of(report->targets), "rule", event_text(report->rule), "file",
-        event_text(report->file), "line", report->line, "status",
-        report->status, "error", event_text(report->error));
+        texts_of(report->targets), "outcomes", outcomes_of(report), "rule",
+        event_text(report->rule), "file", event_text(report->file), "line",
+        report->line, "status", report->status, "error",
+        event_text(report->error));
 }
 
 json_t *event_of_hook(const struct event_report *report)
@@ -130,11 +145,15 @@ static void tell_message(const json_t *event,
                          const struct engine_observer *observer)
 {
     const char *targets[TARGETS_MOST + 1] = {NULL};
-    const json_t *list = json_object_get(event, "targets");
+    struct target_outcome outcomes[TARGETS_MOST];
+    const json_t *list = json_object_get(event, "outcomes");
     for (size_t i = 0, count = 0;
          i < json_array_size(list) && count < TARGETS_MOST; i++) {
-        const char *target = json_string_value(json_array_get(list, i));
+        const json_t *one = json_array_get(list, i);
+        const char *target = text_at(one, "target");
         if (target != NULL) {
+            outcomes[count] = (struct target_outcome){
+                text_or_empty(one, "status"), text_at(one, "error")};
             targets[count++] = target;
         }
     }
@@ -149,6 +168,7 @@ static void tell_message(const json_t *event,
         .received = (int64_t)number_at(event, "received"),
         .action = text_or_empty(event, "action"),
         .targets = targets,
+        .outcomes = outcomes,
         .rule = text_at(event, "rule"),
         .file = text_at(event, "file"),
         .line = (int)number_at(event, "line"),

@@ -102,32 +102,49 @@ static struct pr_delivery delivery_for(const struct letter *letter,
 
 /* Who refuses an answer for good refuses that alone: the message has arrived.
  */
-static void give_up_reply(struct letter *letter, const char *why)
+static void give_up_reply(const struct letter *letter, const char *why)
 {
-    letter->reply_trouble = pr_arena_text(letter->message->arena, why);
-    if (letter->reply_trouble == NULL) {
-        letter->reply_trouble = "out of memory";
-    }
     rules_reply_is_lost(letter->message);
     pr_log(&letter->session->log, PR_LOG_WARNING,
            "message %u: the reply to it is given up: %s",
            letter->entry->item.uid, why);
 }
 
-static pr_status stage_one(struct letter *letter, const struct target *target,
+static pr_status stage_one(struct letter *letter, size_t which,
                            const struct state_delivery *tried)
 {
+    const struct target *target = &letter->targets[which];
+    struct target_try *one = &letter->target_tries[which];
     struct pr_delivery *delivery = &letter->deliveries[letter->delivery_count];
     *delivery = delivery_for(letter, target);
     if (tried != NULL && tried->receipt != NULL) {
         snprintf(delivery->receipt, sizeof(delivery->receipt), "%s",
                  tried->receipt);
     }
-    pr_status status = target->sink->class->sink->stage(target->sink, delivery);
-    if (status == PR_OK) {
+    one->result = target->sink->class->sink->stage(target->sink, delivery);
+    if (one->result == PR_OK) {
+        one->delivery = delivery;
         letter->sinks[letter->delivery_count++] = target->sink;
+    } else {
+        one->words =
+            pr_arena_text(letter->message->arena, pr_last_failure()->text);
     }
-    return status;
+    return one->result;
+}
+
+static pr_status make_tries(struct letter *letter)
+{
+    struct pr_arena *arena = letter->message->arena;
+    size_t count = letter->target_count + 1;
+    letter->target_tries =
+        pr_arena_array(arena, count, sizeof(*letter->target_tries));
+    letter->deliveries =
+        pr_arena_array(arena, count, sizeof(*letter->deliveries));
+    letter->sinks = pr_arena_array(arena, count, sizeof(*letter->sinks));
+    return letter->target_tries == NULL || letter->deliveries == NULL ||
+                   letter->sinks == NULL
+               ? PR_NOMEM
+               : PR_OK;
 }
 
 static pr_status stage_letter(struct letter *letter)
@@ -136,10 +153,7 @@ static pr_status stage_letter(struct letter *letter)
     struct session *session = letter->session;
     struct tried before = {0};
     size_t count = letter->target_count;
-    letter->deliveries =
-        pr_arena_array(arena, count + 1, sizeof(*letter->deliveries));
-    letter->sinks = pr_arena_array(arena, count + 1, sizeof(*letter->sinks));
-    if (letter->deliveries == NULL || letter->sinks == NULL) {
+    if (make_tries(letter) != PR_OK) {
         return PR_NOMEM;
     }
     if (letter->entry->has_row && count > 0) {
@@ -155,9 +169,10 @@ static pr_status stage_letter(struct letter *letter)
         const struct state_delivery *tried =
             find_tried(&before, &letter->targets[i]);
         if (tried != NULL && tried->is_done) {
+            letter->target_tries[i].was_there = true;
             continue;
         }
-        pr_status status = stage_one(letter, &letter->targets[i], tried);
+        pr_status status = stage_one(letter, i, tried);
         if (status == PR_REFUSED &&
             letter_is_reply(letter, &letter->targets[i])) {
             give_up_reply(letter, pr_last_failure()->text);
@@ -187,21 +202,15 @@ static void stage_all(struct batch *batch)
 /* One that was not staged has no key: recovery is to know that it is lacking.
  */
 static struct state_delivery intent_for(const struct letter *letter,
-                                        const struct target *target)
+                                        size_t which)
 {
-    struct state_delivery intent = {.sink = target->sink->name,
-                                    .folder = target->folder,
-                                    .key = "",
-                                    .receipt = ""};
-    for (size_t i = 0; i < letter->delivery_count; i++) {
-        const struct pr_delivery *delivery = &letter->deliveries[i];
-        if (letter->sinks[i] == target->sink &&
-            strcmp(delivery->place, target->folder) == 0) {
-            intent.key = letter->key;
-            intent.receipt = delivery->receipt;
-        }
-    }
-    return intent;
+    const struct target *target = &letter->targets[which];
+    const struct pr_delivery *delivery = letter->target_tries[which].delivery;
+    return (struct state_delivery){
+        .sink = target->sink->name,
+        .folder = target->folder,
+        .key = delivery != NULL ? letter->key : "",
+        .receipt = delivery != NULL ? delivery->receipt : ""};
 }
 
 /* All targets are noted: a message is safe when it is in all of them. Those
@@ -215,7 +224,7 @@ static pr_status intend_letter(struct state_changes *changes,
         return PR_NOMEM;
     }
     for (size_t i = 0; i < letter->target_count; i++) {
-        intents[i] = intent_for(letter, &letter->targets[i]);
+        intents[i] = intent_for(letter, i);
     }
     letter->row.stage = STAGE_INTENT;
     state_intend(changes, letter->session->record.id, &letter->row, intents,
@@ -371,25 +380,39 @@ static bool was_given_up(const struct pr_delivery *delivery)
            (delivery->result == PR_DOUBT && pr_is_cancelled());
 }
 
-static void put_off_given_up(struct letter *letter,
-                             const struct pr_delivery *delivery)
+static const char *words_of(const struct letter *letter,
+                            const struct pr_delivery *delivery)
 {
-    const char *why =
-        pr_arena_printf(letter->message->arena, "given up on its way to %s: %s",
-                        delivery->sink, delivery->failure);
-    put_off(letter, delivery->result, why != NULL ? why : delivery->failure);
+    const char *words = NULL;
+    if (was_given_up(delivery)) {
+        words = pr_arena_printf(letter->message->arena,
+                                "given up on its way to %s: %s", delivery->sink,
+                                delivery->failure);
+    }
+    return words != NULL ? words : delivery->failure;
+}
+
+static void look_at_result(struct letter *letter, struct target_try *one)
+{
+    const struct pr_delivery *delivery = one->delivery;
+    one->result = delivery->result;
+    if (one->result == PR_OK) {
+        return;
+    }
+    one->words = words_of(letter, delivery);
+    if (one->result == PR_REFUSED && delivery->sender != NULL) {
+        give_up_reply(letter, one->words);
+    } else {
+        put_off(letter, one->result, one->words);
+    }
 }
 
 static void look_at_results(struct letter *letter)
 {
-    for (size_t i = 0; i < letter->delivery_count; i++) {
-        const struct pr_delivery *delivery = &letter->deliveries[i];
-        if (was_given_up(delivery)) {
-            put_off_given_up(letter, delivery);
-        } else if (delivery->result == PR_REFUSED && delivery->sender != NULL) {
-            give_up_reply(letter, delivery->failure);
-        } else if (delivery->result != PR_OK) {
-            put_off(letter, delivery->result, delivery->failure);
+    for (size_t i = 0; letter->target_tries != NULL && i < letter->target_count;
+         i++) {
+        if (letter->target_tries[i].delivery != NULL) {
+            look_at_result(letter, &letter->target_tries[i]);
         }
     }
 }

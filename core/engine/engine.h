@@ -11,6 +11,12 @@
 #include "lua/config.h"
 #include "state/state.h"
 
+/* How a message fared at one of its targets. Lent for the call. */
+struct target_outcome {
+    const char *status; /* as of message_report */
+    const char *error;  /* NULL unless later or failed */
+};
+
 /* What became of one message. All lent for the call. */
 struct message_report {
     const char *account, *folder;
@@ -22,10 +28,12 @@ struct message_report {
     const char *action; /* "deliver", "move", "leave", "defer", ... */
     const char *const
         *targets; /* "maildir:/home/a/Mail/inbox", ends with NULL */
+    const struct target_outcome
+        *outcomes; /* of each of them; NULL: that of the message */
     const char *rule, *file;
     int line;                /* 0: no rule, the account's own delivery */
     const char *status;      /* "done", "later", "failed", "planned" */
-    const char *error;       /* NULL unless later or failed */
+    const char *error;       /* the first; NULL unless later or failed */
     const struct plan *plan; /* the whole of it; NULL if there is none */
     const struct message_cost *cost; /* octets that were fetched of it; NULL:
                                         not known */

@@ -423,6 +423,14 @@ struct ask {
     struct pr_spool *spool; /* owned: while it comes in */
 };
 
+/* How this try at one target went. */
+struct target_try {
+    bool was_there;                     /* an earlier try had delivered it */
+    const struct pr_delivery *delivery; /* that was staged; NULL: none */
+    pr_status result;  /* of staging it, then of that delivery */
+    const char *words; /* why it is not PR_OK */
+};
+
 /* A message with what is to be done with it. */
 struct letter {
     struct letter *next;
@@ -441,17 +449,17 @@ struct letter {
     const struct reply *reply;    /* what a rule answers; NULL: nothing */
     size_t reply_target;          /* which of `targets` it is */
     struct pr_spool *reply_spool; /* owned: the answer */
-    const char *reply_trouble; /* why nobody will take it; NULL: nothing is */
-    struct pr_flags flags;     /* of the delivered copies */
-    struct state_row row;      /* with its debt */
-    bool is_known;             /* it was dealt with in an earlier run */
-    bool is_put_off;           /* m:defer: row.due says until when */
-    const char *trouble;       /* why it is put off; NULL: none */
-    bool is_rule_failure;      /* trouble is a rule's, and logged */
-    bool is_trouble_final;     /* a sink refused it for good */
-    struct pr_spool *edited;   /* owned; what is delivered if headers change */
-    struct pr_delivery *deliveries; /* one for each target */
-    struct pr_sink **sinks;         /* beside deliveries */
+    struct pr_flags flags;        /* of the delivered copies */
+    struct state_row row;         /* with its debt */
+    bool is_known;                /* it was dealt with in an earlier run */
+    bool is_put_off;              /* m:defer: row.due says until when */
+    const char *trouble;          /* why it is put off; NULL: none */
+    bool is_rule_failure;         /* trouble is a rule's, and logged */
+    bool is_trouble_final;        /* a sink refused it for good */
+    struct pr_spool *edited; /* owned; what is delivered if headers change */
+    struct target_try *target_tries; /* beside targets; NULL: none was */
+    struct pr_delivery *deliveries;  /* one for each target that was staged */
+    struct pr_sink **sinks;          /* beside deliveries */
     size_t delivery_count;
     char key[33];
 };

@@ -25,22 +25,60 @@ static const char *place_of(struct letter *letter, const struct target *target)
     return place != NULL ? place : target->sink->name;
 }
 
-/* The places it goes to here, or the folder it goes to on the server. */
-static const char *const *places_of(struct letter *letter)
+static const struct target_try *try_of(const struct letter *letter,
+                                       size_t index)
+{
+    return letter->target_tries != NULL && index < letter->target_count
+               ? &letter->target_tries[index]
+               : NULL;
+}
+
+static const char *word_of(pr_status status)
+{
+    return status == PR_OK ? "done" : status == PR_REFUSED ? "failed" : "later";
+}
+
+/* What was not tried fares as the whole message, and for the same reason. */
+static struct target_outcome outcome_of(const struct letter *letter,
+                                        size_t index, const char *outcome)
+{
+    const struct target_try *one = try_of(letter, index);
+    struct target_outcome ret = {outcome, letter->trouble};
+    if (one != NULL && one->result != PR_OK) {
+        ret.status = word_of(one->result);
+        ret.error = one->words != NULL ? one->words : "out of memory";
+    } else if (one != NULL && (one->was_there || one->delivery != NULL)) {
+        ret = (struct target_outcome){word_of(PR_OK), NULL};
+    }
+    return ret;
+}
+
+/* The places it goes to here, or the folder it goes to on the server, and how
+ * it fared there. */
+static void fill_targets(struct letter *letter, const char *outcome,
+                         struct message_report *report)
 {
     static const char *const none[] = {NULL};
-    const char **places = pr_arena_array(
-        letter->message->arena, letter->target_count + 2, sizeof(*places));
-    if (places == NULL) {
-        return none;
+    struct pr_arena *arena = letter->message->arena;
+    size_t count = letter->target_count;
+    const char **places = pr_arena_array(arena, count + 2, sizeof(*places));
+    struct target_outcome *outcomes =
+        pr_arena_array(arena, count + 1, sizeof(*outcomes));
+    report->targets = none;
+    if (places == NULL || outcomes == NULL) {
+        return;
     }
-    for (size_t i = 0; i < letter->target_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         places[i] = place_of(letter, &letter->targets[i]);
     }
     if (letter->final != NULL && letter->final->action == PLAN_MOVE) {
-        places[letter->target_count] = letter->final->text;
+        places[count] = letter->final->text;
     }
-    return places;
+    for (size_t i = 0; i < count + 1; i++) {
+        outcomes[i] = outcome_of(letter, i, outcome);
+    }
+    report->targets = places;
+    report->outcomes = outcomes;
 }
 
 static const char *field_of(struct view *view, const char *name)
@@ -52,24 +90,28 @@ static const char *field_of(struct view *view, const char *name)
                : "";
 }
 
-/* What the far side calls it there. */
-static const char *note_of(const struct letter *letter, size_t index)
+/* Why it fared so there, or what the far side calls it. */
+static const char *reason_of(const struct letter *letter, size_t index,
+                             const struct target_outcome *outcome)
 {
-    if (index >= letter->target_count) {
-        return NULL;
+    const struct target_try *one = try_of(letter, index);
+    if (outcome->error != NULL || one == NULL) {
+        return outcome->error;
     }
-    const struct target *target = &letter->targets[index];
-    if (letter->reply_trouble != NULL && letter_is_reply(letter, target)) {
-        return letter->reply_trouble;
+    if (one->was_there) {
+        return "by an earlier try";
     }
-    for (size_t i = 0; i < letter->delivery_count; i++) {
-        const struct pr_delivery *delivery = &letter->deliveries[i];
-        if (letter->sinks[i] == target->sink && delivery->note[0] != '\0' &&
-            strcmp(delivery->place, target->folder) == 0) {
-            return delivery->note;
-        }
-    }
-    return NULL;
+    return one->delivery != NULL && one->delivery->note[0] != '\0'
+               ? one->delivery->note
+               : NULL;
+}
+
+/* What an earlier try delivered was noted then. It is told of again when all is
+ * done, since a crash may have come between. */
+static bool is_old_news(const struct letter *letter, size_t index)
+{
+    const struct target_try *one = try_of(letter, index);
+    return letter->trouble != NULL && one != NULL && one->was_there;
 }
 
 static void note_history(struct letter *letter, struct state_changes *changes,
@@ -99,9 +141,14 @@ static void note_history(struct letter *letter, struct state_changes *changes,
     }
     for (size_t i = 0; report->targets[i] != NULL; i++) {
         struct state_event one = event;
+        const char *reason = reason_of(letter, i, &report->outcomes[i]);
+        if (is_old_news(letter, i)) {
+            continue;
+        }
         one.target = report->targets[i];
-        if (one.reason == NULL) {
-            one.reason = note_of(letter, i);
+        one.outcome = report->outcomes[i].status;
+        if (reason != NULL || report->error != NULL) {
+            one.reason = reason;
         }
         state_history(changes, &one);
     }
@@ -128,7 +175,6 @@ void report_letter(struct letter *letter, struct state_changes *changes,
         .received = letter->entry->item.received,
         .rules_us = letter->message->rules_us,
         .action = action_of(letter),
-        .targets = places_of(letter),
         .rule = letter->final != NULL ? letter->final->rule : NULL,
         .file = letter->final != NULL ? letter->final->file : NULL,
         .line = letter->final != NULL ? letter->final->line : 0,
@@ -140,6 +186,7 @@ void report_letter(struct letter *letter, struct state_changes *changes,
                         ? letter->entry->item.size
                         : 0,
     };
+    fill_targets(letter, outcome, &report);
     if (changes != NULL) {
         note_history(letter, changes, &report);
     }

@@ -74,7 +74,8 @@ def test_json_has_every_field(server, home):
     run = home.fetched()
     for one in run.messages:
         for name in ("account", "folder", "uid", "message_id", "from",
-                     "subject", "size", "action", "targets", "status"):
+                     "subject", "size", "action", "targets", "outcomes",
+                    "status"):
             assert name in one, name
         assert one["targets"] == [f"maildir:{home.inbox}"]
     assert run.records[-1]["event"] == "account"

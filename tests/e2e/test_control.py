@@ -196,6 +196,9 @@ def test_poll_and_fetch_go_by_the_daemon(server, mailbox):
         assert run.code == 0, run
         assert [one["subject"] for one in run.messages] == ["third"]
         assert run.messages[0]["status"] == "done"
+        assert run.messages[0]["outcomes"] == [
+            {"target": f"maildir:{mailbox.inbox}", "status": "done",
+             "error": None}]
         assert run.accounts["work"]["status"] == "ok"
         assert len(maildir.entries(mailbox.inbox)) == 5
         # A dry run is its own, beside the daemon.

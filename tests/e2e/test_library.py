@@ -242,7 +242,10 @@ def test_an_answer_that_is_refused_keeps_nobody_waiting(home, make_smtpd):
     assert '"put_aside":0' in status.replace(" ", "") or \
         "no such user" not in status, status
     why = home.run("why", "1@example.org")
-    assert "no such user" in why.out, why
+    assert re.search(r"/inbox, the account's own delivery: done$", why.out,
+                     re.MULTILINE), why
+    assert re.search(r"to smtp:.*: failed \(.*no such user\)$", why.out,
+                     re.MULTILINE), why
 
 
 def test_who_was_refused_is_answered_when_that_is_mended(home, make_smtpd):

@@ -313,3 +313,53 @@ passdb {
             (step, names[step - 1], again)
         assert sum(more.values()) <= 1
         assert server.list_uids(user=user) == []
+
+
+# What is told of it
+
+def test_each_sink_has_its_own_outcome(make_smtpd, server, home):
+    server.append(b"Message-ID: <m1@example.org>\r\nSubject: x\r\n\r\nhello\r\n")
+    far = make_smtpd({"rcpt": "451 4.3.0 not now"})
+    words = "RCPT TO:<alice@example.org>: the server says: 451 4.3.0 not now"
+    into(home, server, HERE, smtp(far))
+    here, there = f"maildir:{home.inbox}", \
+        f"smtp:127.0.0.1:{far.port}/alice@example.org"
+    run = home.fetch("--retry")
+    assert run.code == 75
+    [one] = run.messages
+    assert one["status"] == "later" and one["error"] == words
+    assert one["targets"] == [here, there]
+    assert one["outcomes"] == [
+        {"target": here, "status": "done", "error": None},
+        {"target": there, "status": "later", "error": words}]
+    shown = home.run("fetch", "-v", "--retry").out
+    assert f"    deliver to {here}: done\n" in shown
+    assert f"    deliver to {there}: later ({words})\n" in shown
+    assert "put off" not in shown
+    far.answers = {"rcpt": "550 5.1.1 no such user"}
+    home.fetch("--retry")
+    far.answers = {}
+    home.fetched("--retry")
+    why = home.run("why", "m1@example.org").out
+    assert f"{here}, the account's own delivery: done\n" in why
+    assert [line.partition(": ")[2] for line in why.splitlines()
+            if "to smtp:" in line] == [
+        f"later ({words})"] * 2 + [
+        f"failed ({words.replace('451 4.3.0 not now', '550 5.1.1 no such user')})",
+        "done"]
+    told = [line for line in why.splitlines() if here in line]
+    assert len(told) == 2 and told[-1].endswith("done (by an earlier try)")
+
+
+def test_what_cannot_be_staged_is_told_of_that_sink(server, home, make_smtpd):
+    """One sink refuses the message before any is asked."""
+    server.append(b"Message-ID: <m1@example.org>\r\nSubject: x\r\n\r\nhello\r\n")
+    far = make_smtpd()
+    nobody = sink("smtp", host="127.0.0.1", port=far.port, tls="none",
+                  to_header=["Delivered-To"], domains=["example.org"])
+    into(home, server, nobody, HERE)
+    [one] = home.fetch().messages
+    assert one["status"] == "failed"
+    assert [each["status"] for each in one["outcomes"]] == ["failed", "done"]
+    assert "no recipient" in one["outcomes"][0]["error"]
+    assert one["outcomes"][1]["error"] is None
