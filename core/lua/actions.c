@@ -137,32 +137,34 @@ static int note_targets(lua_State *L, enum plan_action action)
     return 0;
 }
 
-/* m:deliver(sink, ...): into all of these; final */
+/* m:deliver(sink, ...): into all of these; what becomes of it on the server,
+ * the account's `after` says; final */
 static int deliver(lua_State *L)
 {
     return note_targets(L, PLAN_DELIVER);
 }
 
-/* m:move(folder): on the server, not delivered here; final */
+/* m:move(folder): moved on the server, not delivered here; final */
 static int move(lua_State *L)
 {
     return note(L, (struct plan_entry){.action = PLAN_MOVE,
                                        .text = check_folder(L, 2)});
 }
 
-/* m:delete(): on the server, not delivered here; final */
+/* m:delete(): deleted on the server, not delivered here; final */
 static int delete (lua_State *L)
 {
     return note(L, (struct plan_entry){.action = PLAN_DELETE});
 }
 
-/* m:leave(): neither fetched nor asked about again; final */
+/* m:leave(): left as it is, neither fetched nor asked about again; final */
 static int leave(lua_State *L)
 {
     return note(L, (struct plan_entry){.action = PLAN_LEAVE});
 }
 
-/* m:discard(reason): dropped on purpose, settled as delivered; final */
+/* m:discard(reason): dropped on purpose; on the server as if it had been
+ * delivered; final */
 static int discard(lua_State *L)
 {
     return note(L, (struct plan_entry){.action = PLAN_DISCARD,
@@ -176,7 +178,7 @@ static int defer(lua_State *L)
                                        .delay = check_duration(L, 2)});
 }
 
-/* m:stop(): no further rules, the account's own delivery; final */
+/* m:stop(): no further rules; the account's `deliver` takes it; final */
 static int stop(lua_State *L)
 {
     return note(L, (struct plan_entry){.action = PLAN_STOP});
@@ -232,15 +234,16 @@ const char *check_flag(lua_State *L, int arg)
     return text;
 }
 
-/* m:flag(name): a flag such as "\\Flagged" or a keyword, on the server and on
- * the delivered copy */
+/* m:flag(name): a flag such as "\\Flagged" or a keyword is set, on the server
+ * and on the delivered copy */
 static int flag(lua_State *L)
 {
     return note(
         L, (struct plan_entry){.action = PLAN_FLAG, .text = check_flag(L, 2)});
 }
 
-/* m:unflag(name): a flag or a keyword is taken away */
+/* m:unflag(name): a flag or a keyword is taken away, on the server and on the
+ * delivered copy */
 static int unflag(lua_State *L)
 {
     return note(L, (struct plan_entry){.action = PLAN_UNFLAG,
@@ -279,14 +282,16 @@ static int note_label(lua_State *L, enum plan_action label,
                     .value = is_guess ? "where the server has labels" : NULL});
 }
 
-/* m:label(name): a label of the server's own where it has such (Gmail), else a
- * keyword */
+/* m:label(name): a label of the server's own, where it has such (Gmail), else a
+ * keyword, is set. In tests, and where `postrider explain` is given a file, no
+ * server is there to ask: what cannot be a keyword is then taken for a label.
+ */
 static int label(lua_State *L)
 {
     return note_label(L, PLAN_LABEL, PLAN_FLAG);
 }
 
-/* m:unlabel(name): a label is taken away */
+/* m:unlabel(name): a label, or that keyword, is taken away */
 static int unlabel(lua_State *L)
 {
     return note_label(L, PLAN_UNLABEL, PLAN_UNFLAG);
@@ -314,7 +319,8 @@ static const char *check_field_value(lua_State *L, int arg)
     return value;
 }
 
-/* m:set_header(name, value): on delivered copies, in place of all others */
+/* m:set_header(name, value): on delivered copies, in place of all fields of
+ * that name */
 static int set_header(lua_State *L)
 {
     return note(L, (struct plan_entry){.action = PLAN_SET_HEADER,
@@ -322,7 +328,7 @@ static int set_header(lua_State *L)
                                        .value = check_field_value(L, 3)});
 }
 
-/* m:add_header(name, value): on delivered copies, one more */
+/* m:add_header(name, value): on delivered copies, one more field */
 static int add_header(lua_State *L)
 {
     return note(L, (struct plan_entry){.action = PLAN_ADD_HEADER,
@@ -330,14 +336,14 @@ static int add_header(lua_State *L)
                                        .value = check_field_value(L, 3)});
 }
 
-/* m:remove_header(name): from delivered copies, all of that name */
+/* m:remove_header(name): from delivered copies, all fields of that name */
 static int remove_header(lua_State *L)
 {
     return note(L, (struct plan_entry){.action = PLAN_REMOVE_HEADER,
                                        .text = check_field_name(L, 2)});
 }
 
-/* m:tag(key, value): for later rules (m.tags.key) and `why` */
+/* m:tag(key, value): for later rules, as m.tags.key, and for `postrider why` */
 static int tag(lua_State *L)
 {
     const char *key = check_line(L, 2);
@@ -350,7 +356,7 @@ static int tag(lua_State *L)
                                        .value = check_line(L, lua_gettop(L))});
 }
 
-/* m:score(n, why): points, summed up in m.points */
+/* m:score(n, why): points, which later rules find summed up in m.points */
 static int score(lua_State *L)
 {
     lua_Number points = luaL_checknumber(L, 2);
@@ -363,14 +369,15 @@ static int score(lua_State *L)
                        .text = lua_isnoneornil(L, 3) ? "" : check_line(L, 3)});
 }
 
-/* m:note(text): for the log and `why` */
+/* m:note(text): for the log, for `postrider why` and for --dry-run */
 static int note_text(lua_State *L)
 {
     return note(
         L, (struct plan_entry){.action = PLAN_NOTE, .text = check_line(L, 2)});
 }
 
-/* m:redirect(address, ...): a copy to these, by options.redirect */
+/* m:redirect(address, ...): an extra copy to each of these addresses, by the
+ * sink that options { redirect = smtp { ... } } names */
 static int redirect(lua_State *L)
 {
     struct target target = {script_of(L)->redirect, NULL};

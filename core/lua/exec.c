@@ -154,10 +154,13 @@ static pr_status run_at_gate(struct program *program, struct gate *gate,
     return status;
 }
 
-/* exec { program, argument, ..., input = m or text, timeout = "5s" }: a table
- * with status (0 to 255, or 128 + signal), output and complaint (what it wrote
- * to standard error); or nil and a text if it could not be run or took too
- * long. No shell is involved. Waits. */
+/* exec { program, argument, ..., input = m, timeout = "5s" }: runs a program;
+ * no shell is used. Its standard input is the message, or the text given as
+ * input. A table with status (0 to 255, or 128 plus the signal's number),
+ * output and complaint (what it wrote to standard error); nil and a text if it
+ * could not be run or took too long. It runs in a process group of its own,
+ * with standard input, output and error and no other descriptor, and is killed
+ * with its group when its time is over. Waits. */
 int rule_exec(lua_State *L)
 {
     struct program *program;

@@ -89,8 +89,8 @@ static void push_value(lua_State *L, const json_t *value, int depth)
     }
 }
 
-/* json.decode(text): the value; nil and a text if it is no JSON. null becomes
- * nil, so that a field with it is not there. */
+/* json.decode(text): the value, without waiting; nil and a text if it is no
+ * JSON. null becomes nil, so that a field with it is not there. */
 static int decode(lua_State *L)
 {
     size_t size;

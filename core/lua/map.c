@@ -168,8 +168,10 @@ static struct file *check_map(lua_State *L)
     return map->file;
 }
 
-/* map "path": a file with an entry, or `key = value`, a line; "#" begins a
- * comment. It is read when it is first asked, and again when it changes. */
+/* map "path": a file with an entry, or `key = value` (white space around the
+ * sign), a line; "#" begins a comment. In entries "*" and "?" stand for
+ * anything, "@example.org" is every address there, and case does not count. It
+ * is read when it is first asked, and again when it changes. */
 static int new_map(lua_State *L)
 {
     const char *path = check_text(L, 1);

@@ -236,7 +236,8 @@ static const char *first_value(lua_State *L, const char *name)
     return view_find_field(view, name, &index, &field) ? field.value : NULL;
 }
 
-/* m.from, m.sender, m.to, m.cc, m.bcc, m.reply_to: addresses */
+/* m.from, m.sender, m.to, m.cc, m.bcc, m.reply_to: addresses, of the header
+ * field of that name */
 #define ADDRESS_FIELD(name, ...)                                        \
     static void get_##name(lua_State *L)                                \
     {                                                                   \
@@ -334,7 +335,9 @@ static void get_list_id(lua_State *L)
 }
 
 /* m.auth: table such as { spf = "pass", dkim = "fail" }, what servers that
- * options { trust_auth } names found; nil if none says */
+ * options { trust_auth } names found out; nil if none says. In it, results is
+ * the list of all of them, each with method, result, reason and properties such
+ * as ["smtp.mailfrom"] */
 static void get_auth(lua_State *L)
 {
     push_auth(L, 1);
@@ -354,13 +357,15 @@ static void get_attachments(lua_State *L)
     push_attachments(L, 1);
 }
 
-/* m.text: text of the first text/plain part, at most 64 KiB; "" if none */
+/* m.text: text of the first text/plain part as UTF-8, at most 64 KiB; "" if
+ * there is none */
 static void get_text(lua_State *L)
 {
     push_first_text(L, 1, "text/plain");
 }
 
-/* m.html: text of the first text/html part, at most 64 KiB; "" if none */
+/* m.html: text of the first text/html part as UTF-8, at most 64 KiB; "" if
+ * there is none */
 static void get_html(lua_State *L)
 {
     push_first_text(L, 1, "text/html");

@@ -156,9 +156,9 @@ static int bytes(lua_State *L)
     return 1;
 }
 
-/* part:true_type(): its type by what is in it, whatever is declared, such as
- * "application/pdf"; "application/octet-stream" if that cannot be told. Waits.
- */
+/* part:true_type(): its type by its octets, whatever it is declared to be, such
+ * as "application/x-dosexec"; "application/octet-stream" if that cannot be
+ * told. Waits. */
 static int true_type(lua_State *L)
 {
     const struct part *part = check_part(L, 1);
@@ -184,7 +184,7 @@ static int true_type(lua_State *L)
 }
 
 /* part:archive_names(): list of the names of the files in a zip archive, also
- * one with another declared type (documents are such); nil if it is none.
+ * one with another declared type (many documents are such); nil if it is none.
  * Nothing is unpacked. Waits. */
 static int archive_names(lua_State *L)
 {
@@ -325,10 +325,11 @@ static int save(lua_State *L)
     return 1;
 }
 
-/* part.path, part.type, part.charset, part.filename, part.disposition,
- * part.content_id: text, "" if it is not told; part.size: octets as encoded, 0
- * for a multipart; part.depth: number, 0 for the message's own;
- * part.is_multipart: true if other parts are in it */
+/* part.path, part.type, part.filename, part.disposition, part.content_id: text,
+ * "" if it is not told; part.charset: text, "us-ascii" for text that names
+ * none, else "" if it is not told; part.size: octets as encoded, 0 for a
+ * multipart; part.depth: number, 0 for the message's own; part.is_multipart:
+ * true if other parts are in it */
 static bool push_field(lua_State *L, const struct view_part *part,
                        const char *name)
 {

@@ -54,10 +54,11 @@ static void keep_cache_small(lua_State *L)
     lua_pop(L, 1);
 }
 
-/* re(pattern, flags): a regular expression (PCRE2, UTF-8). Flags: "i" (case
- * does not count), "m" (^ and $ at each line), "s" (. is a line end, too), "x"
- * (white space and comments in the pattern). The same pattern is compiled once.
- */
+/* re(pattern, flags): a regular expression as in pcre2pattern(3), over UTF-8.
+ * Flags: "i" (case does not count), "m" (^ and $ at each line), "s" (a dot is a
+ * line end, too), "x" (white space and comments in the pattern). One that tries
+ * too many ways to match is ended with an error. The same pattern is compiled
+ * once. */
 static int new_expression(lua_State *L)
 {
     struct pr_bytes pattern;

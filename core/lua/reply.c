@@ -234,12 +234,18 @@ static bool is_due(lua_State *L, struct message *message,
     return reply_is_due(L, message, lua_tostring(L, -1), reply->once);
 }
 
-/* m:reply({ from = address, text = text, subject = text, to = address, mime =
- * text, once = time, handle = text }): a message of the rule's own goes to the
- * sender, by options.redirect; true. False and why if the message must not be
- * answered, because it is automatic itself (Auto-Submitted, RFC 3834) or has no
- * sender, or if the sender got an answer of that handle within the time `once`.
- * A message has one answer. Waits. */
+/* m:reply { from = address, text = text, subject = text, to = address, mime =
+ * text, once = time, handle = text }: a message of the rule's own, to the
+ * sender of the envelope (Return-Path, else the author), by the sink that
+ * options { redirect = smtp { ... } } names. It is marked as an automatic
+ * answer (RFC 3834) and has no sender that could be answered; its text is
+ * UTF-8. By default the subject is that of the message after "Auto:"; mime has
+ * Content- fields, an empty line and a body, in place of text; once is a time
+ * in which who got an answer gets no other of the same handle. True, or false
+ * and why not: automatic mail, mail without a sender, and who was answered
+ * within that time get none. That is noted when the answer is accepted. A
+ * message has one answer; one that is refused for good is given up, and the log
+ * tells. Waits. */
 int message_reply(lua_State *L)
 {
     struct message *message = check_message(L, 1);

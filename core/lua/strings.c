@@ -92,7 +92,7 @@ static int fold(lua_State *L)
     return 1;
 }
 
-/* text:lower(), text:upper(): of all alphabets */
+/* text:lower(), text:upper(): of any alphabet */
 static int lower(lua_State *L)
 {
     size_t size;
@@ -113,7 +113,8 @@ static int upper(lua_State *L)
 
 /* ---- Globs --------------------------------------------------------------- */
 
-/* glob "*.pdf": a pattern with "*" and "?"; case does not count */
+/* glob "*.pdf": a pattern, in which "*" and "?" stand for anything; case does
+ * not count */
 static int new_glob(lua_State *L)
 {
     size_t size;

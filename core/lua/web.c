@@ -304,14 +304,15 @@ static int request(lua_State *L, const char *what, const char *method)
 /* http.get(url, { headers = { ... }, timeout = "5s", cache = "1h", max =
  * octets, redirects = n, ca_file = path, user = text, password = text }): table
  * with status (number), body (text) and headers (by their names in lower case);
- * nil and a text if no response came */
+ * nil and a text if no response came. Only http and https are spoken, and
+ * certificates are verified. */
 static int get(lua_State *L)
 {
     return request(L, "http.get", "GET");
 }
 
-/* http.post(url, { body = text or m, json = value, ... }): as http.get, with
- * a body; `json` is written as JSON */
+/* http.post(url, { body = text or m, json = value, ... }): the same with a
+ * body, a text or the message; json is a value that is sent as JSON */
 static int post(lua_State *L)
 {
     return request(L, "http.post", "POST");

@@ -64,12 +64,12 @@ delete = nil
 ---@field age number seconds since it was received; compare with days(n), hours(n)
 ---@field flags postrider.Flags list of its flags and keywords; m.flags["\\Seen"] is true or false
 ---@field labels postrider.Flags list of its labels where the server has such (Gmail), else of its keywords; m.labels.work is true or false
----@field from postrider.Addresses addresses
----@field sender postrider.Addresses addresses
----@field to postrider.Addresses addresses
----@field cc postrider.Addresses addresses
----@field bcc postrider.Addresses addresses
----@field reply_to postrider.Addresses addresses
+---@field from postrider.Addresses addresses, of the header field of that name
+---@field sender postrider.Addresses addresses, of the header field of that name
+---@field to postrider.Addresses addresses, of the header field of that name
+---@field cc postrider.Addresses addresses, of the header field of that name
+---@field bcc postrider.Addresses addresses, of the header field of that name
+---@field reply_to postrider.Addresses addresses, of the header field of that name
 ---@field delivered_to postrider.Addresses addresses that servers on its way delivered it to
 ---@field envelope_to postrider.Addresses addresses of the envelope, where a server notes them
 ---@field subject string text, decoded; "" if there is none
@@ -78,31 +78,31 @@ delete = nil
 ---@field references string[] list of message ids, the oldest first
 ---@field in_reply_to string text, the message id it answers; "" if there is none
 ---@field list_id string? text in lower case (RFC 2919), without angle brackets; nil if there is none
----@field auth table? table such as { spf = "pass", dkim = "fail" }, what servers that options { trust_auth } names found; nil if none says
+---@field auth table? table such as { spf = "pass", dkim = "fail" }, what servers that options { trust_auth } names found out; nil if none says. In it, results is the list of all of them, each with method, result, reason and properties such as ["smtp.mailfrom"]
 ---@field parts postrider.Part[] list of parts, those in a multipart after it
 ---@field attachments postrider.Part[] list of the parts that have a file name or say they are one
----@field text string text of the first text/plain part, at most 64 KiB; "" if none
----@field html string text of the first text/html part, at most 64 KiB; "" if none
+---@field text string text of the first text/plain part as UTF-8, at most 64 KiB; "" if there is none
+---@field html string text of the first text/html part as UTF-8, at most 64 KiB; "" if there is none
 ---@field tags table<string, any> table of the tags that rules set
 ---@field points number number, the sum of the scores that rules gave
 local Message = {}
 
----into all of these; final
+---into all of these; what becomes of it on the server, the account's `after` says; final
 ---@param sink postrider.Sink
 ---@param ... postrider.Sink
 function Message:deliver(sink, ...) end
 
----on the server, not delivered here; final
+---moved on the server, not delivered here; final
 ---@param folder string
 function Message:move(folder) end
 
----on the server, not delivered here; final
+---deleted on the server, not delivered here; final
 function Message:delete() end
 
----neither fetched nor asked about again; final
+---left as it is, neither fetched nor asked about again; final
 function Message:leave() end
 
----dropped on purpose, settled as delivered; final
+---dropped on purpose; on the server as if it had been delivered; final
 ---@param reason? string
 function Message:discard(reason) end
 
@@ -110,7 +110,7 @@ function Message:discard(reason) end
 ---@param time string|number
 function Message:defer(time) end
 
----no further rules, the account's own delivery; final
+---no further rules; the account's `deliver` takes it; final
 function Message:stop() end
 
 ---an extra copy
@@ -122,51 +122,51 @@ function Message:copy(sink, ...) end
 ---@param folder string
 function Message:copy_to(folder) end
 
----a flag such as "\\Flagged" or a keyword, on the server and on the delivered copy
+---a flag such as "\\Flagged" or a keyword is set, on the server and on the delivered copy
 ---@param name string
 function Message:flag(name) end
 
----a flag or a keyword is taken away
+---a flag or a keyword is taken away, on the server and on the delivered copy
 ---@param name string
 function Message:unflag(name) end
 
----a label of the server's own where it has such (Gmail), else a keyword
+---a label of the server's own, where it has such (Gmail), else a keyword, is set. In tests, and where `postrider explain` is given a file, no server is there to ask: what cannot be a keyword is then taken for a label.
 ---@param name string
 function Message:label(name) end
 
----a label is taken away
+---a label, or that keyword, is taken away
 ---@param name string
 function Message:unlabel(name) end
 
----on delivered copies, in place of all others
+---on delivered copies, in place of all fields of that name
 ---@param name string
 ---@param value string
 function Message:set_header(name, value) end
 
----on delivered copies, one more
+---on delivered copies, one more field
 ---@param name string
 ---@param value string
 function Message:add_header(name, value) end
 
----from delivered copies, all of that name
+---from delivered copies, all fields of that name
 ---@param name string
 function Message:remove_header(name) end
 
----for later rules (m.tags.key) and `why`
+---for later rules, as m.tags.key, and for `postrider why`
 ---@param key string
 ---@param value any
 function Message:tag(key, value) end
 
----points, summed up in m.points
+---points, which later rules find summed up in m.points
 ---@param n number
 ---@param why string?
 function Message:score(n, why) end
 
----for the log and `why`
+---for the log, for `postrider why` and for --dry-run
 ---@param text string
 function Message:note(text) end
 
----a copy to these, by options.redirect
+---an extra copy to each of these addresses, by the sink that options { redirect = smtp { ... } } names
 ---@param address string
 ---@param ... string
 function Message:redirect(address, ...) end
@@ -186,7 +186,7 @@ function Message:raw_header(name) end
 ---@return string[]
 function Message:headers(name) end
 
----a message of the rule's own goes to the sender, by options.redirect; true. False and why if the message must not be answered, because it is automatic itself (Auto-Submitted, RFC 3834) or has no sender, or if the sender got an answer of that handle within the time `once`. A message has one answer. Waits.
+---a message of the rule's own, to the sender of the envelope (Return-Path, else the author), by the sink that options { redirect = smtp { ... } } names. It is marked as an automatic answer (RFC 3834) and has no sender that could be answered; its text is UTF-8. By default the subject is that of the message after "Auto:"; mime has Content- fields, an empty line and a body, in place of text; once is a time in which who got an answer gets no other of the same handle. True, or false and why not: automatic mail, mail without a sender, and who was answered within that time get none. That is noted when the answer is accepted. A message has one answer; one that is refused for good is given up, and the log tells. Waits.
 ---@param fields postrider.Reply
 ---@return boolean
 ---@return string?
@@ -203,10 +203,10 @@ function Message:sha256() end
 ---@class postrider.Part
 ---@field path string text, "" if it is not told
 ---@field type string text, "" if it is not told
----@field charset string text, "" if it is not told
 ---@field filename string text, "" if it is not told
 ---@field disposition string text, "" if it is not told
 ---@field content_id string text, "" if it is not told
+---@field charset string text, "us-ascii" for text that names none, else "" if it is not told
 ---@field size integer octets as encoded, 0 for a multipart
 ---@field depth integer number, 0 for the message's own
 ---@field is_multipart boolean true if other parts are in it
@@ -220,11 +220,11 @@ function Part:text() end
 ---@return string
 function Part:bytes() end
 
----its type by what is in it, whatever is declared, such as "application/pdf"; "application/octet-stream" if that cannot be told. Waits.
+---its type by its octets, whatever it is declared to be, such as "application/x-dosexec"; "application/octet-stream" if that cannot be told. Waits.
 ---@return string
 function Part:true_type() end
 
----list of the names of the files in a zip archive, also one with another declared type (documents are such); nil if it is none. Nothing is unpacked. Waits.
+---list of the names of the files in a zip archive, also one with another declared type (many documents are such); nil if it is none. Nothing is unpacked. Waits.
 ---@return string[]?
 function Part:archive_names() end
 
@@ -504,14 +504,14 @@ function dns.rbl(about, zone, options) end
 
 http = {}
 
----table with status (number), body (text) and headers (by their names in lower case); nil and a text if no response came
+---table with status (number), body (text) and headers (by their names in lower case); nil and a text if no response came. Only http and https are spoken, and certificates are verified.
 ---@param url string
 ---@param options? postrider.Asking
 ---@return postrider.Response?
 ---@return string?
 function http.get(url, options) end
 
----as http.get, with a body; `json` is written as JSON
+---the same with a body, a text or the message; json is a value that is sent as JSON
 ---@param url string
 ---@param options? postrider.Asking
 ---@return postrider.Response?
@@ -527,7 +527,7 @@ function http.request(url, options) end
 
 json = {}
 
----the value; nil and a text if it is no JSON. null becomes nil, so that a field with it is not there.
+---the value, without waiting; nil and a text if it is no JSON. null becomes nil, so that a field with it is not there.
 ---@param text string
 ---@return any
 ---@return string?
@@ -578,7 +578,7 @@ function account(name) end
 ---@return table?
 function all(functions) end
 
----a table with status (0 to 255, or 128 + signal), output and complaint (what it wrote to standard error); or nil and a text if it could not be run or took too long. No shell is involved. Waits. In the configuration, around the rules: a secret, the first line that the program prints.
+---runs a program; no shell is used. Its standard input is the message, or the text given as input. A table with status (0 to 255, or 128 plus the signal's number), output and complaint (what it wrote to standard error); nil and a text if it could not be run or took too long. It runs in a process group of its own, with standard input, output and error and no other descriptor, and is killed with its group when its time is over. Waits. In the configuration, around the rules: a secret, the first line that the program prints.
 ---@param command postrider.Command
 ---@return postrider.Ran?
 ---@return string?
@@ -601,12 +601,12 @@ function source(name, functions) end
 ---@overload fun(event: string, action: fun(m: postrider.Message, change: postrider.Change))
 function on(event, selector, action) end
 
----a file with an entry, or `key = value`, a line; "#" begins a comment. It is read when it is first asked, and again when it changes.
+---a file with an entry, or `key = value` (white space around the sign), a line; "#" begins a comment. In entries "*" and "?" stand for anything, "@example.org" is every address there, and case does not count. It is read when it is first asked, and again when it changes.
 ---@param path string
 ---@return postrider.Map
 function map(path) end
 
----a regular expression (PCRE2, UTF-8). Flags: "i" (case does not count), "m" (^ and $ at each line), "s" (. is a line end, too), "x" (white space and comments in the pattern). The same pattern is compiled once.
+---a regular expression as in pcre2pattern(3), over UTF-8. Flags: "i" (case does not count), "m" (^ and $ at each line), "s" (a dot is a line end, too), "x" (white space and comments in the pattern). One that tries too many ways to match is ended with an error. The same pattern is compiled once.
 ---@param pattern string
 ---@param flags? string
 ---@return postrider.Expression
@@ -660,15 +660,15 @@ function string:ends(part) end
 ---@return string
 function string:fold() end
 
----of all alphabets
+---of any alphabet
 ---@return string
 function string:lower() end
 
----of all alphabets
+---of any alphabet
 ---@return string
 function string:upper() end
 
----a pattern with "*" and "?"; case does not count
+---a pattern, in which "*" and "?" stand for anything; case does not count
 ---@param pattern string
 ---@return postrider.Glob
 function glob(pattern) end
