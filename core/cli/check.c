@@ -1,6 +1,6 @@
 /*
- * `postrider check`: is the configuration right, could each sink deliver,
- * and are the services there that rules ask?
+ * `postrider check`: is the configuration right, could each sink deliver, are
+ * the services there that rules ask, and can each account be logged in to?
  */
 #include <stdio.h>
 #include <string.h>
@@ -41,7 +41,13 @@ static void on_sink(void *user, const struct sink_report *report)
 {
     struct check *check = user;
     const char *name = report->sink;
-    if (report->status == PR_OK) {
+    if (report->is_account) {
+        terminal_add("account ");
+    }
+    if (report->status == PR_OK && report->folders > 0) {
+        terminal_line("%s: ok, %zu folder%s", name, report->folders,
+                      plural(report->folders));
+    } else if (report->status == PR_OK) {
         terminal_line("%s: ok", name);
     } else if (report->status == PR_UNSUPPORTED) {
         terminal_line("%s: not tried: %s", name, report->error);
@@ -102,12 +108,14 @@ static int run(const struct invocation *invocation)
 const struct command command_check = {
     .name = "check",
     .arguments = "",
-    .summary = "Check the configuration, and try where mail is delivered to",
+    .summary = "Check the configuration, and try all that it names",
     .help =
         "Every problem of the configuration is shown with its file and line. "
         "Then each sink is\ntried, and nothing delivered: is there a folder "
         "that can be written to, is the program\nthere, does the server "
-        "answer? Services that rules ask are asked whether they are there.\n"
+        "answer? Services that rules ask are asked whether they are "
+        "there,\nand "
+        "each account is logged in to; nothing is fetched.\n"
         "A line for each says so. Exit status: 0 all is well, 78 the "
         "configuration or what it\nnames is wrong, 75 it may be well later; "
         "others as in sysexits.h.\n",

@@ -158,16 +158,19 @@ void engine_stop(struct engine *engine);
  * given up (pr_scope_give_up), in milliseconds. */
 #define ENGINE_GIVE_UP_MS 1000u
 
-/* How a sink or a service fared that was tried. */
+/* How a sink, a service or an account fared that was tried. */
 struct sink_report {
     const char *sink;
+    bool is_account;   /* `sink` is its name, */
+    size_t folders;    /* and so many folders of it are there */
     pr_status status;  /* PR_UNSUPPORTED: there is no way to try it */
     const char *error; /* NULL if PR_OK */
 };
 
-/* Tries every sink of a configuration, and every service that its rules ask,
- * side by side, each for at most `timeout` ms, and tells `each` as they end;
- * delivers nothing, and asks about no message. Waits. PR_CANCELLED, PR_NOMEM.
+/* Tries every sink of a configuration, every service that its rules ask, and
+ * the login of every account, side by side, each for at most `timeout` ms, and
+ * tells `each` as they end; delivers nothing, and asks about no message. Waits.
+ * PR_CANCELLED, PR_NOMEM.
  */
 PR_CHECKED pr_status engine_check(
     struct config *config, uint64_t timeout,

@@ -2,9 +2,11 @@
 changes nothing."""
 
 import os
+import re
 import socket
 import threading
 
+import maildir
 import messages
 import pytest
 import services
@@ -12,9 +14,7 @@ import services
 
 def account(deliver):
     """One that nobody connects to: only its sinks are tried."""
-    return ('account "work" { source = imap { host = "localhost", port = 1, '
-            'user = "a", password = env "NONE" }, deliver = ' + deliver +
-            " }\n")
+    return 'account "work" { source = stdin {}, deliver = ' + deliver + " }\n"
 
 
 def write(home, text):
@@ -28,7 +28,7 @@ def fates(run):
     """What is said of each sink."""
     lines = run.out.splitlines()
     assert "no problem found" in lines[0], run
-    return lines[1:]
+    return [line for line in lines[1:] if not line.startswith("account ")]
 
 
 def test_all_is_well(home):
@@ -260,3 +260,34 @@ rule("r", function(m) return rspamd.check(m) end)
                                       f"rspamd {double.url}: ok"]
     finally:
         double.close()
+
+
+# ---- Accounts --------------------------------------------------------------
+
+def said(home, name="work"):
+    run = home.run("check")
+    return run.code, [line for line in run.out.splitlines()
+                      if line.startswith(f"account {name}: ")]
+
+
+def test_an_account_is_logged_in_to(server, home, free_port):
+    home.mail.mkdir()
+    server.create("Lists")
+    server.append(b"Subject: one\r\n\r\nx\r\n")
+    home.configure(server, folders='{ "INBOX", "Lists" }')
+    assert said(home) == (0, ["account work: ok, 2 folders"])
+    assert maildir.entries(home.inbox) == []
+    assert not list(home.root.rglob("state.db"))
+    text = home.config.read_text()
+    home.secret("wrong", "password-alice")
+    code, lines = said(home)
+    assert code == 77 and "alice" in lines[0], lines
+    home.write(re.sub(r"port = \d+", f"port = {free_port}", text))
+    code, lines = said(home)
+    assert code == 75 and "refused" in lines[0], lines
+
+
+def test_an_account_of_standard_input_is_not_tried(home):
+    write(home, account('pipe { "cat" }'))
+    assert said(home) == (0, ["account work: not tried: its mail comes when it "
+                              "is delivered"])

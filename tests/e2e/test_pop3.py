@@ -393,7 +393,7 @@ def test_a_mechanism_that_is_not_known(server, home):
 
 def test_the_example_is_understood(home):
     home.mail.mkdir()
-    run = home.run("check", "-c", str(EXAMPLES / "pop3.lua"))
+    run = home.run("check", "-o", "-c", str(EXAMPLES / "pop3.lua"))
     assert run.code == 0, run
 
 
