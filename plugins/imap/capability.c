@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include <postrider/option.h>
+
 #include "parse.h"
 
 #define APPENDLIMIT_IS "APPENDLIMIT="
@@ -41,6 +43,8 @@ static const struct {
     {"X-GM-EXT-1", IMAP_CAN_GMAIL},
 };
 
+#define COUNT (sizeof(capabilities) / sizeof(*capabilities))
+
 #define REV2_INCLUDES                                              \
     (IMAP_CAN_SASL_IR | IMAP_CAN_LITERAL_MINUS | IMAP_CAN_ENABLE | \
      IMAP_CAN_NAMESPACE | IMAP_CAN_UIDPLUS | IMAP_CAN_MOVE |       \
@@ -48,7 +52,7 @@ static const struct {
 
 unsigned imap_capability(struct pr_bytes name)
 {
-    for (size_t i = 0; i < sizeof(capabilities) / sizeof(*capabilities); i++)
+    for (size_t i = 0; i < COUNT; i++)
         if (pr_bytes_equal_nocase(name, pr_bytes_of(capabilities[i].name)))
             return capabilities[i].bit;
     return 0;
@@ -104,6 +108,15 @@ uint64_t imap_append_limit(struct pr_bytes names)
     while (names.size > 0 && limit == 0)
         limit = limit_in(take_name(&names));
     return limit;
+}
+
+pr_status imap_capabilities_check(const char *const *names)
+{
+    const char *known[COUNT + 1] = {NULL};
+
+    for (size_t i = 0; i < COUNT; i++)
+        known[i] = capabilities[i].name;
+    return pr_words_check("disable", names, known);
 }
 
 unsigned imap_capabilities_disabled(const char *const *names)

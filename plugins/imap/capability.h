@@ -47,6 +47,9 @@ unsigned imap_capabilities(struct pr_bytes names);
  * has its own, if there is a limit at all (RFC 7889, 2). */
 uint64_t imap_append_limit(struct pr_bytes names);
 
+/* Option `disable`: PR_CONFIG with words if it has a name that is none of
+ * these. */
+PR_CHECKED pr_status imap_capabilities_check(const char *const *names);
 /* The set of names that the user does not want used; NULL: none. */
 unsigned imap_capabilities_disabled(const char *const *names);
 

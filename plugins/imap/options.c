@@ -1,6 +1,7 @@
 /*
  * The options of imap {...}, as a table.
  */
+#include "capability.h"
 #include "descriptor.h"
 #include "quote.h"
 
@@ -31,11 +32,7 @@ const struct pr_option imap_option_table[] = {
     {.name = NULL},
 };
 
-static bool is_known_mechanism(const char *name)
-{
-    return pr_bytes_equal_nocase(pr_bytes_of(name), PR_BYTES("PLAIN")) ||
-           pr_bytes_equal_nocase(pr_bytes_of(name), PR_BYTES("LOGIN"));
-}
+static const char *const mechanisms[] = {"PLAIN", "LOGIN", NULL};
 
 pr_status imap_net_check(const char *class, const struct pr_net_options *net)
 {
@@ -47,13 +44,8 @@ pr_status imap_net_check(const char *class, const struct pr_net_options *net)
         return pr_fail(PR_CONFIG, "%s needs a user", class);
     if (imap_form_of(pr_bytes_of(net->user), true) == IMAP_FORM_NONE)
         return pr_fail(PR_CONFIG, "a line end in the user's name");
-    for (const char *const *name = net->auth; name != NULL && *name != NULL;
-         name++)
-        if (!is_known_mechanism(*name))
-            return pr_fail(PR_CONFIG,
-                           "auth: \"%s\" is not known; PLAIN and LOGIN are",
-                           *name);
-    return PR_OK;
+    pr_status status = pr_words_check("auth", net->auth, mechanisms);
+    return status == PR_OK ? imap_capabilities_check(net->disable) : status;
 }
 
 pr_status imap_options_check(const void *options)

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include <postrider/option.h>
+
 static const struct {
     const char *name;
     unsigned bit;
@@ -15,6 +17,8 @@ static const struct {
     {"SASL", POP3_CAN_SASL}, {"SASL-IR", POP3_CAN_SASL_IR},
     {"LAST", POP3_CAN_LAST},
 };
+
+#define COUNT (sizeof(capabilities) / sizeof(*capabilities))
 
 /* The next of some words with spaces between; empty at the end. */
 static struct pr_bytes next_word(struct pr_bytes *rest)
@@ -49,7 +53,7 @@ static unsigned mechanisms(struct pr_bytes names)
 
 static unsigned bit_of(struct pr_bytes name)
 {
-    for (size_t i = 0; i < sizeof(capabilities) / sizeof(*capabilities); i++)
+    for (size_t i = 0; i < COUNT; i++)
         if (pr_bytes_equal_nocase(name, pr_bytes_of(capabilities[i].name)))
             return capabilities[i].bit;
     return 0;
@@ -66,6 +70,15 @@ unsigned pop3_capability(struct pr_bytes line)
                    ? POP3_CAN_EXPIRE_0
                    : 0;
     return bit_of(name);
+}
+
+pr_status pop3_capabilities_check(const char *const *names)
+{
+    const char *known[COUNT + 1] = {NULL};
+
+    for (size_t i = 0; i < COUNT; i++)
+        known[i] = capabilities[i].name;
+    return pr_words_check("disable", names, known);
 }
 
 unsigned pop3_capabilities_disabled(const char *const *names)

@@ -27,6 +27,9 @@ enum pop3_capability {
  * between. 0 if it does not matter here. */
 unsigned pop3_capability(struct pr_bytes line);
 
+/* Option `disable`: PR_CONFIG with words if it has a name that is none of
+ * these. */
+PR_CHECKED pr_status pop3_capabilities_check(const char *const *names);
 /* The set of names that the user does not want used; NULL: none. */
 unsigned pop3_capabilities_disabled(const char *const *names);
 

@@ -22,15 +22,8 @@ const struct pr_option pop3_option_table[] = {
     {.name = NULL},
 };
 
-static bool is_known_mechanism(const char *name)
-{
-    static const char *const known[] = {"PLAIN", "LOGIN", "USER", "APOP"};
-
-    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-        if (pr_bytes_equal_nocase(pr_bytes_of(name), pr_bytes_of(known[i])))
-            return true;
-    return false;
-}
+static const char *const mechanisms[] = {"PLAIN", "LOGIN", "USER", "APOP",
+                                         NULL};
 
 pr_status pop3_options_check(const void *options)
 {
@@ -44,12 +37,6 @@ pr_status pop3_options_check(const void *options)
         return pr_fail(PR_CONFIG, "pop3 needs a user");
     if (strpbrk(net->user, "\r\n") != NULL)
         return pr_fail(PR_CONFIG, "a line end in the user's name");
-    for (const char *const *name = net->auth; name != NULL && *name != NULL;
-         name++)
-        if (!is_known_mechanism(*name))
-            return pr_fail(PR_CONFIG,
-                           "auth: \"%s\" is not known; PLAIN, LOGIN, USER and "
-                           "APOP are",
-                           *name);
-    return PR_OK;
+    pr_status status = pr_words_check("auth", net->auth, mechanisms);
+    return status == PR_OK ? pop3_capabilities_check(net->disable) : status;
 }

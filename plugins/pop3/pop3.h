@@ -52,7 +52,8 @@ struct pop3 {
     unsigned capabilities; /* of enum pop3_capability, without `disabled` */
     unsigned disabled;
     bool knows_capabilities; /* CAPA was answered */
-    bool has_no_top;         /* it was refused, and CAPA does not name it */
+    bool has_no_top;         /* it was refused, and CAPA does not name it;
+                                or it is disabled */
     bool is_logged_in;
     bool has_ended;         /* QUIT was answered, or is not to be sent */
     size_t awaited;         /* answers to come */

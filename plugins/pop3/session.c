@@ -150,6 +150,7 @@ static struct pop3 *pop3_new(const struct pr_source *source)
     pop3->options = source->options;
     pop3->log = source->log;
     pop3->disabled = pop3_capabilities_disabled(pop3->options->net.disable);
+    pop3->has_no_top = (pop3->disabled & POP3_CAN_TOP) != 0;
     pr_buffer_init(&pop3->trace, 1024);
     return pop3;
 }

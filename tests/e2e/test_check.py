@@ -291,3 +291,27 @@ def test_an_account_of_standard_input_is_not_tried(home):
     write(home, account('pipe { "cat" }'))
     assert said(home) == (0, ["account work: not tried: its mail comes when it "
                               "is delivered"])
+
+
+@pytest.mark.parametrize("source, words", [
+    ('pop3 { disable = { "pipelinig" }', 'did you mean "PIPELINING"?'),
+    ('pop3 { disable = { "FOO" }', "TOP, USER, UIDL, PIPELINING, STLS, UTF8"),
+    ('imap { disable = { "MOVE", "UIDPLU" }', 'did you mean "UIDPLUS"?'),
+    ('imap { disable = { "FOO" }', "WITHIN and X-GM-EXT-1 are"),
+    ('imap { auth = { "PLIAN" }', '"PLIAN" is not known'),
+])
+def test_a_capability_that_is_not_known(home, source, words):
+    write(home, f'account "a" {{ source = {source}, host = "h", user = "u" }},'
+               ' deliver = mail / "inbox" }')
+    run = home.run("check")
+    assert run.code == 78 and words in run.err, run
+
+
+def test_capabilities_that_are_known(home):
+    write(home, 'account "a" { deliver = mail / "inbox", source = pop3 { '
+               'disable = { "pipelining", "LAST" }, host = "localhost", port = 1, user = "u" } }'
+               '\naccount "b" { deliver = mail / "inbox", source = imap { '
+               'disable = { "literal+", "AUTH=PLAIN" }, host = "localhost", port = 1, '
+               'user = "u" } }')
+    run = home.run("check")
+    assert run.code != 78 and "not known" not in run.err, run

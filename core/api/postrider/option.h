@@ -44,6 +44,13 @@ struct pr_option {
     bool positional; /* also the bare argument: maildir "path" */
 };
 
+/* For a class's check of a PR_OPTION_LIST: PR_CONFIG if one of `words` is not
+ * among `known`, in any case of letters; it says which, and what it may be
+ * meant to be. Both end with NULL; `words` may be NULL. */
+PR_API PR_CHECKED pr_status pr_words_check(const char *option,
+                                           const char *const *words,
+                                           const char *const *known);
+
 /* Where a secret comes from. Opaque here; read with pr_secret_read. */
 struct pr_secret;
 
