@@ -184,6 +184,7 @@ static int run_with(const struct invocation *invocation, unsigned mode)
         return run_by_daemon(call, invocation);
     }
     report_init(&pass.report, invocation);
+    pass.report.is_handed_back = (mode & ENGINE_DELIVER) != 0;
     pr_status status = loop_run(4, run_pass, &pass);
     config_free(pass.config);
     if (status != PR_OK && status != PR_CANCELLED) {

@@ -181,8 +181,17 @@ static void print_cost(const struct message_report *message)
     pr_buffer_done(&line);
 }
 
+/* For another try nothing is kept that is the caller's to keep. */
+static const char *status_word(const struct fetch_report *report,
+                               const char *status)
+{
+    return report->is_handed_back && strcmp(status, "later") == 0 ? "failed"
+                                                                  : status;
+}
+
 /* Where it went, with what kept it from there; true if anything did. */
-static bool print_targets(const struct message_report *message)
+static bool print_targets(const struct fetch_report *report,
+                          const struct message_report *message)
 {
     struct pr_buffer line;
     bool has_said_why = false;
@@ -193,14 +202,15 @@ static bool print_targets(const struct message_report *message)
         pr_buffer_clear(&line);
         (void)!pr_buffer_printf(
             &line, "    %s to %s: %s%s%s%s", message->action,
-            message->targets[i], outcome.status, has_words ? " (" : "",
-            has_words ? outcome.error : "", has_words ? ")" : "");
+            message->targets[i], status_word(report, outcome.status),
+            has_words ? " (" : "", has_words ? outcome.error : "",
+            has_words ? ")" : "");
         terminal_print(pr_buffer_text(&line));
         has_said_why |= has_words;
     }
     if (message->targets[0] == NULL) {
         (void)!pr_buffer_printf(&line, "    %s: %s", message->action,
-                                message->status);
+                                status_word(report, message->status));
         terminal_print(pr_buffer_text(&line));
     }
     pr_buffer_done(&line);
@@ -225,11 +235,14 @@ static void print_message(const struct fetch_report *report,
         print_plan(message);
         print_cost(message);
     } else {
-        has_said_why = print_targets(message);
+        has_said_why = print_targets(report, message);
     }
     if (message->error != NULL && !has_said_why) {
         pr_buffer_clear(&line);
-        (void)!pr_buffer_printf(&line, "    put off: %s", message->error);
+        (void)!pr_buffer_printf(&line, "    %s: %s",
+                                report->is_handed_back ? "not delivered"
+                                                       : "put off",
+                                message->error);
         terminal_print(pr_buffer_text(&line));
     }
     pr_buffer_done(&line);
@@ -284,15 +297,19 @@ static void print_event(const struct event_report *event)
     pr_buffer_done(&line);
 }
 
-static void print_account(const struct account_report *account)
+static void print_account(const struct fetch_report *report,
+                          const struct account_report *account)
 {
     char octets[32], line[400];
+    const char *rest = account->put_off == 0 ? ""
+                       : report->is_handed_back
+                           ? "; not delivered, whoever called has to keep it"
+                           : "; some wait for another try";
     snprintf(line, sizeof(line), "%.100s: %llu message%s, %s in %.1f s%s",
              account->account, (unsigned long long)account->messages,
              account->messages == 1 ? "" : "s",
              text_octets(account->octets, octets, sizeof(octets)),
-             (double)account->ms / 1000.0,
-             account->put_off > 0 ? "; some wait for another try" : "");
+             (double)account->ms / 1000.0, rest);
     terminal_print(line);
 }
 
@@ -414,7 +431,7 @@ static void on_account(void *user, const struct account_report *account)
     if (report->invocation->json) {
         print_account_json(account);
     } else if (report->shows_summary) {
-        print_account(account);
+        print_account(report, account);
     }
 }
 

@@ -13,6 +13,7 @@ struct fetch_report {
     uint64_t to_fetch;        /* by their deliveries, in a dry run */
     int exit_status;          /* the gravest of the accounts' */
     bool shows_summary;       /* a line for each account */
+    bool is_handed_back;      /* what is not delivered stays with who called */
     pr_time start;
     size_t safe_messages; /* those with which nothing is to be done any more */
     uint64_t messages, octets; /* told of */

@@ -112,6 +112,19 @@ def test_a_wrong_configuration_bounces_nothing(agent, text):
     assert done.stderr != b""
 
 
+def test_what_is_refused_waits_nowhere(agent):
+    agent.write('account "b" { source = stdin {}, deliver = pipe { "false" } }')
+    done = agent(b"Subject: one\n\nbody\n", "-v", "b")
+    said = done.stdout.decode() + done.stderr.decode()
+    assert done.returncode == 75, said
+    assert "false refused it (exit status 1)" in said
+    assert "not delivered, whoever called has to keep it" in said
+    for word in ("put off", "another try", "later", "again"):
+        assert word not in said
+    again = agent(b"Subject: one\n\nbody\n", "-v", "mda")
+    assert again.returncode == 0 and b"not delivered" not in again.stdout
+
+
 def test_nothing_on_standard_input_is_no_message(agent):
     done = agent(b"")
     assert done.returncode == 75
