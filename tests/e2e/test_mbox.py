@@ -1,5 +1,6 @@
 """Mail from a real server into mboxes, which other programs read and write."""
 
+import concurrent.futures
 import email.utils
 import fcntl
 import mailbox
@@ -9,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import mboxes
@@ -155,6 +157,79 @@ def test_two_programs_write_to_it_at_once(server, home):
     mboxes.assert_same(ours, sent)
     assert len(set(others)) == 150
     assert not path.with_name("inbox.lock").exists()
+
+
+NUMBERED = b"begin %d\n" + b"x" * 70 + b"\n" + b"y" * 70 + b"\nend %d\n"
+
+
+def whole(text):
+    """The numbers of the messages in it, each of which must be whole."""
+    text = text.replace(b"\r\n", b"\n")
+    numbers = [int(one) for one in re.findall(rb"^begin (\d+)$", text, re.M)]
+    for number in numbers:
+        assert NUMBERED % (number, number) in text, number
+    assert len(re.findall(rb"^end \d+$", text, re.M)) == len(numbers)
+    return numbers
+
+
+def read_with_python(path):
+    """As a mail reader does, under both kinds of lock."""
+    box = mailbox.mbox(path, create=False)
+    end = time.monotonic() + 60
+    while True:
+        try:
+            box.lock()
+            break
+        except mailbox.ExternalClashError:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    try:
+        return whole(b"".join(box.get_bytes(key) for key in box.keys()))
+    finally:
+        box.close()
+
+
+def read_until(is_over, read):
+    """Reads again and again, once more when it is over; what came each time."""
+    seen = []
+    while True:
+        is_last = is_over.is_set()
+        seen.append(read())
+        assert len(set(seen[-1])) == len(seen[-1])
+        if is_last:
+            return seen
+        time.sleep(0.02)
+
+
+def test_two_programs_read_it_at_once(server, home):
+    if shutil.which("doveadm") is None:
+        pytest.skip("no doveadm here")
+    path = server.root / "boxes" / "inbox"
+    path.parent.mkdir(mode=0o700)
+    path.touch(mode=0o600)
+    server.own(path.parent)
+    server.own(path)
+    into(home, server, path)
+    is_over = threading.Event()
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read_until, is_over, read) for read in (
+            lambda: read_with_python(path),
+            lambda: whole(doveadm(server, path, "fetch", "body",
+                                  "ALL").stdout))]
+        try:
+            for first in range(0, 180, 60):
+                for number in range(first, first + 60):
+                    server.append(b"Subject: %d\n\n" % number
+                                  + NUMBERED % (number, number))
+                home.fetched()
+        finally:
+            is_over.set()
+        for reader in readers:
+            seen = reader.result()
+            assert len(seen) > 3
+            for before, after in zip(seen, seen[1:]):
+                assert after[:len(before)] == before
+            assert sorted(seen[-1]) == list(range(180))
 
 
 def test_procmail_delivers_at_the_same_time(server, home):
