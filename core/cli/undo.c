@@ -120,10 +120,8 @@ static void on_account(void *user, const struct account_report *report)
 static void on_paused(void *user, const char *account)
 {
     (void)user;
-    fprintf(stderr,
-            "postrider: %s: is paused; what was done there is undone if it is "
-            "named\n",
-            account);
+    terminal_complain(
+        "%s: is paused; what was done there is undone if it is named", account);
 }
 
 static void print_sum(const struct undoing *undoing)
