@@ -157,10 +157,14 @@ static void print_visit(const struct rule_visit *visit, const struct plan *plan)
 
 static void print_rest(const struct config *config, const struct trace *trace)
 {
+    bool failed =
+        trace->count > 0 && trace->visits[trace->count - 1].error != NULL;
+
     for (size_t i = trace->count; i < config_rule_count(config); i++) {
         struct rule_profile rule = config_rule_profile(config, i);
         terminal_line("rule \"%s\" (%s:%d)", rule.rule, rule.file, rule.line);
-        terminal_print("    not asked: the message was decided");
+        terminal_line("    not asked: %s", failed ? "a rule before it failed"
+                                                  : "the message was decided");
     }
 }
 

@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "lua/box.h"
 
-#define FLAG_MOST 200 /* octets of a keyword */
+#define POINTS_MOST 1e9
 
 /* What a message of a sweep's set is to have done to it: a step of the sweep.
  */
@@ -61,6 +61,8 @@ int note_entry(lua_State *L, struct message *message, struct plan_entry entry)
     entry.file = place.file;
     entry.line = place.line;
     status = plan_add(&message->plan, &entry);
+    if (status == PR_LIMIT && entry.action == PLAN_NOTE)
+        return 0; /* who notes so much has said enough */
     return status == PR_OK ? 0 : script_raise(L, status);
 }
 
@@ -77,24 +79,6 @@ void note_save(lua_State *L, struct message *message, const char *folder,
                                    .text = path,
                                    .value = part,
                                    .folder = folder});
-}
-
-static const char *check_folder(lua_State *L, int arg)
-{
-    const char *folder = check_text(L, arg);
-
-    luaL_argcheck(L, folder[0] != '\0', arg, "the folder has no name");
-    return folder;
-}
-
-/* A text that may stand in one line of the log; raises otherwise. */
-static const char *check_line(lua_State *L, int arg)
-{
-    const char *text = check_text(L, arg);
-
-    luaL_argcheck(L, strpbrk(text, "\r\n") == NULL, arg,
-                  "the text has more than one line");
-    return text;
 }
 
 /* ---- Final ones ---------------------------------------------------------- */
@@ -199,25 +183,13 @@ static int copy_to(lua_State *L)
                                        .text = check_folder(L, 2)});
 }
 
-/* Is it an atom that can be a keyword (RFC 3501, 9: flag-keyword)? */
-bool is_keyword(const char *text)
-{
-    if (text[0] == '\0' || strlen(text) > FLAG_MOST)
-        return false;
-    for (; *text != '\0'; text++)
-        if (*text <= ' ' || *text >= 0x7f ||
-            strchr("(){%*\"\\]", *text) != NULL)
-            return false;
-    return true;
-}
-
 /* The system flag of that name, with or without the backslash, as RFC 3501,
  * 2.3.2 writes it; or the keyword. */
 const char *check_flag(lua_State *L, int arg)
 {
     static const char *const names[] = {"\\Seen",    "\\Answered", "\\Flagged",
                                         "\\Deleted", "\\Draft",    NULL};
-    const char *text = check_text(L, arg);
+    const char *text = check_line(L, arg);
     char near[100];
 
     for (size_t i = 0; names[i] != NULL; i++)
@@ -226,12 +198,7 @@ const char *check_flag(lua_State *L, int arg)
     if (text[0] == '\\')
         luaL_error(L, "there is no flag \"%s\"%s", text,
                    near_text(text, names, near, sizeof near));
-    if (!is_keyword(text))
-        luaL_error(L,
-                   "\"%s\" cannot be a flag: a keyword is of ASCII letters, "
-                   "digits and most signs, without spaces",
-                   text);
-    return text;
+    return check_keyword(L, arg);
 }
 
 /* m:flag(name): a flag such as "\\Flagged" or a keyword is set, on the server
@@ -252,16 +219,7 @@ static int unflag(lua_State *L)
 
 const char *check_label(lua_State *L, int arg, bool has_labels)
 {
-    const char *text = has_labels ? check_line(L, arg) : check_flag(L, arg);
-
-    luaL_argcheck(L, has_labels || text[0] != '\\', arg,
-                  "a label is no system flag");
-    luaL_argcheck(L, text[0] != '\0' && text_is_utf8(pr_bytes_of(text)), arg,
-                  "this cannot be a label");
-    for (const char *at = text; *at != '\0'; at++)
-        luaL_argcheck(L, (unsigned char)*at >= ' ' && *at != 0x7f, arg,
-                      "a control character cannot be in a label");
-    return text;
+    return has_labels ? check_title(L, arg) : check_keyword(L, arg);
 }
 
 /* Where no server is there to ask, what cannot be a keyword is taken for a
@@ -309,23 +267,13 @@ static const char *check_field_name(lua_State *L, int arg)
     return name;
 }
 
-/* Its content: one line of UTF-8. */
-static const char *check_field_value(lua_State *L, int arg)
-{
-    const char *value = check_line(L, arg);
-
-    luaL_argcheck(L, text_is_utf8(pr_bytes_of(value)), arg,
-                  "the content of a header field must be UTF-8");
-    return value;
-}
-
 /* m:set_header(name, value): on delivered copies, in place of all fields of
  * that name */
 static int set_header(lua_State *L)
 {
     return note(L, (struct plan_entry){.action = PLAN_SET_HEADER,
                                        .text = check_field_name(L, 2),
-                                       .value = check_field_value(L, 3)});
+                                       .value = check_line(L, 3)});
 }
 
 /* m:add_header(name, value): on delivered copies, one more field */
@@ -333,7 +281,7 @@ static int add_header(lua_State *L)
 {
     return note(L, (struct plan_entry){.action = PLAN_ADD_HEADER,
                                        .text = check_field_name(L, 2),
-                                       .value = check_field_value(L, 3)});
+                                       .value = check_line(L, 3)});
 }
 
 /* m:remove_header(name): from delivered copies, all fields of that name */
@@ -346,9 +294,8 @@ static int remove_header(lua_State *L)
 /* m:tag(key, value): for later rules, as m.tags.key, and for `postrider why` */
 static int tag(lua_State *L)
 {
-    const char *key = check_line(L, 2);
+    const char *key = check_title(L, 2);
 
-    luaL_argcheck(L, key[0] != '\0', 2, "the tag has no name");
     luaL_checkany(L, 3);
     luaL_tolstring(L, 3, NULL);
     return note(L, (struct plan_entry){.action = PLAN_TAG,
@@ -356,16 +303,28 @@ static int tag(lua_State *L)
                                        .value = check_line(L, lua_gettop(L))});
 }
 
+/* The number at `arg`. One that a filter before this one wrote into the header
+ * may be anything: what is none counts nothing. */
+static lua_Number check_points(lua_State *L, int arg)
+{
+    int is_number = 0;
+    lua_Number points = lua_tonumberx(L, arg, &is_number);
+
+    if (!is_number && !lua_isnil(L, arg) && lua_type(L, arg) != LUA_TSTRING)
+        points = luaL_checknumber(L, arg);
+    if (points != points)
+        return 0;
+    return points > POINTS_MOST    ? POINTS_MOST
+           : points < -POINTS_MOST ? -POINTS_MOST
+                                   : points;
+}
+
 /* m:score(n, why): points, which later rules find summed up in m.points */
 static int score(lua_State *L)
 {
-    lua_Number points = luaL_checknumber(L, 2);
-
-    luaL_argcheck(L, points == points && points < 1e9 && points > -1e9, 2,
-                  "the number is out of range");
     return note(L, (struct plan_entry){
                        .action = PLAN_SCORE,
-                       .score = points,
+                       .score = check_points(L, 2),
                        .text = lua_isnoneornil(L, 3) ? "" : check_line(L, 3)});
 }
 

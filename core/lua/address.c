@@ -103,9 +103,12 @@ static bool push_field(lua_State *L, const struct addresses *addresses,
 static bool matches(lua_State *L, const struct addresses *addresses, int index)
 {
     size_t size;
-    const char *pattern = luaL_checklstring(L, index, &size);
+    const char *pattern;
     bool found = false;
 
+    if (lua_isnil(L, index)) /* as the address of mail without a sender is */
+        return false;
+    pattern = luaL_checklstring(L, index, &size);
     push_folded(L, pattern, size);
     pattern = lua_tostring(L, -1);
     for (size_t i = 0; i < addresses->count && !found; i++) {

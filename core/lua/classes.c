@@ -195,8 +195,7 @@ static int new_sink(lua_State *L)
     return 1;
 }
 
-/* Why `folder` cannot be one below a sink, NULL if it can. Names may come from
- * a message. */
+/* Why `folder` cannot be one below a sink, NULL if it can. */
 static const char *folder_problem(const char *folder, size_t size)
 {
     const char *at = folder;
@@ -230,6 +229,8 @@ static int sink_divide(lua_State *L)
     if (above == NULL || lua_type(L, 2) != LUA_TSTRING)
         return luaL_error(L, "expects sink / \"folder\", got %s / %s",
                           type_words(L, 1), type_words(L, 2));
+    if (script_of(L)->running->who != NULL)
+        check_path(L, 2); /* it may come from a message */
     folder = lua_tolstring(L, 2, &size);
     problem = folder_problem(folder, size);
     if (problem != NULL)

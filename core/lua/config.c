@@ -127,6 +127,7 @@ static int run_chunk(lua_State *L)
     lua_pushvalue(L, 1);
     lua_call(L, 0, 0);
     finish_accounts(L);
+    finish_rules(L);
     finish_hooks(L);
     finish_services(L);
     finish_sweeps(L);

@@ -103,7 +103,8 @@ static void check_names(lua_State *L)
     }
 }
 
-/* The argv at 1, as an array that Lua keeps; pushed. */
+/* The argv at 1, as an array that Lua keeps; pushed. Arguments may come from
+ * mail: nil is an empty one. NULL: one has a NUL in it. */
 static const char *const *push_argv(lua_State *L)
 {
     size_t count = lua_rawlen(L, 1);
@@ -113,10 +114,14 @@ static const char *const *push_argv(lua_State *L)
                   "expects a program and its arguments");
     argv = lua_newuserdatauv(L, (count + 1) * sizeof *argv, 0);
     for (size_t i = 0; i < count; i++) {
-        if (lua_rawgeti(L, 1, (lua_Integer)i + 1) != LUA_TSTRING)
+        int type = lua_rawgeti(L, 1, (lua_Integer)i + 1);
+
+        if (type != LUA_TSTRING && (type != LUA_TNIL || i == 0))
             luaL_error(L, "exec: argument %d: expects a text, got %s", (int)i,
                        type_words(L, -1));
-        argv[i] = check_text(L, lua_gettop(L));
+        argv[i] = type == LUA_TNIL ? "" : lua_tostring(L, -1);
+        if (strlen(argv[i]) != lua_rawlen(L, -1))
+            return NULL;
         lua_pop(L, 1); /* the table keeps it */
     }
     argv[count] = NULL;
@@ -178,6 +183,11 @@ int rule_exec(lua_State *L)
     program->run.input_file = -1;
     program->run.output_cap = OUTPUT_MOST;
     program->run.argv = push_argv(L);
+    if (program->run.argv == NULL) {
+        lua_pushnil(L);
+        lua_pushliteral(L, "exec: an argument has a NUL in it");
+        return 2;
+    }
     timeout = call_duration(L, 1, "timeout", TIMEOUT);
     lua_getfield(L, 1, "input");
     take_input(L, program);

@@ -21,7 +21,7 @@ static struct sweep_box *check_sweep(lua_State *L, const char *name)
     return check_open(L, root->box);
 }
 
-static const char *check_name(lua_State *L, int arg)
+static const char *check_folder_name(lua_State *L, int arg)
 {
     const char *name = check_text(L, arg);
 
@@ -46,7 +46,7 @@ static void check_movable(lua_State *L, const struct sweep_box *box,
 static int change(lua_State *L, enum sweep_action action, const char *what)
 {
     struct sweep_box *box = check_sweep(L, what);
-    const char *name = check_name(L, 1);
+    const char *name = check_folder_name(L, 1);
 
     check_changes(L, box);
     add_step(L, box, (struct sweep_step){.action = action, .text = name});
@@ -75,7 +75,7 @@ static int unsubscribe(lua_State *L)
 static int rename_folder(lua_State *L)
 {
     struct sweep_box *box = check_sweep(L, "rename");
-    const char *name = check_name(L, 1), *to = check_name(L, 2);
+    const char *name = check_folder_name(L, 1), *to = check_folder_name(L, 2);
 
     check_changes(L, box);
     check_movable(L, box, "rename", name);
@@ -91,7 +91,7 @@ static int delete_folder(lua_State *L)
 {
     static const char *const names[] = {"with_messages", NULL};
     struct sweep_box *box = check_sweep(L, "delete");
-    const char *name = check_name(L, 1);
+    const char *name = check_folder_name(L, 1);
     bool with_messages = false;
 
     if (!lua_isnoneornil(L, 2)) {
@@ -139,7 +139,7 @@ static int list(lua_State *L)
         count = 1;
     }
     for (int i = 1; i <= count; i++)
-        check_name(L, i);
+        check_folder_name(L, i);
     patterns = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *patterns, 0);
     for (int i = 0; i < count; i++)
         patterns[i] = lua_tostring(L, i + 1);

@@ -1,5 +1,5 @@
 libcore_la_SOURCES += %D%/config.h %D%/script.h %D%/state.c %D%/errors.c \
-	%D%/source.c %D%/sandbox.c %D%/seal.c %D%/reader.c %D%/values.c %D%/classes.c \
+	%D%/source.c %D%/sandbox.c %D%/seal.c %D%/fit.c %D%/reader.c %D%/values.c %D%/classes.c \
 	%D%/account.c %D%/every.c %D%/settings.c %D%/config.c %D%/rules.c %D%/message.c \
 	%D%/actions.c %D%/address.c %D%/part.c %D%/results.c %D%/strings.c \
 	%D%/matcher.h %D%/matcher.c %D%/pattern.c %D%/exec.c %D%/functions.c \

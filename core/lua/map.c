@@ -198,6 +198,8 @@ static bool find(lua_State *L, struct file *file, int arg,
     bool found;
 
     *ret_value = NULL;
+    if (lua_isnil(L, arg)) /* as the address of mail without a sender is */
+        return false;
     if (luaL_testudata(L, arg, TYPE_ADDRESSES) != NULL)
         return addresses_stand_in(L, arg, lookup, ret_value);
     text = luaL_checklstring(L, arg, &size);

@@ -31,6 +31,17 @@ static pr_status ask(struct call *call, pr_time deadline)
     return status;
 }
 
+/* The name at `arg`; what mail has there may be none at all, which is "". */
+static const char *to_name(lua_State *L, int arg)
+{
+    const char *name;
+
+    if (lua_isnil(L, arg))
+        return "";
+    name = luaL_checkstring(L, arg);
+    return strlen(name) == lua_rawlen(L, arg) ? name : "";
+}
+
 /* A call that asks; `options` is the index of { timeout = ... }. */
 static struct call *lookup_call(lua_State *L, const char *what,
                                 const char *name, enum dns_type type,
@@ -85,27 +96,27 @@ static int look_up(lua_State *L, const char *what, const char *name,
 static int ask_a(lua_State *L)
 {
     lua_settop(L, 2);
-    return look_up(L, "dns.a", check_text(L, 1), DNS_A, 2);
+    return look_up(L, "dns.a", to_name(L, 1), DNS_A, 2);
 }
 
 static int ask_aaaa(lua_State *L)
 {
     lua_settop(L, 2);
-    return look_up(L, "dns.aaaa", check_text(L, 1), DNS_AAAA, 2);
+    return look_up(L, "dns.aaaa", to_name(L, 1), DNS_AAAA, 2);
 }
 
 /* dns.mx(name): list of { preference = number, host = text }, by preference */
 static int ask_mx(lua_State *L)
 {
     lua_settop(L, 2);
-    return look_up(L, "dns.mx", check_text(L, 1), DNS_MX, 2);
+    return look_up(L, "dns.mx", to_name(L, 1), DNS_MX, 2);
 }
 
 /* dns.txt(name): list of texts */
 static int ask_txt(lua_State *L)
 {
     lua_settop(L, 2);
-    return look_up(L, "dns.txt", check_text(L, 1), DNS_TXT, 2);
+    return look_up(L, "dns.txt", to_name(L, 1), DNS_TXT, 2);
 }
 
 static bool is_version_six(const char *address)
@@ -116,7 +127,7 @@ static bool is_version_six(const char *address)
 /* dns.ptr(address): list of the names that an IPv4 or IPv6 address has */
 static int ask_ptr(lua_State *L)
 {
-    const char *address = check_text(L, 1);
+    const char *address = to_name(L, 1);
     char name[128];
 
     lua_settop(L, 2);
@@ -133,7 +144,7 @@ static int ask_ptr(lua_State *L)
  * nothing if that is neither an address nor a name. */
 static const char *push_list_name(lua_State *L)
 {
-    const char *about = check_text(L, 1), *zone = check_text(L, 2);
+    const char *about = to_name(L, 1), *zone = check_text(L, 2);
     struct in_addr address;
     char name[NAME_MOST];
 
@@ -191,7 +202,7 @@ static int ask_rbl(lua_State *L)
 
     lua_settop(L, 3);
     name = push_list_name(L);
-    if (name == NULL || lua_tostring(L, 1)[0] == '\0')
+    if (name == NULL || name[0] == '.')
         return no_answer(L, "dns.rbl", "that is neither an address nor a name");
     if (mocks_hold(L))
         return mocks_answer(L, "dns.rbl", 3);

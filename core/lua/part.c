@@ -14,6 +14,7 @@
 #define LOOKED_AT (64 * 1024)     /* octets: what telling a type costs */
 #define TYPE_ENCODED (512 * 1024) /* octets, before they are decoded */
 #define NAMES_MOST (4 * 1024 * 1024) /* octets of names in an archive */
+#define COMPONENT_MOST 240           /* octets of one of a path */
 #define NAME_MOST 150                /* octets of a file name from mail */
 
 struct part {
@@ -254,14 +255,31 @@ static void add_safe_name(luaL_Buffer *path, const struct view_part *part)
     }
 }
 
+/* Is there a part of the path that cannot be the name of a file? */
+static bool is_too_long(const char *path)
+{
+    for (size_t size; *path != '\0'; path += size + (path[size] == '/')) {
+        size = strcspn(path, "/");
+        if (size > COMPONENT_MOST)
+            return true;
+    }
+    return false;
+}
+
 /* The folder that is open to rules and that `path` lies in, and what follows
- * it; raises if there is none. */
+ * it; NULL with words, pushed: it cannot be written there. The path may come
+ * from mail, that a folder is open cannot. */
 static const char *folder_of(lua_State *L, const char *path,
                              const char **ret_rest)
 {
     const char *const *folders = script_of(L)->save_below;
 
-    for (; folders != NULL && *folders != NULL; folders++) {
+    if (folders == NULL || *folders == NULL)
+        luaL_error(L,
+                   "part:save: %s is below no folder that is open to rules: "
+                   "options { save = { \"~/Attachments\" } } opens one",
+                   path);
+    for (; *folders != NULL; folders++) {
         size_t size = strlen(*folders);
 
         while (size > 1 && (*folders)[size - 1] == '/')
@@ -269,17 +287,26 @@ static const char *folder_of(lua_State *L, const char *path,
         if (strncmp(*folders, path, size) != 0 || path[size] != '/')
             continue;
         *ret_rest = path + size + 1;
-        if (!view_path_is_inside(*ret_rest))
-            luaL_error(L, "part:save: \"%s\" is no path below %s", *ret_rest,
-                       *folders);
-        return *folders;
+        if (view_path_is_inside(*ret_rest) && !is_too_long(*ret_rest))
+            return *folders;
+        lua_pushfstring(L, "part:save: \"%s\" is no path below %s", *ret_rest,
+                        *folders);
+        return NULL;
     }
-    luaL_error(
-        L,
-        "part:save: %s is below no folder that is open to rules: options "
-        "{ save = { \"~/Attachments\" } } opens one",
-        path);
+    lua_pushfstring(L, "part:save: %s is below no folder that is open to rules",
+                    path);
     return NULL;
+}
+
+/* Nil and the words on top of the stack, which `why` tells as well. */
+static int cannot_save(lua_State *L, struct message *message)
+{
+    note_entry(L, message,
+               (struct plan_entry){.action = PLAN_NOTE,
+                                   .text = check_line(L, lua_gettop(L))});
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
 }
 
 /* A relative path lies beside the configuration. */
@@ -299,16 +326,18 @@ static const char *beside(lua_State *L, struct pr_arena *arena,
 /* part:save(path): its octets are written to this file, below a folder that
  * options { save = { ... } } names, when the message is dealt with; a path that
  * ends with "/" gets the part's own file name, made safe. A file that is there
- * already is not replaced: the new one gets a number. Returns the path. */
+ * already is not replaced: the new one gets a number. Returns the path; nil and
+ * a text, which is noted, too, if that is no path below such a folder. */
 static int save(lua_State *L)
 {
     const struct part *part = check_part(L, 1);
-    const char *given = check_text(L, 2), *folder, *rest = NULL;
     struct message *message = part->cell->message;
+    const char *given, *folder, *rest = NULL;
     luaL_Buffer path;
     char *absolute;
 
-    luaL_argcheck(L, given[0] != '\0', 2, "the path is empty");
+    luaL_argcheck(L, luaL_checkstring(L, 2)[0] != '\0', 2, "the path is empty");
+    given = check_folder(L, 2);
     luaL_argcheck(L, !part->part->is_multipart, 1,
                   "a multipart has no octets of its own");
     luaL_buffinit(L, &path);
@@ -320,6 +349,8 @@ static int save(lua_State *L)
     if (file_absolute(message->arena, given, &absolute) != PR_OK)
         return script_raise(L, PR_IO);
     folder = folder_of(L, absolute, &rest);
+    if (folder == NULL)
+        return cannot_save(L, message);
     note_save(L, message, folder, rest, part->part->path);
     lua_pushstring(L, absolute);
     return 1;

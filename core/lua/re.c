@@ -182,13 +182,15 @@ static int push_match(lua_State *L, const struct regex_search *search)
     return groups == 0 ? 1 : (int)groups;
 }
 
-/* The search of self at 1 in the text at 2 from the index at 3 on; false: the
- * index is beyond the text. */
+/* The search of self at 1 in the text at 2 from the index at 3 on; false: there
+ * is no text, or the index is beyond it. */
 static bool begin(lua_State *L, struct regex_search *search)
 {
     lua_Integer index = luaL_optinteger(L, 3, 1);
 
     *search = (struct regex_search){.regex = check_regex(L, 1)};
+    if (lua_isnil(L, 2)) /* as a header that is not there is */
+        return false;
     search->text.data = luaL_checklstring(L, 2, &search->text.size);
     if (index < 0)
         index += (lua_Integer)search->text.size + 1;
@@ -256,8 +258,12 @@ static int gmatch_next(lua_State *L)
 static int gmatch(lua_State *L)
 {
     check_regex(L, 1);
-    luaL_checkstring(L, 2);
     lua_settop(L, 2);
+    if (lua_isnil(L, 2)) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, script_of(L)->nothing);
+        return 1;
+    }
+    luaL_checkstring(L, 2);
     lua_pushinteger(L, 0);
     lua_pushboolean(L, false);
     lua_pushcclosure(L, gmatch_next, 4);

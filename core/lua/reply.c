@@ -141,7 +141,7 @@ static const char *push_option(lua_State *L, const char *name)
     if (lua_type(L, -1) != LUA_TSTRING)
         luaL_error(L, "m:reply: %s: expects a text, got %s", name,
                    type_words(L, -1));
-    return check_text(L, lua_gettop(L));
+    return check_utf8(L, lua_gettop(L)).data;
 }
 
 static void check_names(lua_State *L)

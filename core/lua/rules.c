@@ -139,6 +139,27 @@ void open_rules(lua_State *L)
     lua_setglobal(L, "rule");
 }
 
+static bool has_rules(const struct account *account)
+{
+    (void)account;
+    return true;
+}
+
+void finish_rules(lua_State *L)
+{
+    struct script *script = script_of(L);
+
+    for (size_t i = 0; i < script->rule_count; i++) {
+        const struct rule *one = &script->rules[i];
+        struct place place = {one->file, one->line};
+
+        check_accounts(
+            L, source_field(script, place, "rule", "account"), one->accounts,
+            lua_pushfstring(L, "rule \"%s\"", one->name), has_rules, "");
+        lua_pop(L, 1);
+    }
+}
+
 /* ---- Which rules take a message ------------------------------------------ */
 
 static bool is_inbox(const char *name)
@@ -198,6 +219,9 @@ static pr_status rule_failure(struct run *run, int status)
 
     if (status == LUA_ERRMEM)
         script_stop_for_memory(run);
+    if (run->stop == STOP_TIME && run->rules > 1)
+        after = run->hook != 0 ? " (with the hooks before it)"
+                               : "\" (with the rules before it)";
     if (run->stop == STOP_CANCELLED)
         return pr_fail(PR_CANCELLED, "asked to stop");
     if (run->stop != STOP_NONE)
@@ -255,6 +279,7 @@ pr_status run_call(struct run *run, const struct rule *rule)
     int status;
 
     run->rule = rule;
+    run->rules++;
     lua_settop(thread, 1 + run->arguments);
     lua_rawgeti(thread, LUA_REGISTRYINDEX, rule->function);
     for (int i = 0; i < run->arguments; i++)

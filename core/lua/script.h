@@ -44,6 +44,7 @@ struct run {
     struct message *message; /* NULL but in rules */
     struct cell *cell;       /* of the message */
     const struct rule *rule; /* the one that runs */
+    unsigned rules;          /* that were begun, it among them */
     struct box_cell *box;    /* of a sweep; NULL: it is none's */
     unsigned hook;          /* of enum hook_kind: it is a hook's; 0: a rule's */
     const char *stack_base; /* where the C stack stood at the start */
@@ -412,6 +413,27 @@ uint64_t check_duration(lua_State *L, int arg);
 /* A text without NUL; raises otherwise. */
 const char *check_text(lua_State *L, int arg);
 
+/* ---- fit.c: texts that may come from mail ---------------------------------
+ */
+
+/* Each takes what it can of the text at `arg`, and puts what it made of it in
+ * its place; nil is an empty text. They raise for what is no text alone. */
+/* UTF-8 without NUL: spaces and U+FFFD stand for what is none. */
+struct pr_bytes check_utf8(lua_State *L, int arg);
+/* One line of it: control characters in a row, line ends among them, become
+ * one space, and nothing at its ends. */
+const char *check_line(lua_State *L, int arg);
+/* The same, not empty. */
+const char *check_title(lua_State *L, int arg);
+/* The name of a folder on the server: "_" stands for a control character. */
+const char *check_folder(lua_State *L, int arg);
+/* One below a sink, in which each part can be the name of a file. */
+const char *check_path(lua_State *L, int arg);
+/* A keyword: "_" stands for what cannot be in one. */
+const char *check_keyword(lua_State *L, int arg);
+/* Is it an atom that can be a keyword (RFC 3501, 9: flag-keyword)? */
+bool is_keyword(const char *text);
+
 /* account.c, settings.c */
 /* Why `name` cannot be that of an account or a sink; NULL if it can. */
 const char *name_problem(const char *name);
@@ -426,6 +448,8 @@ void finish_services(lua_State *L);
 
 /* rules.c */
 void open_rules(lua_State *L);
+/* What is left to say when all is loaded. */
+void finish_rules(lua_State *L);
 /* Pushes a copy of the selector at `table` in which a bare text of one of
  * `names` (ended by NULL) is a list of one. */
 void push_selector(lua_State *L, int table, const char *const *names);
@@ -536,12 +560,10 @@ extern const luaL_Reg message_actions[];
 int note_entry(lua_State *L, struct message *message, struct plan_entry entry);
 /* reply.c */
 int message_reply(lua_State *L);
-/* A system flag or keyword; a label, which is a keyword where the server has no
- * labels of its own. Raise if it can be none. */
+/* A system flag or keyword, raises for a system flag that is none; a label,
+ * which is a keyword where the server has no labels of its own. */
 const char *check_flag(lua_State *L, int arg);
 const char *check_label(lua_State *L, int arg, bool has_labels);
-/* Is it an atom that can be a keyword (RFC 3501, 9: flag-keyword)? */
-bool is_keyword(const char *text);
 /* Notes that the message's part is to be written to a file; raises if the plan
  * refuses it. `folder` is one of script->save_below. */
 void note_save(lua_State *L, struct message *message, const char *folder,

@@ -170,15 +170,6 @@ static int act(lua_State *L, enum sweep_action action, const char *text)
     return 1;
 }
 
-static const char *check_folder(lua_State *L, int arg)
-{
-    const char *folder = check_text(L, arg);
-
-    luaL_argcheck(L, folder[0] != '\0' && strpbrk(folder, "\r\n") == NULL, arg,
-                  "this cannot be a folder's name");
-    return folder;
-}
-
 /* set:flag(name): a flag such as "\\Flagged" or a keyword; returns the set */
 static int set_flag(lua_State *L)
 {

@@ -36,13 +36,27 @@ static int64_t check_expiry(lua_State *L, int arg, int64_t otherwise)
     return keep_now() + (int64_t)ms;
 }
 
-static struct pr_bytes check_key(lua_State *L, int arg)
+/* The text at `arg`; nil is an empty one. One of more than `most` octets, which
+ * mail can have, is known by its beginning and its digest. */
+static struct pr_bytes check_key(lua_State *L, int arg, size_t most)
 {
-    struct pr_bytes key;
+    unsigned char digest[PR_DIGEST_SIZE];
+    struct pr_bytes key = PR_BYTES("");
+    luaL_Buffer shorter;
 
+    if (lua_isnil(L, arg))
+        return key;
     key.data = luaL_checklstring(L, arg, &key.size);
-    luaL_argcheck(L, key.size <= KEPT_KEY_MAX, arg,
-                  "a key has at most 1000 octets");
+    if (key.size <= most)
+        return key;
+    if (pr_digest(key, digest) != PR_OK)
+        script_raise(L, pr_last_failure()->status);
+    luaL_buffinit(L, &shorter);
+    luaL_addlstring(&shorter, key.data, most - sizeof digest);
+    luaL_addlstring(&shorter, (const char *)digest, sizeof digest);
+    luaL_pushresult(&shorter);
+    lua_replace(L, arg);
+    key.data = lua_tolstring(L, arg, &key.size);
     return key;
 }
 
@@ -195,7 +209,7 @@ static void push_kept(lua_State *L, struct kept *kept)
 static int store_get(lua_State *L)
 {
     struct keep *keep = check_keep(L, "store.get");
-    struct pr_bytes key = check_key(L, 1);
+    struct pr_bytes key = check_key(L, 1, KEPT_KEY_MAX);
     struct keep_entry *entry;
     struct kept kept;
 
@@ -221,7 +235,7 @@ static int drop_key(lua_State *L, struct keep *keep, struct pr_bytes key)
 static int store_set(lua_State *L)
 {
     struct keep *keep = check_keep(L, "store.set");
-    struct pr_bytes key = check_key(L, 1);
+    struct pr_bytes key = check_key(L, 1, KEPT_KEY_MAX);
     struct kept_step step = {.what = KEPT_SET};
     struct keep_entry *entry;
     struct kept kept;
@@ -244,7 +258,8 @@ static int store_set(lua_State *L)
 /* store.delete(key): drops what is kept there. Waits. */
 static int store_delete(lua_State *L)
 {
-    return drop_key(L, check_keep(L, "store.delete"), check_key(L, 1));
+    return drop_key(L, check_keep(L, "store.delete"),
+                    check_key(L, 1, KEPT_KEY_MAX));
 }
 
 /* store.incr(key, n, time): adds n (1) to the number there, 0 if there is none,
@@ -252,7 +267,7 @@ static int store_delete(lua_State *L)
 static int store_incr(lua_State *L)
 {
     struct keep *keep = check_keep(L, "store.incr");
-    struct pr_bytes key = check_key(L, 1);
+    struct pr_bytes key = check_key(L, 1, KEPT_KEY_MAX);
     struct kept_step step = {.what = KEPT_ADD,
                              .value = {.kind = KEPT_INTEGER, .integer = 1}};
     struct keep_entry *entry;
@@ -285,7 +300,7 @@ static int store_incr(lua_State *L)
 static int ratelimit(lua_State *L)
 {
     struct keep *keep = check_keep(L, "ratelimit");
-    struct pr_bytes key = check_key(L, 1);
+    struct pr_bytes key = check_key(L, 1, KEPT_KEY_MAX);
     lua_Integer most = luaL_checkinteger(L, 2);
     int64_t now = keep_now(), expires = check_expiry(L, 3, 0);
     struct kept_step step = {.what = KEPT_HIT,
@@ -295,7 +310,7 @@ static int ratelimit(lua_State *L)
     bool is_below;
 
     luaL_argcheck(L, most > 0 && most <= KEPT_TIMES_MAX, 2,
-                  "expects a number from 1 to 1000");
+                  "expects a number from 1 to 8000");
     luaL_argcheck(L, expires != 0, 3, "expects a time such as \"1h\"");
     step.most = (unsigned)most;
     entry = ask(L, keep, KEPT_RATE, key, &kept);

@@ -34,9 +34,12 @@ void push_folded(lua_State *L, const char *text, size_t size)
     push_by(L, casing_fold, text, size);
 }
 
-/* Folds both arguments; they are then at the top. */
-static void fold_two(lua_State *L, struct pr_bytes *a, struct pr_bytes *b)
+/* Folds both arguments; they are then at the top. False: the second is nil, as
+ * the address of mail without a sender is. */
+static bool fold_two(lua_State *L, struct pr_bytes *a, struct pr_bytes *b)
 {
+    if (lua_isnil(L, 2))
+        return false;
     a->data = luaL_checklstring(L, 1, &a->size);
     b->data = luaL_checklstring(L, 2, &b->size);
     if (a->size > LARGE_TEXT || b->size > LARGE_TEXT)
@@ -45,6 +48,7 @@ static void fold_two(lua_State *L, struct pr_bytes *a, struct pr_bytes *b)
     push_folded(L, b->data, b->size);
     a->data = lua_tolstring(L, -2, &a->size);
     b->data = lua_tolstring(L, -1, &b->size);
+    return true;
 }
 
 /* text:has(part): true if it stands anywhere in it; case does not count */
@@ -52,9 +56,9 @@ static int has(lua_State *L)
 {
     struct pr_bytes text, part;
 
-    fold_two(L, &text, &part);
-    lua_pushboolean(L,
-                    memmem(text.data, text.size, part.data, part.size) != NULL);
+    lua_pushboolean(L, fold_two(L, &text, &part) &&
+                           memmem(text.data, text.size, part.data, part.size) !=
+                               NULL);
     return 1;
 }
 
@@ -63,8 +67,7 @@ static int starts(lua_State *L)
 {
     struct pr_bytes text, part;
 
-    fold_two(L, &text, &part);
-    lua_pushboolean(L, part.size <= text.size &&
+    lua_pushboolean(L, fold_two(L, &text, &part) && part.size <= text.size &&
                            memcmp(text.data, part.data, part.size) == 0);
     return 1;
 }
@@ -74,8 +77,7 @@ static int ends(lua_State *L)
 {
     struct pr_bytes text, part;
 
-    fold_two(L, &text, &part);
-    lua_pushboolean(L, part.size <= text.size &&
+    lua_pushboolean(L, fold_two(L, &text, &part) && part.size <= text.size &&
                            memcmp(text.data + text.size - part.size, part.data,
                                   part.size) == 0);
     return 1;
@@ -135,6 +137,10 @@ static int glob_match(lua_State *L)
     const char *text;
 
     luaL_checkudata(L, 1, TYPE_GLOB);
+    if (lua_isnil(L, 2)) {
+        lua_pushboolean(L, false);
+        return 1;
+    }
     text = luaL_checklstring(L, 2, &size);
     lua_getiuservalue(L, 1, 1);
     push_folded(L, text, size);

@@ -25,6 +25,7 @@
 /* One test() of a configuration or of a file beside it. */
 struct rule_test {
     const char *name;
+    const char *who; /* in the log: test "name" */
     struct place place;
     int setup, expected; /* tables in the registry */
 };
@@ -67,6 +68,8 @@ static int test(lua_State *L)
         .name = script_copy(L, script->arena, check_text(L, 1)),
         .place = script_place(L, 1),
     };
+    added->who = script_copy(L, script->arena,
+                             lua_pushfstring(L, "test \"%s\"", added->name));
     added->place.file = script_copy(L, script->arena, added->place.file);
     lua_settop(L, 3);
     added->expected = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -265,7 +268,7 @@ static pr_status do_turn(struct trial *trial, const char *what,
 {
     struct turn turn = {
         .script = trial->config->script,
-        .who = trial->test->name,
+        .who = trial->test->who,
         .what = what,
         .function = trial->config->script->nothing,
         .push = work,
@@ -327,9 +330,9 @@ static pr_status run_rules(struct trial *trial)
 /* Words of a turn begin with who had it, which is told anyhow. */
 static const char *without_name(const struct trial *trial, const char *words)
 {
-    size_t size = strlen(trial->test->name);
+    size_t size = strlen(trial->test->who);
 
-    return strncmp(words, trial->test->name, size) == 0 &&
+    return strncmp(words, trial->test->who, size) == 0 &&
                    strncmp(words + size, ": ", 2) == 0
                ? words + size + 2
                : words;

@@ -113,10 +113,11 @@ static void take_headers(lua_State *L, struct call *call, const char *what,
                 count >= HEADERS_MOST)
                 luaL_error(L, "%s: headers: expects { [\"Name\"] = \"text\" }",
                            what);
+            luaL_tolstring(L, -1, NULL);
             list[count++] =
                 script_copy(L, call->arena,
-                            lua_pushfstring(L, "%s: %s", lua_tostring(L, -2),
-                                            luaL_tolstring(L, -1, NULL)));
+                            lua_pushfstring(L, "%s: %s", lua_tostring(L, -3),
+                                            check_line(L, lua_gettop(L))));
             lua_pop(L, 2);
         }
     } else if (!lua_isnil(L, -1)) {
@@ -189,19 +190,12 @@ static bool is_token(const char *text)
 }
 
 /* Its server, for the gate: "http example.org:8080". Pushed. */
-static const char *push_server(lua_State *L, const char *what, const char *url)
+static const char *push_server(lua_State *L, const char *url)
 {
-    const char *host = strstr(url, "://");
+    const char *host = strstr(url, "://") + 3;
     const char *at;
     size_t size;
 
-    if (host == NULL || (strncasecmp(url, "http://", 7) != 0 &&
-                         strncasecmp(url, "https://", 8) != 0))
-        luaL_error(L,
-                   "%s: expects an address that begins with https:// or "
-                   "http://, got \"%s\"",
-                   what, url);
-    host += 3;
     size = strcspn(host, "/?#");
     at = memchr(host, '@', size);
     if (at != NULL) {
@@ -242,6 +236,16 @@ static void add_key(lua_State *L, struct call *call, const struct pr_http *http)
         call_key(L, call, http->body.data, http->body.size);
 }
 
+/* What is no URL may come from mail: it has no answer. */
+static bool is_url(lua_State *L, int arg)
+{
+    const char *url = lua_tostring(L, arg);
+
+    return url != NULL && strlen(url) == lua_rawlen(L, arg) &&
+           (strncasecmp(url, "http://", 7) == 0 ||
+            strncasecmp(url, "https://", 8) == 0);
+}
+
 /* RFC 9110, 9.2.1: it only reads. */
 static bool is_safe(const char *method)
 {
@@ -254,11 +258,21 @@ static int request(lua_State *L, const char *what, const char *method)
     static const char *const names[] = {
         "method", "headers",   "body",    "json", "timeout",  "cache",
         "max",    "redirects", "ca_file", "user", "password", NULL};
-    const char *url = check_text(L, 1);
+    const char *url;
     struct call *call;
     struct pr_http *http;
 
+    luaL_checkany(L, 1);
     lua_settop(L, 2);
+    if (!is_url(L, 1)) {
+        lua_pushnil(L);
+        lua_pushfstring(L,
+                        "%s: expects an address that begins with https:// or "
+                        "http://, got %s",
+                        what, luaL_tolstring(L, 1, NULL));
+        return 2;
+    }
+    url = lua_tostring(L, 1);
     call_check_fields(L, what, 2, names);
     if (lua_isnil(L, 2)) {
         lua_newtable(L);
@@ -294,7 +308,7 @@ static int request(lua_State *L, const char *what, const char *method)
     if (call->keep > 0 || (is_safe(http->method) && http->body.data == NULL &&
                            http->message == NULL))
         add_key(L, call, http);
-    call->gate = call_gate(L, push_server(L, what, http->url));
+    call->gate = call_gate(L, push_server(L, http->url));
     if (mocks_hold(L))
         return mocks_answer(L, what, 2);
     call->ask = ask;

@@ -10,6 +10,9 @@
 #include "mail/decode.h"
 
 #define LINE_MAX_OCTETS 78 /* RFC 5322, 2.1.1 */
+/* The same allows 998 octets at most: so much of a word can stand on a line
+ * beside the name of a field. */
+#define PLAIN_WORD_MAX 900
 
 /* RFC 2047, 2: an encoded word has at most 75 octets. */
 #define WORD_MAX 75
@@ -19,12 +22,14 @@
  * of stack, and a group two octets of text. */
 #define ADDRESSES_MAX 1024
 
-static bool is_ascii(const char *text)
+/* Must the word of `size` octets be encoded? */
+static bool is_foreign(const char *word, size_t size)
 {
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text >= 0x80)
-            return false;
-    return true;
+    bool is_it = size > PLAIN_WORD_MAX;
+
+    for (size_t i = 0; i < size && !is_it; i++)
+        is_it = (unsigned char)word[i] >= 0x80;
+    return is_it;
 }
 
 static bool is_address_field(const char *name)
@@ -119,22 +124,23 @@ static pr_status add_words(const struct encoder *encoder, struct pr_bytes text)
     return status;
 }
 
-/* The words of `value` from the first to the last that is not ASCII. */
+/* The words of `value` from the first to the last that must be encoded. */
 static struct pr_bytes foreign_words(const char *value)
 {
     const char *begin = NULL, *end = value;
-    for (const char *at = value; *at != '\0'; at++) {
-        if ((unsigned char)*at < 0x80)
+    size_t size;
+
+    for (const char *at = value; *at != '\0'; at += size) {
+        at += strspn(at, " \t");
+        size = strcspn(at, " \t");
+        if (!is_foreign(at, size))
             continue;
         if (begin == NULL)
             begin = at;
-        end = at + 1;
+        end = at + size;
     }
     if (begin == NULL)
         begin = end;
-    while (begin > value && begin[-1] != ' ' && begin[-1] != '\t')
-        begin--;
-    end += strcspn(end, " \t");
     return (struct pr_bytes){begin, (size_t)(end - begin)};
 }
 
@@ -178,7 +184,7 @@ static bool encode_addresses(const char *value, struct pr_buffer *out,
         return false;
     char *text = internet_address_list_to_string(list, NULL, TRUE);
     g_object_unref(list);
-    bool is_done = is_ascii(text);
+    bool is_done = foreign_words(text).size == 0;
     if (is_done)
         *ret_status = pr_buffer_add_text(out, text);
     g_free(text);
@@ -251,7 +257,7 @@ pr_status fold_field(const char *name, const char *value,
                      struct pr_buffer *buffer)
 {
     struct pr_buffer valid = {.cap = FOLD_MAX};
-    if (is_ascii(value))
+    if (foreign_words(value).size == 0)
         return write_plain(name, value, buffer);
     pr_status status = decode_utf8(pr_bytes_of(value), &valid);
     if (status == PR_OK)

@@ -13,6 +13,7 @@
 #include <postrider/plugin.h>
 
 #define ENTRIES_MAX 1000
+#define NOTES_MAX 500 /* entries after which there are no more notes */
 
 static const char *const names[] = {
     [PLAN_DELIVER] = "deliver",
@@ -88,9 +89,12 @@ static bool is_same_delivery(const struct plan_entry *a,
 static pr_status check_entry(const struct plan *plan,
                              const struct plan_entry *entry)
 {
-    if (plan->count >= ENTRIES_MAX)
+    bool is_note = entry->action == PLAN_NOTE;
+
+    if (!plan_action_is_final(entry->action) &&
+        plan->count >= (is_note ? NOTES_MAX : ENTRIES_MAX))
         return pr_fail(PR_LIMIT, "rules asked for more than %d actions",
-                       ENTRIES_MAX);
+                       is_note ? NOTES_MAX : ENTRIES_MAX);
     const struct plan_entry *reply =
         entry->action == PLAN_REPLY ? plan_find(plan, PLAN_REPLY) : NULL;
     if (reply != NULL)

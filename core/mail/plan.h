@@ -85,7 +85,9 @@ void plan_init(struct plan *plan, struct pr_arena *arena);
 /* Copies `entry` with its texts. PR_SCRIPT for a second final action
  * (PLAN_DELIVER entries are added with one plan_add each, the first final,
  * those that follow from the same line and rule with it), and for a second
- * reply. PR_NOMEM, PR_LIMIT over 1,000. */
+ * reply. PR_NOMEM; PR_LIMIT over 1,000, for a note over 500, never for a final
+ * one: what a rule notes for each word of a message cannot keep it from being
+ * decided. */
 PR_CHECKED pr_status plan_add(struct plan *plan,
                               const struct plan_entry *entry);
 bool plan_action_is_final(enum plan_action action);

@@ -16,7 +16,7 @@
 
 #define KEPT_KEY_MAX 1000          /* octets */
 #define KEPT_VALUE_MAX (64 * 1024) /* octets */
-#define KEPT_TIMES_MAX 1000        /* in one value of KEPT_TIMES */
+#define KEPT_TIMES_MAX 8000        /* in one value of KEPT_TIMES */
 
 enum kept_table { KEPT_SEEN = 1, KEPT_STORE = 2, KEPT_RATE = 3 };
 

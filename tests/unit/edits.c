@@ -202,17 +202,21 @@ static void edits_encode_and_fold(void **state)
     char *words = repeated("a", " word and another", 1000);
     char *umlauts = repeated("\u00e4", " \u00fcml\u00e4ut \u2713", 1000);
     char *solid = repeated("", "\u2713", 900);
+    char *endless = repeated("two words before ", "x", 1200);
     (void)state;
     assert_read_back("Subject", "Gr\u00fc\u00dfe aus K\u00f6ln");
     assert_read_back("Subject", "\u65e5\u672c\u8a9e");
     assert_read_back("Subject", words);
     assert_read_back("Subject", umlauts);
     assert_read_back("Subject", solid);
+    assert_read_back("Subject", endless);
+    assert_read_back("To", endless);
     assert_edit("\n", SET("To", "J\u00fcrgen <j@example.org>, b@c"),
                 "To: =?iso-8859-1?q?J=FCrgen?= <j@example.org>, b@c\n\n");
     free(words);
     free(umlauts);
     free(solid);
+    free(endless);
 }
 
 static void edits_do_not_break_what_has_no_white_space(void **state)

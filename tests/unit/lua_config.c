@@ -160,6 +160,10 @@ static const struct wrong wrongs[] = {
     {ACCOUNT "on(\"flags\", { account = \"wrok\" }, function() end)",
      "config.lua:2: on(\"flags\"): account: there is no account \"wrok\"; did "
      "you mean \"work\"?"},
+    {ACCOUNT "rule(\"r\", {\n  account = { \"w*\", \"wrok\" } },\n  "
+             "function() end)",
+     "config.lua:3: rule \"r\": account: there is no account \"wrok\"; did you "
+     "mean \"work\"?"},
     {"", "config.lua:1: there is no account"},
     {"account \"work\" {\n  " SOURCE ",\n  " DELIVER ",\n  evry = \"10m\",\n}",
      "config.lua:4: account \"work\": unknown option \"evry\"; did you mean "

@@ -282,6 +282,20 @@ static void a_rule_that_never_ends_is_ended(void **state)
         ends_with(bodies[i], words);
 }
 
+/* The time is that of all rules since the last wait. */
+static void the_last_rule_is_not_blamed_for_the_others(void **state)
+{
+    const char *words = fixture_plan("rule('a', function(m) m:note 'a' end)\n"
+                                     "rule('b', function(m) while true do end "
+                                     "end)",
+                                     "INBOX", plain);
+
+    (void)state;
+    assert_string_equal(words,
+                        "config.lua:3: rule \"b\" (with the rules before it) "
+                        "ran for more than 50 ms without waiting");
+}
+
 static void what_loops_in_c_is_bounded(void **state)
 {
     (void)state;
@@ -675,6 +689,7 @@ int main(void)
         cmocka_unit_test(the_configuration_cannot_change_them_either),
         cmocka_unit_test(pcall_works_as_ever),
         cmocka_unit_test(a_rule_that_never_ends_is_ended),
+        cmocka_unit_test(the_last_rule_is_not_blamed_for_the_others),
         cmocka_unit_test(what_loops_in_c_is_bounded),
         cmocka_unit_test(a_rule_that_wants_all_memory_is_ended),
         cmocka_unit_test(nesting_too_deep_is_an_error),

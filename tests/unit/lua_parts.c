@@ -152,14 +152,20 @@ static void a_part_is_saved_nowhere_else(void **state)
 
     (void)state;
     fails("", "m.parts[3]:save '/srv/post/a'", "below no folder that is open");
-    fails(open, "m.parts[3]:save '/srv/postbox/a'", "below no folder");
-    fails(open, "m.parts[3]:save '/etc/passwd'", "below no folder");
-    fails(open, "m.parts[3]:save '/srv/post/../a'", "no path below");
-    fails(open, "m.parts[3]:save('/srv/post/' .. m.parts[3].filename)",
+    fails(open, "assert(m.parts[3]:save '/srv/postbox/a')", "below no folder");
+    fails(open, "assert(m.parts[3]:save '/etc/passwd')", "below no folder");
+    fails(open, "assert(m.parts[3]:save '/srv/post/../a')", "no path below");
+    fails(open, "assert(m.parts[3]:save('/srv/post/' .. m.parts[3].filename))",
           "no path below");
-    fails(open, "m.parts[3]:save '/srv/post/a/./b'", "no path below");
-    fails(open, "m.parts[3]:save '/srv/post/a\\nb'", "no path below");
-    fails(open, "m.parts[3]:save '/srv/post/a\\0b'", "NUL");
+    fails(open, "assert(m.parts[3]:save '/srv/post/a/./b')", "no path below");
+    fails(open, "assert(m.parts[3]:save('/srv/post/' .. ('x'):rep(300)))",
+          "no path below");
+    assert_string_equal(
+        rule(open, "m.parts[3]:save '/srv/post/a\\n\\0b'", mail),
+        "config.lua:3 r: save [a_ b] [2]\n");
+    assert_string_equal(rule(open, "m.parts[3]:save '/etc/passwd'", mail),
+                        "config.lua:3 r: note [part:save: /etc/passwd is below "
+                        "no folder that is open to rules]\n");
     fails(open, "m.parts[3]:save ''", "the path is empty");
     fails(open, "m.parts[1]:save '/srv/post/a'", "no octets of its own");
     fails(open, "m.parts[3].save()", "methods are called with a colon");

@@ -277,12 +277,12 @@ static void the_store_says_what_is_wrong(void **unused)
 {
     (void)unused;
     refused("store.set('a', {})", "keeps a text, a number or a boolean");
-    refused("store.set(string.rep('a', 1001), 1)", "at most 1000 octets");
     refused("store.set('a', string.rep('a', 65537))", "at most 64 KiB");
     refused("store.set('a', 'x') store.incr 'a'", "no number");
     refused("store.set('a', 1, 0)", "longer than nothing");
     refused("store.put('a', 1)", "store has no \"put\"");
-    refused("ratelimit('a', 0, '1h')", "from 1 to 1000");
+    refused("ratelimit('a', 0, '1h')", "from 1 to 8000");
+    refused("ratelimit('a', 8001, '1h')", "from 1 to 8000");
     refused("ratelimit('a', 1)", "expects a time");
     config_free(config);
     config = NULL;

@@ -333,10 +333,6 @@ static void nothing_is_decided_by_a_function_that_fails(void **state)
 {
     (void)state;
     fails(&(struct job){.body = "box:all():delete() error 'wrong'"}, "wrong");
-    fails(&(struct job){.body = "box:all():move 'a\\r\\nb'"},
-          "cannot be a folder's name");
-    fails(&(struct job){.body = "box:all():move ''"},
-          "cannot be a folder's name");
     fails(&(struct job){.body = "box:all():delete()", .read_only = true},
           "nothing can be changed");
 }

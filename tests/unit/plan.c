@@ -86,8 +86,11 @@ static void plan_takes_a_thousand_entries(void **state)
     struct message *message = new_message();
     (void)state;
     for (int i = 0; i < 1000; i++)
-        assert_int_equal(add(message, PLAN_NOTE, i), PR_OK);
+        assert_int_equal(add(message, i < 500 ? PLAN_NOTE : PLAN_SCORE, i),
+                         PR_OK);
     assert_int_equal(add(message, PLAN_NOTE, 1000), PR_LIMIT);
+    assert_int_equal(add(message, PLAN_SCORE, 1000), PR_LIMIT);
+    assert_int_equal(add(message, PLAN_DELETE, 1000), PR_OK);
     assert_int_equal(message->plan.entries[999].line, 999);
     message_free(message);
 }
