@@ -229,7 +229,7 @@ static int note_label(lua_State *L, enum plan_action label,
 {
     const struct message *message = check_message(L, 1);
     bool is_guess = !message->has_labels && message->may_have_labels &&
-                    !is_keyword(check_text(L, 2));
+                    !is_keyword(check_line(L, 2));
     bool has_labels = message->has_labels || is_guess;
     const char *text = check_label(L, 2, has_labels);
 

@@ -262,7 +262,8 @@ def names_annotated():
     text = annotated()
     globals_ = re.findall(r"^(?:function )?([a-z_0-9]+)(?:\(| = )", text, re.M)
     in_tables = re.findall(r"^function ([a-z]+[.:][a-z_0-9]+)\(", text, re.M)
-    return {*globals_, *(one.replace(":", ".") for one in in_tables)}
+    values = re.findall(r"^([a-z]+[.][a-z_0-9]+) = ", text, re.M)
+    return {*globals_, *values, *(one.replace(":", ".") for one in in_tables)}
 
 
 def members_annotated():
