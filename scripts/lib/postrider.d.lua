@@ -228,7 +228,7 @@ function Part:true_type() end
 ---@return string[]?
 function Part:archive_names() end
 
----its octets are written to this file, below a folder that options { save = { ... } } names, when the message is dealt with; a path that ends with "/" gets the part's own file name, made safe. A file that is there already is not replaced: the new one gets a number. Returns the path.
+---its octets are written to this file, below a folder that options { save = { ... } } names, when the message is dealt with; a path that ends with "/" gets the part's own file name, made safe. A file that is there already is not replaced: the new one gets a number. Returns the path; nil and a text, which is noted, too, if that is no path below such a folder.
 ---@param path string
 ---@return string
 function Part:save(path) end
@@ -527,16 +527,26 @@ function http.request(url, options) end
 
 json = {}
 
----the value, without waiting; nil and a text if it is no JSON. null becomes nil, so that a field with it is not there.
+---the value; nil and a text if it is no JSON. null becomes what is given for it, such as json.null; nil if nothing is, so that a field with it is not there.
 ---@param text string
+---@param null? any
 ---@return any
 ---@return string?
-function json.decode(text) end
+function json.decode(text, null) end
 
----text. A table with 1 to n is a list, any other an object; an empty one is an object.
+---text. A table with 1 to n is a list, any other an object; an empty one is an object, unless json.decode or json.list made it.
 ---@param value any
 ---@return string
 function json.encode(value) end
+
+---the table, which json.encode takes for a list if it is empty
+---@param list table
+---@return table
+function json.list(list) end
+
+---what json.encode writes as null
+---@type any
+json.null = nil
 
 folders = {}
 
