@@ -242,7 +242,7 @@ def test_rules_of_one_account_or_folder_only(server, home):
 rule("lists", { folder = "Lists/*" }, function(m)
   m:deliver(mail / "lists")
 end)
-rule("other", { account = "elsewhere" }, function(m) m:discard "no" end)
+rule("other", { account = "elsewhere*" }, function(m) m:discard "no" end)
 """)
     home.fetch()
     if not (home.mail / "lists").exists():
