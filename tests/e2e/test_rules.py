@@ -247,7 +247,7 @@ rule("other", { account = "elsewhere*" }, function(m) m:discard "no" end)
     home.fetch()
     if not (home.mail / "lists").exists():
         home.write(home.config.read_text().partition("\n")[2]
-                   .replace('account = "elsewhere"', 'account = "work", '
+                   .replace('account = "elsewhere*"', 'account = "work", '
                             'folder = "Nowhere"'))
         home.fetched()
     assert len(maildir.entries(home.mail / "lists")) == 2
