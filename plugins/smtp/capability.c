@@ -5,6 +5,8 @@
 
 #include "capability.h"
 
+#include <postrider/option.h>
+
 #define AUTH_ANY (SMTP_CAN_AUTH_PLAIN | SMTP_CAN_AUTH_LOGIN)
 
 static const struct {
@@ -22,9 +24,11 @@ static const struct {
     {{"DSN", 3}, SMTP_CAN_DSN},
 };
 
+#define COUNT (sizeof(keywords) / sizeof(*keywords))
+
 static unsigned find(struct pr_bytes name)
 {
-    for (size_t i = 0; i < sizeof(keywords) / sizeof(*keywords); i++)
+    for (size_t i = 0; i < COUNT; i++)
         if (pr_bytes_equal_nocase(name, keywords[i].name))
             return keywords[i].bits;
     return 0;
@@ -98,7 +102,11 @@ unsigned smtp_capabilities_named(const char *const *names)
     return set;
 }
 
-bool smtp_capability_is_known(const char *name)
+pr_status smtp_capabilities_check(const char *const *names)
 {
-    return find(pr_bytes_of(name)) != 0;
+    const char *known[COUNT + 1] = {NULL};
+
+    for (size_t i = 0; i < COUNT; i++)
+        known[i] = keywords[i].name.data;
+    return pr_words_check("disable", names, known);
 }

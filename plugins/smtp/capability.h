@@ -31,7 +31,7 @@ void smtp_capability_add(struct smtp_capabilities *all, struct pr_bytes line);
 /* The set that a list of keywords (ended by NULL, or NULL) names; "AUTH" is all
  * mechanisms. */
 unsigned smtp_capabilities_named(const char *const *names);
-/* Is it a keyword of the set? */
-bool smtp_capability_is_known(const char *name);
+/* Of the same list: PR_CONFIG if one is no keyword of the set. */
+PR_CHECKED pr_status smtp_capabilities_check(const char *const *names);
 
 #endif

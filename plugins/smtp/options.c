@@ -129,30 +129,29 @@ static pr_status check_server(const struct smtp_options *set,
     return PR_OK;
 }
 
+static pr_status check_notify(const char *const *notify)
+{
+    static const char *const notes[] = {"success", "failure", "delay", "never",
+                                        NULL};
+    const char *const *word = notify;
+    pr_status status = pr_words_check("notify", notify, notes);
+
+    while (status == PR_OK && word != NULL && *word != NULL &&
+           !pr_bytes_equal_nocase(pr_bytes_of(*word), PR_BYTES("never")))
+        word++;
+    if (status == PR_OK && word != NULL && *word != NULL && notify[1] != NULL)
+        return pr_fail(PR_CONFIG, "notify: never goes with nothing else");
+    return status;
+}
+
 static pr_status check_words(const struct smtp_options *set)
 {
-    const struct pr_bytes notes[] = {PR_BYTES("success"), PR_BYTES("failure"),
-                                     PR_BYTES("delay"), PR_BYTES("never")};
-    const char *const *word;
+    static const char *const mechanisms[] = {"PLAIN", "LOGIN", NULL};
+    pr_status status = pr_words_check("auth", set->net.auth, mechanisms);
 
-    for (word = set->net.auth; word != NULL && *word != NULL; word++)
-        if (!pr_bytes_equal_nocase(pr_bytes_of(*word), PR_BYTES("PLAIN")) &&
-            !pr_bytes_equal_nocase(pr_bytes_of(*word), PR_BYTES("LOGIN")))
-            return pr_fail(PR_CONFIG,
-                           "auth: \"%s\" is not known; PLAIN and LOGIN are",
-                           *word);
-    for (word = set->net.disable; word != NULL && *word != NULL; word++)
-        if (!smtp_capability_is_known(*word))
-            return pr_fail(PR_CONFIG, "disable: \"%s\" is not known", *word);
-    for (word = set->notify; word != NULL && *word != NULL; word++) {
-        size_t i = 0;
-        while (i < 4 && !pr_bytes_equal_nocase(pr_bytes_of(*word), notes[i]))
-            i++;
-        if (i == 4 || (i == 3 && set->notify[1] != NULL))
-            return pr_fail(PR_CONFIG, "notify: never, or some of success, "
-                                      "failure and delay");
-    }
-    return PR_OK;
+    if (status == PR_OK)
+        status = smtp_capabilities_check(set->net.disable);
+    return status == PR_OK ? check_notify(set->notify) : status;
 }
 
 static pr_status check_recipients(const struct smtp_options *set,

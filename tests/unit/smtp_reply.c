@@ -210,13 +210,16 @@ static void a_size_that_is_no_number_is_no_limit(void **state)
 static void capabilities_are_named_for_disable(void **state)
 {
     static const char *const names[] = {"chunking", "AUTH", NULL};
+    static const char *const wrong[] = {"PIPELINE", NULL};
 
     (void)state;
     assert_int_equal(smtp_capabilities_named(names), SMTP_CAN_CHUNKING |
                                                          SMTP_CAN_AUTH_PLAIN |
                                                          SMTP_CAN_AUTH_LOGIN);
     assert_int_equal(smtp_capabilities_named(NULL), 0);
-    assert_false(smtp_capability_is_known("IDLE"));
+    assert_int_equal(smtp_capabilities_check(names), PR_OK);
+    assert_int_equal(smtp_capabilities_check(wrong), PR_CONFIG);
+    assert_non_null(strstr(pr_last_failure()->text, "PIPELINING"));
 }
 
 int main(void)
