@@ -295,8 +295,8 @@ static int store_incr(lua_State *L)
 
 /* ---- ratelimit ----------------------------------------------------------- */
 
-/* ratelimit(key, n, time): true, and counted, if it was true less than n times
- * within that time; else false. Waits. */
+/* ratelimit(key, n, time): true, and counted, if it was true less than n times,
+ * at most 8000, within that time; else false. Waits. */
 static int ratelimit(lua_State *L)
 {
     struct keep *keep = check_keep(L, "ratelimit");

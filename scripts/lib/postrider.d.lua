@@ -644,7 +644,7 @@ function sink(name, functions) end
 ---@overload fun(key?: string, time?: string|number): boolean
 seen = {}
 
----true, and counted, if it was true less than n times within that time; else false. Waits.
+---true, and counted, if it was true less than n times, at most 8000, within that time; else false. Waits.
 ---@param key string
 ---@param n number
 ---@param time string|number
