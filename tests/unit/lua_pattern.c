@@ -71,8 +71,8 @@ static const char generator[] =
     "        t[#t + 1] = show(x, y) end return table.concat(t, ';') end)\n"
     "    all[#all + 1] = show(pattern, text)\n"
     "  end\n"
-    "  return (table.concat(all, ' | '):gsub('[\\r\\n]', '~'):gsub('%z', "
-    "'0'))\n"
+    "  return (table.concat(all, ' | '):gsub('[^ -~]', function(c)\n"
+    "    return '~' .. c:byte() end))\n"
     "end\n";
 
 static char *reference(int seed)
