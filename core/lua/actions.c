@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "lua/box.h"
 
+#define VALUE_MOST ((size_t)100 * 1000) /* of a header field, octets */
 #define POINTS_MOST 1e9
 
 /* What a message of a sweep's set is to have done to it: a step of the sweep.
@@ -267,13 +268,29 @@ static const char *check_field_name(lua_State *L, int arg)
     return name;
 }
 
+/* A line of mail may be longer than any field should be. */
+static const char *check_value(lua_State *L, int arg)
+{
+    const char *value = check_line(L, arg);
+    size_t size = strlen(value);
+
+    if (size <= VALUE_MOST)
+        return value;
+    size = VALUE_MOST;
+    while (size > 0 && ((unsigned char)value[size] & 0xc0) == 0x80)
+        size--;
+    lua_pushlstring(L, value, size);
+    lua_replace(L, arg);
+    return lua_tostring(L, arg);
+}
+
 /* m:set_header(name, value): on delivered copies, in place of all fields of
- * that name */
+ * that name; of a value of more than 100,000 octets the beginning */
 static int set_header(lua_State *L)
 {
     return note(L, (struct plan_entry){.action = PLAN_SET_HEADER,
                                        .text = check_field_name(L, 2),
-                                       .value = check_line(L, 3)});
+                                       .value = check_value(L, 3)});
 }
 
 /* m:add_header(name, value): on delivered copies, one more field */
@@ -281,7 +298,7 @@ static int add_header(lua_State *L)
 {
     return note(L, (struct plan_entry){.action = PLAN_ADD_HEADER,
                                        .text = check_field_name(L, 2),
-                                       .value = check_line(L, 3)});
+                                       .value = check_value(L, 3)});
 }
 
 /* m:remove_header(name): from delivered copies, all fields of that name */

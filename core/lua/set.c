@@ -201,16 +201,24 @@ static int set_unlabel(lua_State *L)
     return act(L, has_labels ? SWEEP_UNLABEL : SWEEP_UNFLAG, label);
 }
 
+/* No mail names it: what is empty is a mistake. */
+static const char *check_target(lua_State *L)
+{
+    luaL_argcheck(L, luaL_checkstring(L, 2)[0] != '\0', 2,
+                  "this cannot be a folder's name");
+    return check_folder(L, 2);
+}
+
 /* set:move(folder): made if it is not there; returns the set */
 static int set_move(lua_State *L)
 {
-    return act(L, SWEEP_MOVE, check_folder(L, 2));
+    return act(L, SWEEP_MOVE, check_target(L));
 }
 
 /* set:copy_to(folder): made if it is not there; returns the set */
 static int set_copy_to(lua_State *L)
 {
-    return act(L, SWEEP_COPY_TO, check_folder(L, 2));
+    return act(L, SWEEP_COPY_TO, check_target(L));
 }
 
 /* set:delete(): for good; returns the set */

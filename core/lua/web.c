@@ -265,11 +265,13 @@ static int request(lua_State *L, const char *what, const char *method)
     luaL_checkany(L, 1);
     lua_settop(L, 2);
     if (!is_url(L, 1)) {
+        const char *got = luaL_tolstring(L, 1, NULL);
+
         lua_pushnil(L);
         lua_pushfstring(L,
                         "%s: expects an address that begins with https:// or "
                         "http://, got %s",
-                        what, luaL_tolstring(L, 1, NULL));
+                        what, got);
         return 2;
     }
     url = lua_tostring(L, 1);

@@ -138,7 +138,7 @@ function Message:label(name) end
 ---@param name string
 function Message:unlabel(name) end
 
----on delivered copies, in place of all fields of that name
+---on delivered copies, in place of all fields of that name; of a value of more than 100,000 octets the beginning
 ---@param name string
 ---@param value string
 function Message:set_header(name, value) end

@@ -212,16 +212,14 @@ def names_of_the_manual():
     parts = text[text.index(".Ss Parts"):]
     parts = parts[:parts.index(".Ss", 5)]
     names = set()
-    for line in (message + parts).splitlines():
-        if not line.startswith(".It Ic "):
-            continue
-        words = re.split(r"\s+,\s+(?:Ic\s+)?|\s+Ns\s+.*?(?:$|,\s+Ic\s+)",
-                         line[len(".It Ic "):])
-        for word in words:
-            word = word.split()[0] if word.split() else ""
-            if word:
-                names.add(word.removeprefix("m:"))
-    return names
+    for line in re.findall(r'^\.It Ic "(.*)"$', message + parts, re.M):
+        for name in re.findall(r"(?:m[.:]|(?:part|stream)[.:])\w+", line):
+            names.add(re.sub("^m[.:]", "", name).replace(".", ":"))
+    # What costs nothing by itself: the message's structure has it.
+    return names - {"stream:read", "stream:lines"} - {
+        f"part:{name}" for name in (
+            "path", "type", "filename", "disposition", "content_id",
+            "charset", "size", "depth", "is_multipart")}
 
 
 def test_each_name_of_the_manual_is_in_one_class(home):

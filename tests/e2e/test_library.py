@@ -333,7 +333,6 @@ rule("own", function(m)
     { from = "a@example.net\\nBcc: b@example.org", text = "x" },
     { from = "a@example.net" },
     { from = "a@example.net", text = "x", mime = "y" },
-    { from = "a@example.net", text = "\\xff" },
     { from = "a@example.net", mime = "Subject: x\\n\\ny" },
     { from = "a@example.net", mime = "Content-Type: text/plain\\n" },
     { from = "a@example.net", text = "x", to = "b@example.org, c@example.org" },

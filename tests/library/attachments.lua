@@ -72,4 +72,7 @@ saved("in folders by day", "Days",
       { "2023/11/a.pdf", "2023/11/b.png", "2023/11/_.._c.pdf" })
 test("found", { text = text, folder = "Found" }, { notes = { "b.png" } })
 test("only below a folder that is open", { text = text, folder = "Outside" },
-     { error = "is below no folder that is open to rules" })
+     { notes = {
+       "part:save: /etc/a.pdf is below no folder that is open to rules",
+       "part:save: /etc/b.png is below no folder that is open to rules",
+       "part:save: /etc/_.._c.pdf is below no folder that is open to rules" } })
