@@ -272,14 +272,8 @@ static const char *check_field_name(lua_State *L, int arg)
 static const char *check_value(lua_State *L, int arg)
 {
     const char *value = check_line(L, arg);
-    size_t size = strlen(value);
 
-    if (size <= VALUE_MOST)
-        return value;
-    size = VALUE_MOST;
-    while (size > 0 && ((unsigned char)value[size] & 0xc0) == 0x80)
-        size--;
-    lua_pushlstring(L, value, size);
+    lua_pushlstring(L, value, text_cut(value, strlen(value), VALUE_MOST));
     lua_replace(L, arg);
     return lua_tostring(L, arg);
 }

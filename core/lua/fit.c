@@ -121,11 +121,7 @@ const char *check_folder(lua_State *L, int arg)
 /* Adds one part of a path: not hidden, not too long. */
 static void add_part(luaL_Buffer *path, const char *part, size_t size)
 {
-    if (size > PART_MOST) {
-        size = PART_MOST;
-        while (size > 0 && goes_on(part[size]))
-            size--;
-    }
+    size = text_cut(part, size, PART_MOST);
     for (size_t i = 0; i < size; i++) {
         bool is_dots = part[i] == '.' && strspn(part, ".") > i;
 

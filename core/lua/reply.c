@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "lua/script.h"
 
 #define SUBJECT_MOST 500 /* octets */
@@ -76,13 +77,8 @@ static const char *refusal(lua_State *L, struct view *view)
 static const char *push_subject(lua_State *L, const char *text)
 {
     luaL_Buffer line;
-    size_t size = strlen(text);
+    size_t size = text_cut(text, strlen(text), SUBJECT_MOST);
 
-    if (size > SUBJECT_MOST) {
-        size = SUBJECT_MOST;
-        while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80)
-            size--;
-    }
     luaL_buffinit(L, &line);
     for (size_t i = 0; i < size; i++) {
         bool is_control = (unsigned char)text[i] < ' ' || text[i] == 0x7f;

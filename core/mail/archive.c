@@ -125,12 +125,7 @@ static pr_status add_name(struct archive *archive, struct pr_bytes name)
     if (name.size == 0 || archive->count >= VIEW_NAMES_MAX ||
         ++archive->headers > HEADERS_MOST)
         return PR_OK;
-    if (name.size > NAME_MOST) {
-        name.size = NAME_MOST;
-        while (name.size > 0 &&
-               ((unsigned char)name.data[name.size] & 0xc0) == 0x80)
-            name.size--;
-    }
+    name.size = text_cut(name.data, name.size, NAME_MOST);
     if (archive->places == NULL)
         archive->places = memory_zeroed(PLACES, sizeof *archive->places);
     if (archive->places == NULL)

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "mail/converters.h"
 #include "mail/words.h"
 
@@ -48,12 +49,7 @@ static pr_status add_valid(const char *text, size_t size,
                            struct pr_buffer *buffer)
 {
     size_t room = buffer->cap - buffer->size;
-    if (size > room) {
-        size = room;
-        while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80)
-            size--;
-    }
-    return pr_buffer_add(buffer, text, size);
+    return pr_buffer_add(buffer, text, text_cut(text, size, room));
 }
 
 pr_status decode_utf8(struct pr_bytes bytes, struct pr_buffer *buffer)

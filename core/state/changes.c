@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "state/private.h"
 
 /* A reason is for people: so much of it is enough. */
@@ -76,12 +77,7 @@ const char *change_text(struct state_changes *changes, const char *text,
 {
     if (text == NULL)
         return NULL;
-    size_t size = strnlen(text, cap + 1);
-    if (size > cap) {
-        size = cap;
-        while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80)
-            size--;
-    }
+    size_t size = text_cut(text, strnlen(text, cap + 1), cap);
     return change_bytes(changes, (struct pr_bytes){text, size});
 }
 
