@@ -252,44 +252,28 @@ static bool is_safe(const char *method)
     return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
 
-/* The URL is at 1, the options at 2. */
-static int request(lua_State *L, const char *what, const char *method)
+/* What request() gives for what is no URL. */
+static int no_url(lua_State *L, const char *what)
 {
-    static const char *const names[] = {
-        "method", "headers",   "body",    "json", "timeout",  "cache",
-        "max",    "redirects", "ca_file", "user", "password", NULL};
-    const char *url;
-    struct call *call;
-    struct pr_http *http;
+    const char *got = luaL_tolstring(L, 1, NULL);
 
-    luaL_checkany(L, 1);
-    lua_settop(L, 2);
-    if (!is_url(L, 1)) {
-        const char *got = luaL_tolstring(L, 1, NULL);
+    lua_pushnil(L);
+    lua_pushfstring(L,
+                    "%s: expects an address that begins with https:// or "
+                    "http://, got %s",
+                    what, got);
+    return 2;
+}
 
-        lua_pushnil(L);
-        lua_pushfstring(L,
-                        "%s: expects an address that begins with https:// or "
-                        "http://, got %s",
-                        what, got);
-        return 2;
-    }
-    url = lua_tostring(L, 1);
-    call_check_fields(L, what, 2, names);
-    if (lua_isnil(L, 2)) {
-        lua_newtable(L);
-        lua_replace(L, 2);
-    }
-    call = call_new(L, what);
-    http = script_alloc(L, call->arena, sizeof *http);
-    call->resource = call->user = http;
-    call->release = release;
-    http->url = script_copy(L, call->arena, url);
+/* From the options at 2 into the call and its request. */
+static void take_options(lua_State *L, const char *what, const char *method,
+                         struct call *call, struct pr_http *http)
+{
     http->method = text_field(L, call, what, 2, "method");
     if (http->method == NULL)
         http->method = method;
     if (!is_token(http->method))
-        return luaL_error(L, "%s: method: expects a word such as PUT", what);
+        luaL_error(L, "%s: method: expects a word such as PUT", what);
     take_headers(L, call, what, 2, http);
     lua_getfield(L, 2, "body");
     take_body(L, what, http);
@@ -306,6 +290,32 @@ static int request(lua_State *L, const char *what, const char *method)
     call->timeout = call_duration(L, 2, "timeout", call_timeout(L));
     call->keep = call_duration(L, 2, "cache", 0);
     call->is_fresh = call->keep == 0;
+}
+
+/* The URL is at 1, the options at 2. */
+static int request(lua_State *L, const char *what, const char *method)
+{
+    static const char *const names[] = {
+        "method", "headers",   "body",    "json", "timeout",  "cache",
+        "max",    "redirects", "ca_file", "user", "password", NULL};
+    struct call *call;
+    struct pr_http *http;
+
+    luaL_checkany(L, 1);
+    lua_settop(L, 2);
+    if (!is_url(L, 1))
+        return no_url(L, what);
+    call_check_fields(L, what, 2, names);
+    if (lua_isnil(L, 2)) {
+        lua_newtable(L);
+        lua_replace(L, 2);
+    }
+    call = call_new(L, what);
+    http = script_alloc(L, call->arena, sizeof *http);
+    call->resource = call->user = http;
+    call->release = release;
+    http->url = script_copy(L, call->arena, lua_tostring(L, 1));
+    take_options(L, what, method, call, http);
     /* What may change something there is asked as often as rules ask. */
     if (call->keep > 0 || (is_safe(http->method) && http->body.data == NULL &&
                            http->message == NULL))
