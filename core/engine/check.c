@@ -67,11 +67,7 @@ static pr_status try_account(const struct account *account, size_t *ret_folders)
 {
     const struct pr_source_ops *ops = account->source->source;
     struct pr_log log = {NULL, account->name};
-    struct pr_source source = {.class = account->source,
-                               .options = account->source_options,
-                               .log = &log,
-                               .account = account->name,
-                               .read_only = true};
+    struct pr_source source = source_to_look_at(account, &log);
     if ((ops->lacks & PR_LACKS_STAY) != 0) {
         return pr_fail(PR_UNSUPPORTED, "its mail comes when it is delivered");
     }

@@ -313,11 +313,7 @@ static pr_status look_at_account(struct config *config, const struct look *look,
                                  const struct account *account)
 {
     struct pr_log log = {NULL, account->name};
-    struct pr_source source = {.class = account->source,
-                               .options = account->source_options,
-                               .log = &log,
-                               .account = account->name,
-                               .read_only = true};
+    struct pr_source source = source_to_look_at(account, &log);
     struct tour tour = {.config = config,
                         .look = look,
                         .account = account,

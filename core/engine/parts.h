@@ -111,6 +111,10 @@ void engine_forget_history(struct state *state);
 struct account_run;
 struct line;
 
+/* The account's source, not open, for who changes nothing there; `log` is lent.
+ */
+struct pr_source source_to_look_at(const struct account *account,
+                                   const struct pr_log *log);
 /* Has the server of an open source labels of its own? */
 bool source_has_labels(const struct pr_source *source);
 

@@ -12,6 +12,16 @@
 #include "plugin/registry.h"
 #include "state/sweeps.h"
 
+struct pr_source source_to_look_at(const struct account *account,
+                                   const struct pr_log *log)
+{
+    return (struct pr_source){.class = account->source,
+                              .options = account->source_options,
+                              .log = log,
+                              .account = account->name,
+                              .read_only = true};
+}
+
 bool source_has_labels(const struct pr_source *source)
 {
     const struct pr_source_ops *ops = source->class->source;
