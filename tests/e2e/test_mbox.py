@@ -78,7 +78,8 @@ def doveadm(server, path, *command):
     return done
 
 
-def test_dovecot_reads_and_removes_what_is_in_it(server, home):
+def box_of(server):
+    """An empty mbox that doveadm, if it is here, can use."""
     if shutil.which("doveadm") is None:
         pytest.skip("no doveadm here")
     path = server.root / "boxes" / "inbox"
@@ -86,6 +87,11 @@ def test_dovecot_reads_and_removes_what_is_in_it(server, home):
     path.touch(mode=0o600)
     server.own(path.parent)
     server.own(path)
+    return path
+
+
+def test_dovecot_reads_and_removes_what_is_in_it(server, home):
+    path = box_of(server)
     sent = list(messages.mailbox(60, 13))
     server.fill(sent)
     into(home, server, path).fetched()
@@ -202,13 +208,7 @@ def read_until(is_over, read):
 
 
 def test_two_programs_read_it_at_once(server, home):
-    if shutil.which("doveadm") is None:
-        pytest.skip("no doveadm here")
-    path = server.root / "boxes" / "inbox"
-    path.parent.mkdir(mode=0o700)
-    path.touch(mode=0o600)
-    server.own(path.parent)
-    server.own(path)
+    path = box_of(server)
     into(home, server, path)
     is_over = threading.Event()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
