@@ -70,7 +70,7 @@ static pr_status keep(struct body *body, struct pr_bytes text)
 static pr_status count(struct body *body, size_t size)
 {
     struct fetch *fetch = body->fetch;
-    bool had_room = fetch_has_room(fetch);
+    bool would_ask = fetch_would_ask(fetch);
 
     body->octets += size;
     if (body->octets > octets_most(body->wanted.item))
@@ -81,7 +81,7 @@ static pr_status count(struct body *body, size_t size)
                     ", of %" PRIu64 " octets by LIST",
                     body->wanted.item->number, body->wanted.item->size));
     fetch_note_octets(fetch, size);
-    if (had_room || !fetch_has_room(fetch))
+    if (would_ask || !fetch_would_ask(fetch))
         return PR_OK;
     pr_status status = fetch_top_up(fetch);
     if (status == PR_OK)

@@ -15,7 +15,7 @@
 
 /* ---- Asking ------------------------------------------------------------- */
 
-bool fetch_has_room(const struct fetch *fetch)
+static bool has_room(const struct fetch *fetch)
 {
     return fetch->count < fetch->size &&
            (fetch->count == 0 ||
@@ -79,6 +79,15 @@ static pr_status take_one(struct fetch *fetch, bool wait,
     return send(fetch, wanted);
 }
 
+bool fetch_would_ask(const struct fetch *fetch)
+{
+    uint64_t octets = fetch->pop3->options->window_octets;
+
+    return fetch->count == 0 ||
+           (fetch->count <= fetch->size - fetch->size / 4 &&
+            fetch->octets <= octets - octets / 4);
+}
+
 /* Requests go out in groups, when a quarter of the window is free: one by one
  * each would be a packet, and a TLS record, of its own. */
 pr_status fetch_top_up(struct fetch *fetch)
@@ -86,10 +95,10 @@ pr_status fetch_top_up(struct fetch *fetch)
     struct pr_item *item = NULL;
     pr_status status = PR_OK;
 
-    if (fetch->count > fetch->size - fetch->size / 4)
+    if (!fetch_would_ask(fetch))
         return PR_OK;
     do {
-        if (fetch->is_at_end || !fetch_has_room(fetch))
+        if (fetch->is_at_end || !has_room(fetch))
             break;
         status = take_one(fetch, false, &item);
     } while (status == PR_OK && item != NULL);

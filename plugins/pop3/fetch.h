@@ -28,8 +28,8 @@ struct fetch {
 
 /* Sends requests while there is room and the feed has some at hand. */
 PR_CHECKED pr_status fetch_top_up(struct fetch *fetch);
-/* Is there room for another request in flight? */
-bool fetch_has_room(const struct fetch *fetch);
+/* Is so much room free that requests would go out? */
+bool fetch_would_ask(const struct fetch *fetch);
 /* `octets` more of the oldest request have come. */
 void fetch_note_octets(struct fetch *fetch, uint64_t octets);
 
