@@ -86,12 +86,21 @@ class Certificates:
     """An authority and what it signed: good, of a wrong name, expired, alien.
 
     The folder then holds ca.pem and NAME.pem with NAME.key, for NAME among
-    `good`, `wrong-name`, `expired` and `alien` (of another authority).
+    `good`, `wrong-name`, `expired` and `alien` (of another authority). They
+    are made once in each run of the tests.
     """
+    made = None
 
     def __init__(self, folder):
+        if Certificates.made is None:
+            Certificates.made = tempfile.TemporaryDirectory(prefix="pr-tls.")
+            self._make(pathlib.Path(Certificates.made.name))
         self.folder = pathlib.Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(Certificates.made.name, folder, dirs_exist_ok=True)
+        self.folder.chmod(0o755)
+
+    def _make(self, folder):
+        self.folder = folder
         self._authority("ca")
         self._authority("other-ca")
         here = "DNS:localhost,IP:127.0.0.1"
