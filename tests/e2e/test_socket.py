@@ -12,8 +12,8 @@ from server import free_ports
 from service import Line, Service
 from watching import FakeClock
 
-DOCUMENT = (pathlib.Path(__file__).resolve().parent.parent.parent / "docs" /
-            "control.md").read_text()
+SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
+DOCUMENT = (SOURCE / "docs" / "control.md").read_text()
 PATIENCE = 60
 
 
@@ -167,6 +167,21 @@ def test_all_that_is_sent_is_documented(server, busy):
         section = DOCUMENT[DOCUMENT.index("## Metrics"):]
         names = {one.name + "_info" * (one.type == "info") for one in families}
         assert names == set(re.findall(r"`(postrider_\w+)`", section))
+
+
+def test_all_that_may_be_asked_is_documented():
+    code = (SOURCE / "core" / "control" / "request.c").read_text()
+    known = {name: set(re.findall(r'"(\w+)"', fields))
+             for name, fields in re.findall(
+                 r'\[REQUEST_\w+\] = \{"(\w+)", \{([^}]*)\}', code)}
+    rows = re.search(r"\| request \| fields \| what it does \|\n\|.*\n"
+                     r"((?:\|.*\n)+)", DOCUMENT)[1].splitlines()
+    meant = {}
+    for row in rows:
+        _, name, fields, _ = row.split("|", 3)
+        meant[name.strip(" `")] = words(fields)
+    assert len(known) > 10
+    assert meant == known
 
 
 def test_what_is_told_without_a_daemon_is_documented(server, busy):
