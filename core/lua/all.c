@@ -64,9 +64,9 @@ static void begin_branch(lua_State *L, struct all *all, int threads)
         .message = above->message,
         .cell = above->cell,
         .rule = above->rule,
+        .hook = above->hook,
         .deadline = above->deadline,
         .total = above->total,
-        .lines = above->lines,
     };
     all->count++;
 }
@@ -96,6 +96,18 @@ static pr_status run_branches(struct all *all)
                           &all->branches[i]);
     joined = pr_scope_join(&scope);
     return status != PR_OK ? status : joined;
+}
+
+/* What the line took while a branch had more of the message fetched is not the
+ * rule's doing, in whichever branch it was. */
+static void pass_on_time(struct all *all)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        const struct run *run = &all->branches[i].run;
+
+        if (run->deadline > all->above->deadline)
+            all->above->deadline = run->deadline;
+    }
 }
 
 /* What ends a branch from outside ends the whole run. */
@@ -201,6 +213,7 @@ static int run_all(lua_State *L)
     script_resume(run);
     if (status != PR_OK)
         return script_raise(L, status);
+    pass_on_time(all);
     pass_on_stops(L, all);
     raise_errors(L, all);
     return push_results(L, all, 3);

@@ -119,12 +119,12 @@ static int safe_collectgarbage(lua_State *L)
 /* print(...): a line in the log. */
 static int print(lua_State *L)
 {
-    struct run *run = script_of(L)->running;
+    const struct run *run = script_of(L)->running;
     struct pr_log log = {.name = "print"};
     luaL_Buffer line;
     int count = lua_gettop(L);
 
-    if (run == NULL || ++run->lines > LINES_MOST)
+    if (run == NULL || ++run->root->lines > LINES_MOST)
         return 0;
     luaL_buffinit(L, &line);
     for (int i = 1; i <= count; i++) {
@@ -137,7 +137,7 @@ static int print(lua_State *L)
     if (run->who != NULL)
         log.name = run->who;
     pr_log(&log, PR_LOG_INFO, "%s", lua_tostring(L, -1));
-    if (run->lines == LINES_MOST)
+    if (run->root->lines == LINES_MOST)
         pr_log(&log, PR_LOG_WARNING,
                "%d lines were printed: further ones are left out", LINES_MOST);
     return 0;

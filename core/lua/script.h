@@ -35,8 +35,8 @@ enum run_stop {
  * message. */
 struct run {
     struct script *script;
-    struct run *root; /* itself, or the run whose `all` started it: memory is
-                         charged to that, and the message is its */
+    struct run *root; /* itself, or the run whose `all` started it: memory and
+                         lines are charged to that, and the message is its */
     lua_State *thread;
     int arguments;           /* on its stack, for each rule */
     const char *who;         /* in the log: an account, a sink; NULL while the

@@ -3,7 +3,7 @@ lua_fixture = %D%/lua_fixture.c %D%/lua_fixture.h
 lua_tests = tests/unit/lua_config tests/unit/lua_message \
 	tests/unit/lua_limits tests/unit/lua_pattern tests/unit/lua_sinks \
 	tests/unit/lua_match tests/unit/lua_store tests/unit/lua_parts tests/unit/lua_map \
-	tests/unit/lua_odd tests/unit/lua_fit
+	tests/unit/lua_odd tests/unit/lua_fit tests/unit/lua_all
 
 check_PROGRAMS += $(lua_tests)
 TESTS += $(lua_tests)
@@ -46,6 +46,10 @@ tests_unit_lua_odd_LDADD = $(unit_ldadd)
 tests_unit_lua_fit_SOURCES = %D%/lua_fit.c $(lua_fixture)
 tests_unit_lua_fit_CFLAGS = $(unit_cflags)
 tests_unit_lua_fit_LDADD = $(unit_ldadd)
+
+tests_unit_lua_all_SOURCES = %D%/lua_all.c $(lua_fixture)
+tests_unit_lua_all_CFLAGS = $(unit_cflags)
+tests_unit_lua_all_LDADD = $(unit_ldadd)
 
 check_PROGRAMS += tests/unit/plugin
 TESTS += tests/unit/plugin
