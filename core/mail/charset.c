@@ -243,13 +243,15 @@ static pr_status read_iconv(struct decoder *decoder, struct pr_bytes text,
 
 /* ---- In ---------------------------------------------------------------- */
 
-/* What the first piece that is not ASCII looks like. */
-static void guess(struct decoder *decoder, struct pr_bytes text)
+/* What the first piece that is not ASCII looks like. Of a character that may be
+ * unfinished nothing is known before there is more, or no more comes. */
+static void guess(struct decoder *decoder, struct pr_bytes text, bool is_last)
 {
-    struct pr_bytes whole = {text.data, text.size - unfinished(text)};
+    struct pr_bytes whole = {text.data,
+                             text.size - (is_last ? 0 : unfinished(text))};
     bool is_ascii = true;
-    for (size_t i = 0; is_ascii && i < text.size; i++)
-        is_ascii = (unsigned char)text.data[i] < 0x80;
+    for (size_t i = 0; is_ascii && i < whole.size; i++)
+        is_ascii = (unsigned char)whole.data[i] < 0x80;
     if (is_ascii)
         return;
     if (g_utf8_validate(whole.data, (gssize)whole.size, NULL))
@@ -265,7 +267,7 @@ static pr_status read_piece(struct decoder *decoder, struct pr_bytes text,
 {
     *ret_left = 0;
     if (decoder->reading == READ_GUESS)
-        guess(decoder, text);
+        guess(decoder, text, is_last);
     switch (decoder->reading) {
     case READ_ICONV:
         return read_iconv(decoder, text, is_last, buffer, ret_left);

@@ -217,6 +217,42 @@ static void parts_longer_than_a_piece_are_whole(void **state)
     assert_long_text("no-such", "\xe9", "\ufffd");
 }
 
+/* A text without charset, ASCII but for its end, which two readings may share.
+ */
+static void assert_end_is_read(const char *end, const char *utf8)
+{
+    enum { READING = 16 * 1024 };
+
+    for (size_t size = READING - 4; size <= READING + 1; size++) {
+        char *text = repeated("Subject: x\n\n", "x", size);
+        char *whole = repeated(text, end, strlen(end));
+        char *wanted = repeated("", "x", size);
+        struct looked_at mail = look_at(spool_of(whole));
+        struct pr_buffer buffer = {.cap = (size_t)2 * READING};
+
+        assert_int_equal(view_part_text(mail.view, 0, &buffer), PR_OK);
+        assert_int_equal(buffer.size, size + strlen(utf8));
+        assert_memory_equal(buffer.data, wanted, size);
+        assert_memory_equal(buffer.data + size, utf8, strlen(utf8));
+        pr_buffer_done(&buffer);
+        look_away(&mail);
+        free(text);
+        free(whole);
+        free(wanted);
+    }
+}
+
+static void parts_without_charset_are_guessed_by_what_is_whole(void **state)
+{
+    (void)state;
+    assert_end_is_read("\xe9", "\u00e9");
+    assert_end_is_read("\xe9t\xe9", "\u00e9t\u00e9");
+    assert_end_is_read("\xc3\xa9", "\u00e9");
+    assert_end_is_read("\u2713", "\u2713");
+    assert_end_is_read("\U0001f4e8.", "\U0001f4e8.");
+    assert_end_is_read("\u2713\xe2\x9c", "\u2713\ufffd\ufffd");
+}
+
 static void parts_of_a_message_in_a_file_are_read(void **state)
 {
     char *body = repeated("Content-Type: multipart/mixed; boundary=b\n\n--b\n"
@@ -438,6 +474,7 @@ int main(void)
         cmocka_unit_test(parts_give_octets_as_they_are),
         cmocka_unit_test(parts_are_cut_at_the_cap),
         cmocka_unit_test(parts_longer_than_a_piece_are_whole),
+        cmocka_unit_test(parts_without_charset_are_guessed_by_what_is_whole),
         cmocka_unit_test(parts_of_a_message_in_a_file_are_read),
         cmocka_unit_test(parts_of_a_hostile_message_take_bounded_time),
         cmocka_unit_test(parts_beyond_the_depth_are_one_part),

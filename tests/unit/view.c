@@ -124,6 +124,20 @@ static void view_reads_headers_that_are_not_ascii(void **state)
     assert_value("nul-octets", "Subject", "n\ufffdu\ufffdl");
 }
 
+static void fields_may_end_in_their_only_foreign_octet(void **state)
+{
+    (void)state;
+    assert_decoded("Caf\xe9", "Caf\u00e9");
+    assert_decoded("\xe9", "\u00e9");
+    assert_decoded("=?utf-8?q?un?= caf\xe9", "un caf\u00e9");
+    assert_decoded("Caf\xc3\xa9", "Caf\u00e9");
+    assert_decoded("x \xe2\x9c\x93", "x \u2713");
+    assert_decoded("x \xf0\x9f\x93\xa8", "x \U0001f4e8");
+    /* Cut within a character: what went before tells what it was. */
+    assert_decoded("ol\xc3\xa9 \xc3", "ol\u00e9 \ufffd");
+    assert_decoded("x\xe2\x9c", "x\u00e2\u0153");
+}
+
 static void view_of_little_or_nothing_is_empty(void **state)
 {
     static const char *const names[] = {"empty", "one-line-end"};
@@ -376,6 +390,7 @@ int main(void)
         cmocka_unit_test(view_decodes_encoded_words),
         cmocka_unit_test(a_charset_is_read_from_its_start_each_time),
         cmocka_unit_test(view_reads_headers_that_are_not_ascii),
+        cmocka_unit_test(fields_may_end_in_their_only_foreign_octet),
         cmocka_unit_test(view_of_little_or_nothing_is_empty),
         cmocka_unit_test(view_reads_odd_message_ids),
         cmocka_unit_test(view_reads_dates),
