@@ -87,8 +87,10 @@ static struct pr_search_key *add_key(lua_State *L, struct search *search,
 
 /* ---- Texts --------------------------------------------------------------- */
 
-/* A text on top of the stack that is fit to be searched for. */
-static const char *text_value(lua_State *L, const char *name, bool may_be_empty)
+/* The text on top of the stack, which is fit to be searched for: a copy, as the
+ * table may change while the search waits. */
+static const char *text_value(lua_State *L, const struct search *search,
+                              const char *name, bool may_be_empty)
 {
     size_t size;
     const char *text;
@@ -108,14 +110,14 @@ static const char *text_value(lua_State *L, const char *name, bool may_be_empty)
                    TEXT_MOST);
     if (!text_is_utf8((struct pr_bytes){text, size}))
         luaL_error(L, "box:search: %s: is not UTF-8", name);
-    return text;
+    return script_copy(L, search->box->plan.arena, text);
 }
 
 static const char *word_value(lua_State *L, const struct search *search,
                               size_t index)
 {
     const char *name = search_keys[index].name;
-    const char *text = text_value(L, name, false);
+    const char *text = text_value(L, search, name, false);
     bool is_label = search_keys[index].by == PR_SEARCH_LABEL;
 
     if (is_label && search->box->has_labels)
@@ -133,11 +135,10 @@ static const char *one_text(lua_State *L, const struct search *search,
 {
     return search_keys[index].kind == A_WORD
                ? word_value(L, search, index)
-               : text_value(L, search_keys[index].name, false);
+               : text_value(L, search, search_keys[index].name, false);
 }
 
-/* The text, or the list of texts, on top of the stack. Its texts stay alive as
- * values of the table at 2. */
+/* The text, or the list of texts, on top of the stack. */
 static void read_text_key(lua_State *L, struct search *search, size_t index)
 {
     enum pr_search_by by = search_keys[index].by;
@@ -174,9 +175,9 @@ static void read_header(lua_State *L, struct search *search)
 
         if (lua_type(L, -2) != LUA_TSTRING)
             luaL_error(L, "box:search: header: expects names of fields");
-        key->text = text_value(L, "header", true);
+        key->text = text_value(L, search, "header", true);
         lua_pushvalue(L, -2);
-        key->name = text_value(L, "header", false);
+        key->name = text_value(L, search, "header", false);
         lua_pop(L, 1);
         for (const char *at = key->name; *at != '\0'; at++)
             if (*at <= ' ' || *at >= 0x7f || *at == ':')
@@ -191,7 +192,7 @@ static void read_header(lua_State *L, struct search *search)
 
 static void read_raw(lua_State *L, struct search *search)
 {
-    const char *text = text_value(L, "raw", false);
+    const char *text = text_value(L, search, "raw", false);
 
     add_key(L, search, PR_SEARCH_RAW)->text = text;
 }

@@ -204,6 +204,24 @@ static void all_keys_must_hold_in_an_order_of_their_own(void **state)
          "from [a]\nto [b]\nnot flag 1\nflag 4\n");
 }
 
+/* A text that only a function gives is nobody's when it has been read. */
+static void texts_are_kept_whoever_made_them(void **state)
+{
+    (void)state;
+    expect("local made = { from = true, to = true, raw = true }\n"
+           "box:search(setmetatable({}, { __index = function(_, key)\n"
+           "  local text = made[key] and key .. (' x'):rep(30)\n"
+           "  for i = 1, 200 do local _ = ('y'):rep(2000) .. i end\n"
+           "  return text or nil\n"
+           "end }))",
+           "from [from x x x x x x x x x x x x x x x x x x x x x x x x x x x x "
+           "x x]\n"
+           "to [to x x x x x x x x x x x x x x x x x x x x x x x x x x x x x "
+           "x]\n"
+           "raw [raw x x x x x x x x x x x x x x x x x x x x x x x x x x x x x "
+           "x]\n");
+}
+
 static void one_of_a_list_is_enough(void **state)
 {
     (void)state;
@@ -356,6 +374,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_go_as_they_are),
         cmocka_unit_test(all_keys_must_hold_in_an_order_of_their_own),
+        cmocka_unit_test(texts_are_kept_whoever_made_them),
         cmocka_unit_test(one_of_a_list_is_enough),
         cmocka_unit_test(fields_are_asked_for_by_name),
         cmocka_unit_test(days_are_those_of_the_calendar),
