@@ -27,6 +27,18 @@ struct lane {
     struct pr_failure end; /* why the rest is not tried; PR_OK: it is */
 };
 
+/* Who is turned away before MAIL has heard nothing about any message, however
+ * final the words are. */
+static pr_status open_line(struct smtp_line *line)
+{
+    pr_status status = smtp_line_open(line);
+
+    if (status != PR_REFUSED)
+        return status;
+    struct pr_failure why = *pr_last_failure();
+    return pr_fail(PR_LATER, "%s", why.text);
+}
+
 static pr_status connect_lane(struct lane *lane)
 {
     struct smtp_sink *smtp = lane->smtp;
@@ -35,7 +47,7 @@ static pr_status connect_lane(struct lane *lane)
         return PR_OK;
     if (smtp->down.status != PR_OK && pr_now() < smtp->down_until)
         return pr_fail(smtp->down.status, "%s", smtp->down.text);
-    pr_status status = smtp_line_open(lane->line);
+    pr_status status = open_line(lane->line);
     smtp->down.status = PR_OK;
     if (status != PR_OK) {
         smtp->down = *pr_last_failure();

@@ -43,7 +43,7 @@ struct smtp_line *smtp_line_new(enum smtp_protocol protocol,
                                 const struct pr_net_options *net,
                                 const struct pr_log *log, const char *name);
 /* Connects, greets, protects the line and logs in, as the options say. Waits.
- */
+ * PR_REFUSED: the server wants nothing of us, whatever the message. */
 PR_CHECKED pr_status smtp_line_open(struct smtp_line *line);
 bool smtp_line_is_open(const struct smtp_line *line);
 /* Closes at once. */

@@ -218,9 +218,12 @@ def test_two_that_come_together_get_one_answer(home, make_smtpd):
     assert box.delivered() == 21
 
 
-def test_an_answer_that_cannot_go_now_goes_later_once(home, make_smtpd):
+@pytest.mark.parametrize("stage, answer", [
+    ("rcpt", "451 4.3.0 later"), ("connect", "554 5.3.2 no service here")])
+def test_an_answer_that_cannot_go_now_goes_later_once(home, make_smtpd, stage,
+                                                      answer):
     """The message itself is delivered once; nothing is taken for answered."""
-    far = make_smtpd(answers={"rcpt": ["451 4.3.0 later", None]})
+    far = make_smtpd(answers={stage: [answer, None]})
     box = Box(home, far)
     assert box.comes() == []
     assert box.delivered() == 1
