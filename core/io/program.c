@@ -215,6 +215,7 @@ pr_status program_run(struct program_run *run)
     };
     struct process *process = NULL;
 
+    run->exit_status = -1;
     run->output.cap = run->output_cap;
     pr_buffer_init(&run->complaint, COMPLAINT_SIZE);
     pr_status status = start(run, outlets, &process);

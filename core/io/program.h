@@ -27,7 +27,8 @@ struct program_run {
                                    ready by pr_buffer_reserve */
     struct pr_buffer complaint; /* standard error, first 4 KiB */
     uint64_t octets;            /* all that came from its outputs */
-    int exit_status;            /* 0..255, or 128 + signal */
+    int exit_status;            /* 0..255, or 128 + signal; -1: it was not
+                                   started, or had to be killed */
 };
 
 /* Runs it to the end of its first process. Waits. pr_buffer_done both results,

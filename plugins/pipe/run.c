@@ -136,6 +136,27 @@ static void log_said(const struct pr_log *log, const struct pr_program *program)
 
 /* ---- The whole ----------------------------------------------------------- */
 
+/* One that was told to end and then says that it is done has used its grace to
+ * finish: to run it again would deliver twice. */
+static pr_status result_of(const struct pr_program *program,
+                           const struct pipe_options *options, pr_status status)
+{
+    bool was_told = status == PR_TIMEOUT || status == PR_CANCELLED;
+
+    if (status == PR_OK || (was_told && program->exit_status == 0))
+        return judge(program);
+    if (status == PR_TIMEOUT)
+        return pr_fail(
+            PR_TIMEOUT, "%.100s did not end within %llu s and was killed",
+            program->argv[0], (unsigned long long)options->timeout / 1000);
+    if (status == PR_CANCELLED)
+        return pr_fail(PR_DOUBT,
+                       "%.100s did not end in time and was killed; whether "
+                       "it has delivered the message is not known",
+                       program->argv[0]);
+    return status;
+}
+
 static pr_status run(const struct input *input)
 {
     const struct pipe_sink *pipe = input->pipe;
@@ -150,17 +171,7 @@ static pr_status run(const struct input *input)
     };
     pr_status status = pr_program_run(&program);
 
-    if (status == PR_OK)
-        status = judge(&program);
-    else if (status == PR_TIMEOUT)
-        status = pr_fail(
-            PR_TIMEOUT, "%.100s did not end within %llu s and was killed",
-            program.argv[0], (unsigned long long)pipe->options->timeout / 1000);
-    else if (status == PR_CANCELLED)
-        status = pr_fail(PR_DOUBT,
-                         "%.100s did not end in time and was killed; whether "
-                         "it has delivered the message is not known",
-                         program.argv[0]);
+    status = result_of(&program, pipe->options, status);
     log_said(pipe->log, &program);
     pr_buffer_done(&program.said);
     return status;

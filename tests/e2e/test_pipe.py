@@ -287,6 +287,19 @@ while :; do sleep 0.1; done""")
     assert outputs(program.out) == [sent[1].delivered]
 
 
+def test_one_that_finishes_when_told_to_end_is_not_run_again(
+        server, home, program):
+    sent = list(messages.mailbox(1, 8))
+    server.fill(sent)
+    path = program('cat > "$out/$$"; trap "exit 0" TERM\n'
+                   'while :; do sleep 0.1; done')
+    home.configure(server, deliver=f'pipe {{ "{path}", timeout = "2s" }}')
+    run = home.fetched()
+    assert [one["status"] for one in run.messages] == ["done"], run
+    assert home.fetched().messages == []
+    assert outputs(program.out) == delivered(sent)
+
+
 def test_one_that_hangs_always_is_not_waited_for_each_time(
         server, home, program):
     server.fill(list(messages.mailbox(30, 9)))

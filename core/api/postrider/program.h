@@ -28,13 +28,15 @@ struct pr_program {
     struct pr_buffer said; /* the end of what it wrote, output and errors as
                               they came; at most the cap it came with */
     uint64_t said_octets;  /* all that it wrote */
-    int exit_status;       /* 0..255, or 128 + signal */
+    int exit_status;       /* 0..255, or 128 + signal; -1: it was not started,
+                              or had to be killed */
 };
 
 /* Runs it to its end. Waits. pr_buffer_done(&program->said), also after a
  * failure. PR_OK whatever its exit status; PR_IO if it cannot be started,
  * PR_TIMEOUT and PR_CANCELLED: its whole group was sent SIGTERM, then SIGKILL,
- * after one second at most if the fiber was given up (pr_scope_give_up). */
+ * after one second at most if the fiber was given up (pr_scope_give_up). It may
+ * have ended in order meanwhile: exit_status tells. */
 PR_API PR_CHECKED pr_status pr_program_run(struct pr_program *program);
 
 /* Is there a program that may be run under this name, itself a path or found in
