@@ -2,7 +2,9 @@
  * What sinks that cannot be asked afterwards say of each delivery: begun, done.
  *
  * A file for each account, DIRECTORY/journal/ACCOUNT: a line for the boot it
- * was begun in, then one of fixed size for each word of a sink. It is written
+ * was begun in, then one of fixed size for each word of a sink. Where the disk
+ * had no room for a whole line, the next one stands right behind its piece: so
+ * words are looked for from the ends of lines. It is written
  * without fsync, so it outlives the process but maybe not a power cut; the
  * first line tells the one from the other. After a power cut, a delivery
  * without a word is in doubt; else it was never begun.
@@ -34,7 +36,7 @@
 struct pr_journal {
     char *path;
     int fd;                /* -1: not open */
-    struct pr_buffer past; /* what was there when it was opened */
+    struct pr_buffer past; /* the file as far as it was read */
     bool is_of_this_boot;
 };
 
@@ -83,10 +85,45 @@ static pr_status start_anew(struct pr_journal *journal)
 {
     char boot[BOOT_SIZE + 1];
 
+    pr_buffer_clear(&journal->past);
     read_boot(boot);
     if (ftruncate(journal->fd, 0) != 0)
         return pr_fail_errno(PR_IO, errno, "%s", journal->path);
     return file_write_all(journal->fd, boot, BOOT_SIZE, journal->path);
+}
+
+/* What was written since it was last read. */
+static pr_status read_on(struct pr_journal *journal)
+{
+    struct pr_buffer *past = &journal->past;
+    struct stat found;
+
+    if (fstat(journal->fd, &found) != 0)
+        return pr_fail_errno(PR_IO, errno, "%s", journal->path);
+    size_t size = (size_t)found.st_size;
+    while (past->size < size) {
+        size_t left = size - past->size;
+        char *room = pr_buffer_reserve(past, left);
+        if (room == NULL)
+            return pr_last_failure()->status;
+        ssize_t got = pread(journal->fd, room, left, (off_t)past->size);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return pr_fail_errno(PR_IO, got < 0 ? errno : EIO, "cannot read %s",
+                                 journal->path);
+        pr_buffer_grew(past, (size_t)got);
+    }
+    return PR_OK;
+}
+
+/* Where the last line ends that does so before `size`, or at it. */
+static size_t end_of_lines(const struct pr_journal *journal, size_t size)
+{
+    const char *words = journal->past.data + BOOT_SIZE;
+    const char *end = memrchr(words, '\n', size - BOOT_SIZE);
+
+    return end == NULL ? BOOT_SIZE : BOOT_SIZE + (size_t)(end + 1 - words);
 }
 
 /* What was left by earlier runs. A line that was cut off counts for nothing:
@@ -96,7 +133,7 @@ static pr_status read_past(struct pr_journal *journal)
     char boot[BOOT_SIZE + 1];
 
     pr_buffer_init(&journal->past, JOURNAL_CAP);
-    pr_status status = file_read(journal->path, &journal->past);
+    pr_status status = read_on(journal);
     if (status != PR_OK)
         return status;
     read_boot(boot);
@@ -105,11 +142,13 @@ static pr_status read_past(struct pr_journal *journal)
                                memcmp(journal->past.data, boot, BOOT_SIZE) == 0;
     if (journal->past.size < BOOT_SIZE)
         return start_anew(journal);
-    size_t torn = (journal->past.size - BOOT_SIZE) % LINE_SIZE;
-    if (torn > 0 &&
-        ftruncate(journal->fd, (off_t)(journal->past.size - torn)) != 0)
+    size_t whole = end_of_lines(journal, journal->past.size);
+    if (whole == journal->past.size)
+        return PR_OK;
+    if (ftruncate(journal->fd, (off_t)whole) != 0)
         return pr_fail_errno(PR_IO, errno, "%s", journal->path);
-    return PR_OK;
+    pr_buffer_clear(&journal->past);
+    return read_on(journal);
 }
 
 pr_status state_journal_open(struct state *state, const char *account,
@@ -163,23 +202,33 @@ pr_status state_journal_clear(struct pr_journal *journal)
 
 /* ---- Asking -------------------------------------------------------------- */
 
-enum state_word state_journal_ask(const struct pr_journal *journal,
-                                  const char *sink, const char *folder,
-                                  const char *key)
+/* The last line of the same delivery; NULL: there is none. */
+static const char *find_word(const struct pr_journal *journal,
+                             const char line[LINE_SIZE + 1])
+{
+    size_t end = end_of_lines(journal, journal->past.size);
+
+    while (end >= BOOT_SIZE + LINE_SIZE) {
+        const char *at = journal->past.data + end - LINE_SIZE;
+        if (memcmp(at + 1, line + 1, LINE_SIZE - 1) == 0)
+            return at;
+        end = end_of_lines(journal, end - 1);
+    }
+    return NULL;
+}
+
+enum state_word state_journal_ask(struct pr_journal *journal, const char *sink,
+                                  const char *folder, const char *key)
 {
     char line[LINE_SIZE + 1];
-    size_t size = journal->past.size;
 
-    if (write_line(BEGUN, sink, folder, key, line) != PR_OK)
+    if (write_line(BEGUN, sink, folder, key, line) != PR_OK ||
+        read_on(journal) != PR_OK || journal->past.size < BOOT_SIZE)
         return WORD_UNKNOWN;
-    size_t count = size < BOOT_SIZE ? 0 : (size - BOOT_SIZE) / LINE_SIZE;
-    while (count-- > 0) {
-        const char *at = journal->past.data + BOOT_SIZE + count * LINE_SIZE;
-        if (memcmp(at + 1, line + 1, LINE_SIZE - 1) != 0)
-            continue;
-        return *at == DONE ? WORD_DONE : *at == UNDONE ? WORD_NONE : WORD_BEGUN;
-    }
-    return journal->is_of_this_boot ? WORD_NONE : WORD_UNKNOWN;
+    const char *word = find_word(journal, line);
+    if (word == NULL)
+        return journal->is_of_this_boot ? WORD_NONE : WORD_UNKNOWN;
+    return *word == DONE ? WORD_DONE : *word == UNDONE ? WORD_NONE : WORD_BEGUN;
 }
 
 /* ---- Telling ------------------------------------------------------------- */

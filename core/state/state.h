@@ -158,10 +158,9 @@ enum state_word {
     WORD_UNKNOWN /* there was a power cut: the word may be lost */
 };
 
-/* The last word that was there when the journal was opened. */
-enum state_word state_journal_ask(const struct pr_journal *journal,
-                                  const char *sink, const char *folder,
-                                  const char *key);
+/* The last word of this delivery, of this run or an earlier one. */
+enum state_word state_journal_ask(struct pr_journal *journal, const char *sink,
+                                  const char *folder, const char *key);
 /* Has no sink said anything since it was emptied, in this boot? */
 bool state_journal_is_empty(const struct pr_journal *journal);
 /* Empties it: no intent is open that it could tell of. */

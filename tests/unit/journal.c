@@ -6,12 +6,14 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -105,6 +107,29 @@ static void the_last_word_counts(void **unused)
     assert_int_equal(ask("twice"), WORD_BEGUN);
 }
 
+/* A folder may go from one line to another within a run. */
+static void words_of_the_same_run_are_heard(void **unused)
+{
+    struct pr_delivery done = delivery("done"), begun = delivery("begun");
+
+    (void)unused;
+    reopen(); /* now its first line is of this boot */
+    done.journal = begun.journal = journal;
+    assert_int_equal(ask("done"), WORD_NONE);
+    OK(pr_delivery_begin(&done));
+    assert_int_equal(ask("done"), WORD_BEGUN);
+    pr_delivery_end(&done, PR_OK);
+    OK(pr_delivery_begin(&begun));
+    assert_int_equal(ask("done"), WORD_DONE);
+    assert_int_equal(ask("begun"), WORD_BEGUN);
+    assert_int_equal(ask("never"), WORD_NONE);
+    OK(state_journal_clear(journal));
+    assert_int_equal(ask("done"), WORD_NONE);
+    OK(pr_delivery_begin(&begun));
+    assert_int_equal(ask("begun"), WORD_BEGUN);
+    assert_int_equal(ask("done"), WORD_NONE);
+}
+
 /* The first line names the boot. */
 static void pretend_another_boot(void)
 {
@@ -158,6 +183,40 @@ static void a_torn_word_spoils_none_after_it(void **unused)
     assert_int_equal(ask("two"), WORD_DONE);
 }
 
+/* As when a disk is full for a moment: it takes the first octets. */
+static pr_status begin_without_room(struct pr_delivery *torn)
+{
+    struct stat info;
+    struct rlimit limit;
+
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = (rlim_t)info.st_size + 30;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    pr_status status = pr_delivery_begin(torn);
+    (void)signal(SIGXFSZ, SIG_DFL);
+    limit.rlim_cur = before;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    return status;
+}
+
+static void a_word_without_room_spoils_none_after_it(void **unused)
+{
+    (void)unused;
+    reopen();
+    struct pr_delivery torn = delivery("torn"), two = delivery("two");
+    assert_int_equal(begin_without_room(&torn), PR_IO);
+    OK(pr_delivery_begin(&two));
+    pr_delivery_end(&two, PR_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(ask("torn"), WORD_NONE);
+        assert_int_equal(ask("two"), WORD_DONE);
+        reopen();
+    }
+}
+
 static void without_a_journal_nothing_is_written(void **unused)
 {
     struct pr_delivery none = {.key = "none"};
@@ -175,9 +234,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(words_are_there_after_a_crash),
         TEST(the_last_word_counts),
+        TEST(words_of_the_same_run_are_heard),
         TEST(after_a_power_cut_a_missing_word_is_no_no),
         TEST(a_file_that_the_power_cut_ate_is_no_no),
         TEST(a_torn_word_spoils_none_after_it),
+        TEST(a_word_without_room_spoils_none_after_it),
         TEST(without_a_journal_nothing_is_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
