@@ -521,17 +521,19 @@ static void add_head(struct table *table, const json_t *daemon)
     add_wrapped(table, 0, "", text);
     const json_t *reload = json_object_get(daemon, "reload_error");
     if (json_is_object(reload)) {
+        bool is_used = json_is_true(json_object_get(reload, "used"));
         past_text(table->now, number_at(reload, "time"), span, sizeof(span));
-        snprintf(text, sizeof(text),
-                 "The new configuration was refused %s: "
-                 "%.900s",
+        snprintf(text, sizeof(text), "%s %s: %.900s",
+                 is_used ? "The last reload failed in part"
+                         : "The new configuration was refused",
                  span, text_at(reload, "text"));
         paint(table, RED);
         add_wrapped(table, 0, "", text);
         paint(table, PLAIN);
         add_wrapped(table, 0, "-> ",
-                    "the old one is in use; correct it, then: postrider "
-                    "reload");
+                    is_used ? "correct that, then: postrider reload"
+                            : "the old one is in use; correct it, then: "
+                              "postrider reload");
     }
     add(table, "\n");
 }

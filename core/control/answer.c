@@ -135,6 +135,9 @@ static json_t *answer_reload(struct control *control)
         json_object_set_new(line, "problems",
                             json_string(pr_buffer_text(&problems)));
     }
+    if (status != PR_OK && status != PR_CANCELLED && control->reload_is_used) {
+        json_object_set_new(line, "used", json_true());
+    }
     pr_buffer_done(&problems);
     return line;
 }

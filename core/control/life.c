@@ -155,7 +155,8 @@ static pr_status take_over(struct control *control, struct config *config)
     name_accounts(config);
     status = listener_configure(control);
     if (status != PR_OK && old != NULL) {
-        return pr_context(status, "the new configuration is in use, but");
+        return pr_context(status, "the new configuration is in use, but "
+                                  "without metrics until the next reload");
     }
     return status;
 }
@@ -188,11 +189,32 @@ static pr_status reload(struct control *control, struct pr_buffer *problems)
         NULL};
     pr_status status =
         load.file != NULL ? pr_offload(load_job, &load) : PR_NOMEM;
-    if (status == PR_OK) {
+    if (status == PR_OK && control->is_stopping) {
+        config_free(load.config);
+        status = pr_fail(PR_CANCELLED, "the daemon stops");
+    } else if (status == PR_OK) {
         status = take_over(control, load.config);
     }
     pr_arena_free(arena);
     return status;
+}
+
+/* Keeps and logs how it went. */
+static void note_reload(struct control *control, pr_status status, bool is_used)
+{
+    control->reload_is_used = is_used;
+    control->reload_error[0] = '\0';
+    if (status == PR_OK) {
+        pr_log(&daemon_log, PR_LOG_INFO, "the new configuration is in use");
+        return;
+    }
+    snprintf(control->reload_error, sizeof(control->reload_error), "%s",
+             pr_last_failure()->text);
+    control->reload_failed = (int64_t)time(NULL);
+    pr_log(&daemon_log, PR_LOG_ERROR, "%s%s",
+           is_used ? ""
+                   : "the new configuration is not used, the old one stays: ",
+           control->reload_error);
 }
 
 pr_status control_reload(struct control *control, struct pr_buffer *problems)
@@ -201,21 +223,18 @@ pr_status control_reload(struct control *control, struct pr_buffer *problems)
     if (status != PR_OK) {
         return status;
     }
+    if (control->is_stopping) {
+        pr_semaphore_give(&control->reload_turn, 1);
+        return pr_fail(PR_CANCELLED, "the daemon stops");
+    }
+    const struct config *before = daemon_config(control->daemon);
     pr_log(&daemon_log, PR_LOG_INFO, "reading the configuration anew");
     notify_reloading();
     status = reload(control, problems);
-    control->reload_error[0] = '\0';
-    if (status != PR_OK) {
-        snprintf(control->reload_error, sizeof(control->reload_error), "%s",
-                 pr_last_failure()->text);
-        control->reload_failed = (int64_t)time(NULL);
-        pr_log(&daemon_log, PR_LOG_ERROR,
-               "the new configuration is not used, the old one stays: %s",
-               control->reload_error);
-    } else {
-        pr_log(&daemon_log, PR_LOG_INFO, "the new configuration is in use");
+    note_reload(control, status, daemon_config(control->daemon) != before);
+    if (!control->is_stopping) {
+        notify("READY=1");
     }
-    notify("READY=1");
     pr_event_wake_all(&control->reloads);
     pr_semaphore_give(&control->reload_turn, 1);
     return status == PR_OK ? PR_OK
@@ -245,20 +264,39 @@ static bool terminal_is_gone(const struct control *control)
     return control->has_terminal && isatty(STDERR_FILENO) == 0;
 }
 
+/* A reload may wait for a pool that hangs, and then the next signal is to be
+ * heard all the same. */
 static pr_status hear_signals(void *argument)
 {
     struct control *control = argument;
-    struct pr_buffer problems;
     int number;
     pr_status status;
     while ((status = loop_await_signal(PR_NEVER, &number)) == PR_OK) {
         if (number != SIGHUP || terminal_is_gone(control)) {
             stop(control, number);
         } else if (!control->is_stopping) {
-            pr_buffer_init(&problems, 65536);
-            (void)!control_reload(control, &problems);
-            pr_buffer_done(&problems);
+            control->reload_is_due = true;
+            pr_event_wake_all(&control->hangups);
         }
+    }
+    return status;
+}
+
+/* At SIGHUP; several during one reload make one more. */
+static pr_status reload_at_hangups(void *argument)
+{
+    struct control *control = argument;
+    struct pr_buffer problems;
+    pr_status status = PR_OK;
+    while (status == PR_OK) {
+        if (!control->reload_is_due) {
+            status = pr_event_wait(&control->hangups, PR_NEVER);
+            continue;
+        }
+        control->reload_is_due = false;
+        pr_buffer_init(&problems, 65536);
+        (void)!control_reload(control, &problems);
+        pr_buffer_done(&problems);
     }
     return status;
 }
@@ -308,13 +346,15 @@ static pr_status start_helpers(struct life *life)
     } helpers[] = {
         {"log", logs_run, PR_STACK_SESSION},
         {"control", server_run, PR_STACK_SESSION},
-        {"signals", hear_signals, PR_STACK_RULE}, /* it reloads */
+        {"signals", hear_signals, PR_STACK_SESSION},
+        {"reload", reload_at_hangups, PR_STACK_RULE},
         {"status", keep_status, PR_STACK_SESSION},
         {"beat", beat, PR_STACK_SESSION},
     };
 
     pr_status status = loop_hear_signals();
-    for (size_t i = 0; status == PR_OK && i < 5; i++) {
+    for (size_t i = 0;
+         status == PR_OK && i < sizeof(helpers) / sizeof(*helpers); i++) {
         status = pr_spawn(&life->helpers, helpers[i].name, helpers[i].stack,
                           helpers[i].run, &life->control);
     }

@@ -282,7 +282,7 @@ static void listener_free(struct listener *listener)
 }
 
 static pr_status open_new(struct control *control, const char *text,
-                          bool is_remote, struct listener **ret)
+                          bool is_remote)
 {
     struct sockaddr_storage address;
     pr_status status = listener_address(text, is_remote, &address);
@@ -301,30 +301,24 @@ static pr_status open_new(struct control *control, const char *text,
         return status;
     }
     pr_log(&metrics_log, PR_LOG_INFO, "at http://%s/metrics", text);
-    *ret = listener;
+    control->listener = listener;
     return PR_OK;
 }
 
 pr_status listener_configure(struct control *control)
 {
     const struct config *config = daemon_config(control->daemon);
-    struct listener *old = control->listener, *new = NULL;
-    if (config->metrics == NULL) {
-        listener_close(control);
-        return PR_OK;
-    }
-    if (old != NULL && strcmp(old->address, config->metrics) == 0 &&
+    const struct listener *old = control->listener;
+    if (config->metrics != NULL && old != NULL &&
+        strcmp(old->address, config->metrics) == 0 &&
         old->is_remote == config->metrics_remote) {
         return PR_OK;
     }
-    pr_status status =
-        open_new(control, config->metrics, config->metrics_remote, &new);
-    if (status != PR_OK) {
-        return status;
-    }
-    listener_free(old);
-    control->listener = new;
-    return PR_OK;
+    /* First: the new address may be another on the same port. */
+    listener_close(control);
+    return config->metrics == NULL
+               ? PR_OK
+               : open_new(control, config->metrics, config->metrics_remote);
 }
 
 void listener_close(struct control *control)

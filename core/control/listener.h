@@ -22,8 +22,8 @@ PR_CHECKED pr_status listener_address(const char *text, bool is_remote,
                                       struct sockaddr_storage *ret);
 
 /* Listens at the address that the configuration in use names, and no more at an
- * earlier one; no effect if it is the same. On failure the earlier one stays.
- * Waits for who is being answered. */
+ * earlier one, even on failure; no effect if it is the same. Waits for who is
+ * being answered. */
 PR_CHECKED pr_status listener_configure(struct control *control);
 /* Ends it. */
 void listener_close(struct control *control);

@@ -397,7 +397,7 @@ pr_status openmetrics_add(const struct metrics *metrics, struct pr_buffer *out)
     add(&writer, "postrider_start_time_seconds %lld\n",
         (long long)metrics->started);
     add_family(&writer, "reload_failed", "gauge", NULL,
-               "Was the last configuration refused?");
+               "Did the last reload fail?");
     add(&writer, "postrider_reload_failed %d\n", metrics->is_reload_bad);
     add_family(&writer, "queued_accounts", "gauge", NULL,
                "Accounts that wait for a place for their connection.");

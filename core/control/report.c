@@ -232,9 +232,10 @@ static json_t *reload_of(const struct control *control)
 {
     return control->reload_error[0] == '\0'
                ? json_null()
-               : json_pack("{s:o,s:I}", "text",
+               : json_pack("{s:o,s:I,s:b}", "text",
                            event_text(control->reload_error), "time",
-                           (json_int_t)control->reload_failed);
+                           (json_int_t)control->reload_failed, "used",
+                           (int)control->reload_is_used);
 }
 
 pr_status report_status(struct control *control, json_t **ret)

@@ -521,6 +521,31 @@ def test_the_service_manager_is_told(server, mailbox):
     manager.socket.close()
 
 
+def test_it_stops_while_a_reload_hangs(mailbox):
+    path = mailbox.root / "notify.sock"
+    manager = Manager(path)
+    with Daemon(mailbox, NOTIFY_SOCKET=path) as daemon:
+        manager.wait("READY=1")
+        text = mailbox.config.read_text()
+        mailbox.config.unlink()
+        os.mkfifo(mailbox.config)
+        try:
+            daemon.process.send_signal(signal.SIGHUP)
+            manager.wait("RELOADING=1")
+            daemon.process.send_signal(signal.SIGTERM)
+            manager.wait("STOPPING=1")
+        finally:
+            with open(mailbox.config, "w") as end:
+                end.write(text.replace('"work"', '"office"'))
+        assert daemon.process.wait(PATIENCE) == 0
+        assert "the new configuration is not used" in daemon.text()
+        assert "good-bye" in daemon.text()
+    manager.socket.settimeout(0)
+    with pytest.raises(BlockingIOError):
+        manager.wait("READY=1")
+    manager.socket.close()
+
+
 def test_units_are_sound(prefix):
     units = {"--user": prefix / "lib/systemd/user/postrider.service",
              "--system": prefix / "share/doc/postrider/systemd"
@@ -802,3 +827,34 @@ def test_metrics_over_http(server, mailbox):
         assert daemon.run("reload").code == 0
         with pytest.raises(urllib.error.URLError):
             get(other)
+
+
+def test_metrics_move_on_one_port_or_are_missed(mailbox):
+    text = mailbox.config.read_text()
+
+    def use(address):
+        mailbox.config.write_text(
+            f'options {{ metrics = "{address}", metrics_remote = true }}\n'
+            + text)
+
+    [port] = free_ports(1)
+    use(f"127.0.0.1:{port}")
+    with Daemon(mailbox) as daemon, socket.socket() as taken:
+        use(f"0.0.0.0:{port}")
+        run = daemon.run("reload")
+        assert run.code == 0 and get(port)[0] == 200, run
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        use("127.0.0.1:%d" % taken.getsockname()[1])
+        run = daemon.run("reload")
+        told = "the new configuration is in use, but without metrics"
+        assert run.code != 0 and told in run.err, run
+        assert "it had" not in run.err
+        assert told in daemon.text() and \
+            "the old one stays" not in daemon.text()
+        assert daemon.status()["daemon"]["reload_error"]["used"] is True
+        with pytest.raises(urllib.error.URLError):
+            get(port)
+        use(f"127.0.0.1:{port}")
+        assert daemon.run("reload").code == 0
+        assert get(port)[0] == 200

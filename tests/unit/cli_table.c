@@ -148,6 +148,15 @@ static void a_refused_configuration_is_shown(void **unused)
     check_has(text, "refused 1 min ago: config.lua:3: no");
     check_has(text, "the old one is in use");
     free(text);
+    text = text_of("{" NOW ",\"daemon\":{\"pid\":7,\"version\":\"1\","
+                   "\"started\":999000,\"reload_error\":{\"text\":"
+                   "\"in use, but\",\"time\":999940,\"used\":true}},"
+                   "\"accounts\":[]}",
+                   80, false);
+    check_has(text, "failed in part 1 min ago: in use, but");
+    check_has(text, "-> correct that");
+    assert_null(strstr(text, "the old one"));
+    free(text);
 }
 
 static void without_a_daemon_it_says_so(void **unused)
