@@ -13,12 +13,40 @@
 #include "mail/reply.h"
 #include "mail/spool.h"
 
+/* A label that a rule chose is a keyword of the copy, as it is one on servers
+ * without labels. The server's own, such as \Important, begin with a backslash
+ * and are nothing elsewhere. */
+static pr_status add_label(struct letter *letter, const char *label,
+                           struct pr_flags *flags)
+{
+    char keyword[KEYWORD_SIZE];
+    if (label[0] == '\\') {
+        return PR_OK;
+    }
+    keyword_of(label, keyword);
+    return flags_add(letter->message->arena, flags, keyword);
+}
+
 /* The flags of a delivered copy: the server's, changed as the rules say. */
 static pr_status mark_copy(struct letter *letter)
 {
+    const struct plan *plan = &letter->message->plan;
+    struct pr_flags set = letter->row.debt.set;
+    struct pr_flags clear = letter->row.debt.clear;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct plan_entry *entry = &plan->entries[i];
+        pr_status status = PR_OK;
+        if (entry->action == PLAN_LABEL) {
+            status = add_label(letter, entry->text, &set);
+        } else if (entry->action == PLAN_UNLABEL) {
+            status = add_label(letter, entry->text, &clear);
+        }
+        if (status != PR_OK) {
+            return status;
+        }
+    }
     return flags_change(letter->message->arena, &letter->entry->item.flags,
-                        &letter->row.debt.set, &letter->row.debt.clear,
-                        &letter->flags);
+                        &set, &clear, &letter->flags);
 }
 
 static pr_status add_target(struct letter *letter, const struct target *target)

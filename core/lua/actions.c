@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "lua/box.h"
+#include "mail/flags.h"
 
 #define VALUE_MOST ((size_t)100 * 1000) /* of a header field, octets */
 #define POINTS_MOST 1e9
@@ -242,15 +243,17 @@ static int note_label(lua_State *L, enum plan_action label,
 }
 
 /* m:label(name): a label of the server's own, where it has such (Gmail), else a
- * keyword, is set. In tests, and where `postrider explain` is given a file, no
- * server is there to ask: what cannot be a keyword is then taken for a label.
+ * keyword, is set; the delivered copy has it as a keyword. In tests, and where
+ * `postrider explain` is given a file, no server is there to ask: what cannot
+ * be a keyword is then taken for a label.
  */
 static int label(lua_State *L)
 {
     return note_label(L, PLAN_LABEL, PLAN_FLAG);
 }
 
-/* m:unlabel(name): a label, or that keyword, is taken away */
+/* m:unlabel(name): a label, or that keyword, is taken away, on the server and
+ * on the delivered copy */
 static int unlabel(lua_State *L)
 {
     return note_label(L, PLAN_UNLABEL, PLAN_UNFLAG);

@@ -8,19 +8,14 @@
 
 #include "base/text.h"
 #include "lua/script.h"
+#include "mail/flags.h"
 
-#define PART_MOST 200    /* of a folder's name, octets */
-#define KEYWORD_MOST 200 /* octets */
-#define NO_NAME "_"      /* in the place of an empty one */
+#define PART_MOST 200 /* of a folder's name, octets */
+#define NO_NAME "_"   /* in the place of an empty one */
 
 static bool is_control(char octet)
 {
     return (unsigned char)octet < ' ' || octet == 0x7f;
-}
-
-static bool goes_on(char octet)
-{
-    return ((unsigned char)octet & 0xc0) == 0x80;
 }
 
 /* Puts the text in the buffer, which ends, in the place of the one at `arg`. */
@@ -152,35 +147,15 @@ const char *check_path(lua_State *L, int arg)
 
 /* ---- Keywords ------------------------------------------------------------ */
 
-/* RFC 3501, 9: ATOM-CHAR */
-static bool is_atom_octet(char octet)
-{
-    return octet > ' ' && octet < 0x7f && strchr("(){%*\"\\]", octet) == NULL;
-}
-
-bool is_keyword(const char *text)
-{
-    size_t size = 0;
-
-    while (is_atom_octet(text[size]))
-        size++;
-    return text[size] == '\0' && size > 0 && size <= KEYWORD_MOST;
-}
-
 const char *check_keyword(lua_State *L, int arg)
 {
     const char *text = check_title(L, arg);
-    luaL_Buffer keyword;
-    size_t size = 0;
+    char keyword[KEYWORD_SIZE];
 
     if (is_keyword(text))
         return text;
-    luaL_buffinit(L, &keyword);
-    for (; *text != '\0' && size < KEYWORD_MOST; text++) {
-        if (goes_on(*text))
-            continue;
-        luaL_addchar(&keyword, is_atom_octet(*text) ? *text : '_');
-        size++;
-    }
-    return put_result(L, &keyword, arg);
+    keyword_of(text, keyword);
+    lua_pushstring(L, keyword);
+    lua_replace(L, arg);
+    return lua_tostring(L, arg);
 }

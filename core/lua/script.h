@@ -431,8 +431,6 @@ const char *check_folder(lua_State *L, int arg);
 const char *check_path(lua_State *L, int arg);
 /* A keyword: "_" stands for what cannot be in one. */
 const char *check_keyword(lua_State *L, int arg);
-/* Is it an atom that can be a keyword (RFC 3501, 9: flag-keyword)? */
-bool is_keyword(const char *text);
 
 /* account.c, settings.c */
 /* Why `name` cannot be that of an account or a sink; NULL if it can. */

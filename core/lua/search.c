@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "lua/box.h"
+#include "mail/flags.h"
 #include "mail/ranges.h"
 
 #define KEYS_MOST 1000

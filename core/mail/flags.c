@@ -20,6 +20,36 @@ const struct flag_name flag_names[] = {
     {NULL, 0},
 };
 
+/* RFC 3501, 9: ATOM-CHAR */
+static bool is_atom_octet(char octet)
+{
+    return octet > ' ' && octet < 0x7f && strchr("(){%*\"\\]", octet) == NULL;
+}
+
+bool is_keyword(const char *text)
+{
+    size_t size = 0;
+
+    while (is_atom_octet(text[size]))
+        size++;
+    return text[size] == '\0' && size > 0 && size < KEYWORD_SIZE;
+}
+
+static bool goes_on(char octet)
+{
+    return ((unsigned char)octet & 0xc0) == 0x80;
+}
+
+void keyword_of(const char *text, char ret[KEYWORD_SIZE])
+{
+    size_t size = 0;
+
+    for (; *text != '\0' && size < KEYWORD_SIZE - 1; text++)
+        if (!goes_on(*text))
+            ret[size++] = is_atom_octet(*text) ? *text : '_';
+    ret[size] = '\0';
+}
+
 static bool has_word(const char *keywords, struct pr_bytes word)
 {
     for (const char *at = keywords; at != NULL && *at != '\0';) {

@@ -17,6 +17,13 @@ struct flag_name {
 };
 extern const struct flag_name flag_names[];
 
+#define KEYWORD_SIZE 201 /* of the longest that rules set, with its NUL */
+
+/* Is it an atom that can be a keyword (RFC 3501, 9: flag-keyword)? */
+bool is_keyword(const char *text);
+/* The keyword that stands for a text in UTF-8: "_" is in the place of each
+ * character that cannot be in one. */
+void keyword_of(const char *text, char ret[KEYWORD_SIZE]);
 /* Is `keyword` among the keywords (struct pr_flags; NULL: none)? */
 bool flags_have_keyword(const char *keywords, const char *keyword);
 bool flags_are_none(const struct pr_flags *flags);

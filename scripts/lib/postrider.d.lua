@@ -130,11 +130,11 @@ function Message:flag(name) end
 ---@param name string
 function Message:unflag(name) end
 
----a label of the server's own, where it has such (Gmail), else a keyword, is set. In tests, and where `postrider explain` is given a file, no server is there to ask: what cannot be a keyword is then taken for a label.
+---a label of the server's own, where it has such (Gmail), else a keyword, is set; the delivered copy has it as a keyword. In tests, and where `postrider explain` is given a file, no server is there to ask: what cannot be a keyword is then taken for a label.
 ---@param name string
 function Message:label(name) end
 
----a label, or that keyword, is taken away
+---a label, or that keyword, is taken away, on the server and on the delivered copy
 ---@param name string
 function Message:unlabel(name) end
 

@@ -181,7 +181,7 @@ static pr_status source_fetch(struct pr_source *source, struct pr_feed *feed)
     struct pr_request request;
     pr_status status;
     size_t here = 0;
-    while ((status = feed->ops->next(feed, false, &request)) == PR_OK) {
+    while ((status = feed->ops->next(feed, true, &request)) == PR_OK) {
         struct fake_message *message = find_message(request.item);
         if (fake_server.lose_line_after > 0 &&
             here++ >= fake_server.lose_line_after) {
@@ -232,6 +232,35 @@ static void take_away_gone(void)
     fake_server.count = left;
 }
 
+static void note_asked(const struct pr_deed *deed)
+{
+    const struct {
+        const char *what, *text;
+    } parts[] = {
+        {"set", deed->set.keywords},
+        {"clear", deed->clear.keywords},
+        {"label", deed->label},
+        {"unlabel", deed->unlabel},
+    };
+
+    char *out = fake_server.asked;
+    size_t size = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+        if (parts[i].text == NULL) {
+            continue;
+        }
+        size += (size_t)snprintf(out + size, sizeof(fake_server.asked) - size,
+                                 "%s %s;", parts[i].what, parts[i].text);
+    }
+}
+
+static bool source_has_own_labels(const struct pr_source *source)
+{
+    (void)source;
+    return fake_server.has_labels;
+}
+
 static pr_status source_settle(struct pr_source *source, struct pr_deed *deeds,
                                size_t count)
 {
@@ -243,6 +272,7 @@ static pr_status source_settle(struct pr_source *source, struct pr_deed *deeds,
     for (size_t i = 0; i < count; i++) {
         struct fake_message *message = find_message(deeds[i].item);
         deeds[i].result = PR_OK;
+        note_asked(&deeds[i]);
         fake_server.settled++;
         if (message == NULL) {
             continue;
@@ -279,6 +309,7 @@ static const struct pr_source_ops source_ops = {
     .list = source_list,
     .fetch = source_fetch,
     .settle = source_settle,
+    .has_labels = source_has_own_labels,
     .close = source_close,
 };
 
@@ -337,6 +368,8 @@ static pr_status deliver(struct fake_mailbox *mailbox,
     snprintf(to->key, sizeof(to->key), "%s", delivery->key);
     snprintf(to->folder, sizeof(to->folder), "%s", delivery->folder);
     to->flags = delivery->flags.system;
+    snprintf(to->keywords, sizeof(to->keywords), "%s",
+             delivery->flags.keywords != NULL ? delivery->flags.keywords : "");
     mailbox->count++;
     return status;
 }
@@ -359,6 +392,12 @@ static pr_status sink_commit(struct pr_sink *sink,
     return status;
 }
 
+static void sink_abort(struct pr_sink *sink, struct pr_delivery *delivery)
+{
+    (void)sink;
+    (void)delivery;
+}
+
 static pr_status sink_recover(struct pr_sink *sink, const char *key,
                               const char *receipt)
 {
@@ -372,11 +411,19 @@ static pr_status sink_recover(struct pr_sink *sink, const char *key,
     return mailbox->recover_says == PR_OK ? PR_GONE : mailbox->recover_says;
 }
 
+static void sink_describe(const void *options, char *name, size_t size)
+{
+    (void)options;
+    snprintf(name, size, "memory:one");
+}
+
 static const struct pr_sink_ops sink_ops = {
     .size = sizeof(sink_ops),
     .stage = sink_stage,
     .commit = sink_commit,
+    .abort = sink_abort,
     .recover = sink_recover,
+    .describe = sink_describe,
 };
 
 const struct pr_class fake_sink_class = {

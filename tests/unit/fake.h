@@ -31,6 +31,7 @@ struct fake_server {
     bool refuses_all;         /* of settle */
     size_t copies;
     int64_t due;         /* for the debts of a test */
+    bool has_labels;     /* of its own */
     bool has_no_uids;    /* POP3 */
     bool has_no_names;   /* nor UIDL */
     bool has_no_headers; /* nor TOP */
@@ -38,6 +39,7 @@ struct fake_server {
     /* what was asked of it */
     size_t opens, lists, bodies, headers, settled, settles;
     size_t unsafe_deeds; /* for messages that were not in the mailbox yet */
+    char asked[200]; /* of the last deed: "set X clear X label X unlabel X" */
 };
 
 /* The mailbox the sink delivers to. */
@@ -46,6 +48,7 @@ struct fake_delivery {
     char folder[100];
     char text[200];
     unsigned flags;
+    char keywords[100];
 };
 
 /* Where a sink hangs, until it is given up. */
