@@ -170,9 +170,12 @@ static int flag_is_set(lua_State *L)
 
     if (lua_type(L, 2) != LUA_TSTRING)
         return 0;
-    for (lua_Integer i = 1; !found && lua_rawgeti(L, 1, i) == LUA_TSTRING; i++)
+    for (lua_Integer i = 1; !found && lua_rawgeti(L, 1, i) == LUA_TSTRING;
+         i++) {
         found = pr_bytes_equal_nocase(pr_bytes_of(lua_tostring(L, -1)),
                                       pr_bytes_of(lua_tostring(L, 2)));
+        lua_pop(L, 1);
+    }
     lua_pushboolean(L, found);
     return 1;
 }

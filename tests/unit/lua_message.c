@@ -111,6 +111,15 @@ static void fields_that_cost_nothing(void **state)
           rich);
 }
 
+static void one_flag_of_many_is_looked_for(void **state)
+{
+    (void)state;
+    holds("local labels = m.labels\n"
+          "for i = #labels + 1, 20000 do labels[i] = 'label' .. i end\n"
+          "assert(labels.label20000 and not labels.label20001)",
+          rich);
+}
+
 static void fields_of_the_envelope(void **state)
 {
     (void)state;
@@ -519,6 +528,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_count_from_servers_that_are_trusted),
         cmocka_unit_test(fields_that_cost_nothing),
+        cmocka_unit_test(one_flag_of_many_is_looked_for),
         cmocka_unit_test(fields_of_the_envelope),
         cmocka_unit_test(what_is_missing_is_an_empty_text),
         cmocka_unit_test(addresses_are_a_list_and_its_first),
