@@ -342,27 +342,29 @@ static bool are_same_lists(lua_State *L, const char *key, int expected,
     return are_same;
 }
 
-/* Each name of the expected table is as in the other; headers are found in any
- * case. */
+/* Is the value at an index, whose name lies below it, in that table too? There
+ * may be none; headers are found in any case. */
+static bool is_among(lua_State *L, const char *key, int value, int actual)
+{
+    bool is_found = false;
+
+    if (!lua_istable(L, actual) || lua_type(L, value - 1) != LUA_TSTRING)
+        return false;
+    for (lua_pushnil(L); lua_next(L, actual) != 0; lua_pop(L, 1))
+        is_found = is_found || (strcasecmp(lua_tostring(L, -2),
+                                           lua_tostring(L, value - 1)) == 0 &&
+                                is_same(L, key, value, lua_gettop(L)));
+    return is_found;
+}
+
+/* Each name of the expected table is as in the other. */
 static bool are_same_names(lua_State *L, const char *key, int expected,
                            int actual)
 {
     bool are_same = true;
 
-    for (lua_pushnil(L); lua_next(L, expected) != 0; lua_pop(L, 1)) {
-        int value = lua_gettop(L);
-        bool is_found = false;
-
-        for (lua_pushnil(L); lua_istable(L, actual) && lua_next(L, actual) != 0;
-             lua_pop(L, 1)) {
-            if (lua_type(L, value - 1) == LUA_TSTRING &&
-                strcasecmp(lua_tostring(L, -2), lua_tostring(L, value - 1)) ==
-                    0 &&
-                is_same(L, key, value, lua_gettop(L)))
-                is_found = true;
-        }
-        are_same = are_same && is_found;
-    }
+    for (lua_pushnil(L); lua_next(L, expected) != 0; lua_pop(L, 1))
+        are_same = is_among(L, key, lua_gettop(L), actual) && are_same;
     return are_same;
 }
 

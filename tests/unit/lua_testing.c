@@ -91,9 +91,10 @@ static void what_is_not_is_told(void **state)
     assert_string_equal(
         reports("test('a', { text = 'Subject: spam\\n\\n' }, { moved = 'Spam', "
                 "flags = { 'junk' }, points = 4, delivered = true,"
-                " tags = { kind = 'good' } })\n"
+                " tags = { kind = 'good' }, reply = { subject = 'Away' } })\n"
                 "test('b', { text = 'Subject: wrong\\n\\n' }, {})\n"),
         "FAIL a: delivered: expected something, got nothing\n"
+        "reply: expected { subject = \"Away\" }, got nothing\n"
         "moved: expected \"Spam\", got \"Junk\"\n"
         "flags: expected { \"junk\" }, got { \"\\Seen\", \"junk\" }\n"
         "tags: expected { kind = \"good\" }, got { kind = \"bad\" }\n"
