@@ -147,6 +147,7 @@ static pr_status recover_one(struct session *session,
         return status;
     }
     size_t done = 0;
+    row->due = 0; /* what an earlier run could not ask is asked again */
     for (size_t i = 0; i < count; i++) {
         status = deliveries[i].is_done
                      ? PR_OK
@@ -163,7 +164,6 @@ static pr_status recover_one(struct session *session,
     }
     if (count > 0 && done == count) {
         row->stage = is_owing(&row->debt) ? STAGE_OWED : STAGE_SETTLED;
-        row->due = 0;
         state_safe(changes, session->record.id, row);
     }
     return PR_OK;

@@ -506,6 +506,25 @@ static void one_in_doubt_is_asked_about_before_it_is_repeated(void **state)
     assert_int_equal(fake_mailbox.count, 2);
 }
 
+/* That it could not be asked about is of one run, whatever else becomes known
+ * of the message in it. */
+static void one_that_is_renumbered_while_it_waits_comes_in_the_end(void **state)
+{
+    (void)state;
+    add_many(2);
+    fake_mailbox.fail_next = 1;
+    fake_mailbox.failure = PR_DOUBT;
+    run();
+    fake_mailbox.recover_says = PR_NETWORK;
+    fake_renumber(8, 500);
+    run();
+    assert_int_equal(fake_mailbox.count, 1);
+    assert_true(bench.report.put_off > 0);
+    fake_mailbox.recover_says = PR_OK;
+    run();
+    assert_int_equal(fake_mailbox.count, 2);
+}
+
 /* What the disk would have if the machine stopped now. */
 static void keep_state(void)
 {
@@ -617,6 +636,7 @@ int main(void)
         TEST(what_cannot_be_told_is_delivered_again),
         TEST(what_cannot_be_asked_now_waits),
         TEST(one_in_doubt_is_asked_about_before_it_is_repeated),
+        TEST(one_that_is_renumbered_while_it_waits_comes_in_the_end),
         TEST(a_crash_makes_no_delivery_of_one_not_staged),
         TEST(a_crash_after_the_commit_doubles_nothing),
         cmocka_unit_test(the_watermark_stops_at_the_first_open_message),
