@@ -452,13 +452,14 @@ pr_status keeper_turn(void *argument)
 
 /* ---- From outside -------------------------------------------------------- */
 
-/* Nothing that came in would be lost with it. */
+/* Nothing that came in would be lost with it, and nothing that the server is
+ * doing, such as copies, would be asked for a second time. */
 static bool has_nothing_in_hand(const struct line *line)
 {
     const struct session *session = line->session;
     return session == NULL ||
            (session->in_house == 0 && session->batches_running == 0 &&
-            session->debt_count == 0);
+            session->debt_count == 0 && !session->is_settling);
 }
 
 /* Whoever waits for a server with nothing in hand need not be waited for. */

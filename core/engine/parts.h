@@ -323,6 +323,7 @@ struct session {
     struct pr_semaphore batch_places;
     struct debtor *debts; /* owed now, to be settled; list */
     size_t debt_count;
+    bool is_settling; /* the server is doing what was owed */
     /* Large messages come as headers first; rules and plans then ask for more
      * of those that are needed. */
     bool has_rules;                   /* that take messages of this folder */

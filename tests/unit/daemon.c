@@ -495,6 +495,25 @@ TEST(a_server_that_hangs_delays_no_other)
     return PR_OK;
 }
 
+TEST(what_the_server_is_doing_for_us_is_waited_for_at_the_end)
+{
+    (void)nothing_;
+    farm_reset(1);
+    farm[0].hangs_settle = true;
+    farm_add(&farm[0], 0);
+    struct config *config = configuration(0, 1);
+    config->accounts[0].after = AFTER_DELETE;
+    start(config);
+    UNTIL(farm[0].settling == 1);
+    daemon_stop(daemon_, LONG_MS);
+    assert_int_equal(pr_sleep(20), PR_OK);
+    farm[0].hangs_settle = false;
+    pr_event_wake_all(&farm[0].moves);
+    stop(LONG_MS);
+    assert_int_equal(farm[0].settled, 1);
+    return PR_OK;
+}
+
 TEST(a_refused_login_is_not_hammered)
 {
     (void)nothing_;
@@ -1022,6 +1041,7 @@ int main(int argc, char **argv)
         CASE(what_is_watched_is_looked_at_all_the_same),
         CASE(folders_can_have_times_of_their_own),
         CASE(a_server_that_hangs_delays_no_other),
+        CASE(what_the_server_is_doing_for_us_is_waited_for_at_the_end),
         CASE(a_refused_login_is_not_hammered),
         CASE(sleep_does_not_make_a_refused_login_a_new_one),
         CASE(a_server_that_asks_to_wait_is_left_alone_after_sleep),

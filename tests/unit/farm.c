@@ -257,11 +257,15 @@ static pr_status farm_fetch(struct pr_source *source, struct pr_feed *feed)
 static pr_status farm_settle(struct pr_source *source, struct pr_deed *deeds,
                              size_t count)
 {
-    (void)source;
+    struct connection *connection = source->state;
+    struct farm_account *account = connection->account;
+    account->settling += count;
+    pr_status status = hang(account, &account->hangs_settle);
     for (size_t i = 0; i < count; i++) {
-        deeds[i].result = PR_OK;
+        deeds[i].result = status;
+        account->settled += status == PR_OK;
     }
-    return PR_OK;
+    return status;
 }
 
 static const char *farm_host(const struct pr_source *source)

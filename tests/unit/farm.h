@@ -28,12 +28,14 @@ struct farm_account {
     size_t most;       /* connections at a time; 0: any number */
     bool hangs;        /* in open, until `moves` */
     bool hangs_fetch;  /* likewise, in fetch */
+    bool hangs_settle; /* likewise, in settle */
     bool is_chatty;    /* says something while it hangs, to no end */
     bool is_dead;      /* connections break, and say nothing of it */
     bool knows_no_idle;
     unsigned epoch; /* connections of an earlier one are broken */
     struct pr_event moves;
     size_t opens, lists, glances, open_now, probes, quiet_closes;
+    size_t settling, settled; /* deeds that were asked for, and done */
     size_t order; /* when it was opened last, among all */
 };
 
