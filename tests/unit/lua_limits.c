@@ -326,7 +326,7 @@ static void a_rule_that_wants_all_memory_is_ended(void **state)
     };
 
     (void)state;
-    prelude = "options { limits = { time = '5s' } } ";
+    prelude = "options { limits = { time = '20s' } } ";
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
         ends_with(bodies[i], words);
     assert_string_equal(rule("for i = 1, 30 do local s = ('x'):rep(1 << 21) .. "
