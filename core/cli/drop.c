@@ -4,25 +4,55 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "cli/ask.h"
 #include "cli/terminal.h"
+#include "lua/config.h"
 #include "state/state.h"
+
+struct dropping {
+    const struct config *config;
+    const char *id;
+};
+
+/* Who fetches for the account may be trying the message again just now. An
+ * account that is not there has no lock. */
+static pr_status lock_account(const struct dropping *dropping,
+                              struct state *state, struct pr_arena *arena,
+                              struct state_lock **ret)
+{
+    const struct pr_bytes name = {dropping->id, strcspn(dropping->id, "/")};
+    const char *account = pr_arena_bytes(arena, name);
+    if (account == NULL) {
+        return PR_NOMEM;
+    }
+    return config_account(dropping->config, account) != NULL
+               ? state_lock_account(state, account, ret)
+               : PR_OK;
+}
 
 static pr_status drop_in_state(void *user, struct state *state)
 {
+    const struct dropping *dropping = user;
+    struct state_lock *lock = NULL;
     struct pr_arena *arena = pr_arena_new();
     pr_status status =
-        arena == NULL ? PR_NOMEM : state_aside_drop(state, user, arena);
+        arena == NULL ? PR_NOMEM : lock_account(dropping, state, arena, &lock);
+    if (status == PR_OK) {
+        status = state_aside_drop(state, dropping->id, arena);
+    }
+    state_unlock_account(lock);
     pr_arena_free(arena);
     return status;
 }
 
 static int drop(struct call *call, const struct config *config, char *id)
 {
+    struct dropping dropping = {config, id};
     int result = call == NULL
-                     ? ask_state(config, drop_in_state, id)
+                     ? ask_state(config, drop_in_state, &dropping)
                      : ask(call, json_pack("{s:s,s:s}", "do", "drop", "id", id),
                            ASK_SOON, NULL, NULL);
     if (result == EX_OK) {

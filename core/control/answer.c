@@ -161,17 +161,6 @@ static json_t *answer_retry(struct control *control,
     return line;
 }
 
-static json_t *answer_drop(struct control *control,
-                           const struct request *request)
-{
-    struct pr_arena *arena = pr_arena_new();
-    pr_status status =
-        arena == NULL ? PR_NOMEM
-                      : state_aside_drop(control->state, request->id, arena);
-    pr_arena_free(arena);
-    return outcome(status);
-}
-
 /* What is confirmed is done at once, what rules run over again too. */
 static json_t *answer_held(struct control *control,
                            const struct request *request, enum held_answer what)
@@ -283,7 +272,7 @@ json_t *answer(struct control *control, const struct request *request,
     case REQUEST_RETRY:
         return answer_retry(control, request);
     case REQUEST_DROP:
-        return answer_drop(control, request);
+        return outcome(daemon_drop(control->daemon, request->id));
     case REQUEST_CONFIRM:
         return answer_held(control, request, HELD_CONFIRM);
     case REQUEST_REFUSE:

@@ -2,6 +2,8 @@
  * What is asked of the daemon from outside: polls, pauses, what happened to the
  * machine, and how the accounts do.
  */
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -240,6 +242,72 @@ size_t daemon_account_waiting(const struct daemon *daemon, size_t index)
         }
     }
     return count;
+}
+
+/* ---- Decisions ----------------------------------------------------------- */
+
+/* The rest of a name behind one of its parts and the slash; NULL: it has
+ * another part there. */
+static const char *behind(const char *name, const char *part)
+{
+    size_t size = strlen(part);
+    bool is_there = strncmp(name, part, size) == 0 && name[size] == '/';
+    return is_there ? name + size + 1 : NULL;
+}
+
+static bool has_in_hand(const struct session *session, const char *id)
+{
+    const char *rest = behind(id, session->account->name);
+    rest = rest != NULL ? behind(rest, session->folder) : NULL;
+    if (rest == NULL || *rest < '0' || *rest > '9') {
+        return false;
+    }
+    char *end;
+    unsigned long long uid = strtoull(rest, &end, 10);
+    return *end == '\0' && uid <= UINT32_MAX &&
+           session_has_in_hand(session, (uint32_t)uid);
+}
+
+static bool keeper_has_in_hand(const struct keeper *keeper, const char *id)
+{
+    for (size_t i = 0; i < keeper->line_count; i++) {
+        const struct line *line = keeper->lines[i];
+        if (line != NULL && line->session != NULL &&
+            has_in_hand(line->session, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_in_hand(const struct daemon *daemon, const char *id)
+{
+    for (size_t i = 0; i < daemon->keeper_count; i++) {
+        if (keeper_has_in_hand(daemon->keepers[i], id)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < daemon->leaving_count; i++) {
+        if (keeper_has_in_hand(daemon->leaving[i], id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+pr_status daemon_drop(struct daemon *daemon, const char *id)
+{
+    if (is_in_hand(daemon, id)) {
+        return pr_fail(PR_BUSY,
+                       "%s is being fetched just now; try again when that is "
+                       "over",
+                       id);
+    }
+    struct pr_arena *arena = pr_arena_new();
+    pr_status status =
+        arena == NULL ? PR_NOMEM : state_aside_drop(daemon->state, id, arena);
+    pr_arena_free(arena);
+    return status;
 }
 
 struct pr_event *daemon_changes(struct daemon *daemon)

@@ -106,6 +106,9 @@ struct account_status daemon_account(const struct daemon *daemon, size_t index);
 /* Messages of that account which are listed or in the house, and not dealt with
  * yet: of the folders being worked on. Looks at each of them. */
 size_t daemon_account_waiting(const struct daemon *daemon, size_t index);
+/* As state_aside_drop. PR_BUSY while the message is tried again: what comes of
+ * that would undo the decision. */
+PR_CHECKED pr_status daemon_drop(struct daemon *daemon, const char *id);
 /* Woken whenever the state of an account changes. */
 struct pr_event *daemon_changes(struct daemon *daemon);
 

@@ -31,11 +31,27 @@ bool session_tries_again(const struct session *session,
            (row->stage == STAGE_INTENT || row->stage == STAGE_DEFERRED);
 }
 
+bool session_has_in_hand(const struct session *session, uint32_t uid)
+{
+    if (session->is_reconciling) {
+        return true;
+    }
+    /* The ledger's entries are the slice's. */
+    const struct ledger *ledger = &session->ledger;
+    for (size_t i = 0; session->slice != NULL && i < ledger->count; i++) {
+        if (ledger->entries[i]->item.uid == uid) {
+            return ledger->entries[i]->fate != FATE_DEALT;
+        }
+    }
+    const struct state_row *row = find_row(session, uid);
+    return row != NULL && session_tries_again(session, row);
+}
+
 pr_status session_note_item(void *user, const struct pr_item *item)
 {
     struct session *session = user;
     session_step(session);
-    const struct state_row *row = find_row(session, item->uid);
+    struct state_row *row = find_row(session, item->uid);
     if (row != NULL && !session_tries_again(session, row)) {
         return PR_OK;
     }
@@ -48,6 +64,7 @@ pr_status session_note_item(void *user, const struct pr_item *item)
         entry->has_row = true;
         entry->tries = row->tries;
         entry->rule_tries = row->rule_tries;
+        row->due = INT64_MAX; /* once in a session */
     } else if (!session->has_uids) {
         entry->suspect = session_listed(session, item->uid)->suspect;
     }

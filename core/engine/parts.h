@@ -308,6 +308,7 @@ struct session {
     size_t row_count;
     bool has_uids;         /* of the source's own */
     bool is_for_events;    /* nothing is delivered from the folder */
+    bool is_reconciling;   /* the rows are being read, or brought up to date */
     struct listed *listed; /* without UIDs: all there is, by ascending UID */
     size_t listed_count, listed_allocated;
     uint32_t next_uid;      /* without UIDs: for the next new message */
@@ -373,6 +374,9 @@ void session_fail(struct session *session, pr_status status);
 /* Is this known message to be tried (again) now? */
 bool session_tries_again(const struct session *session,
                          const struct state_row *row);
+/* Is that message being tried again just now, or about to be? Then nobody else
+ * may decide about it. */
+bool session_has_in_hand(const struct session *session, uint32_t uid);
 /* Takes a listed message into the ledger unless it is dealt with: a
  * pr_item_listed over the session. */
 pr_status session_note_item(void *user, const struct pr_item *item);

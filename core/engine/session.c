@@ -348,7 +348,9 @@ static pr_status visit(struct session *session)
         session->source, session->folder, &session->mailbox);
     session_step(session);
     if (status == PR_OK) {
+        session->is_reconciling = true;
         status = reconcile(session);
+        session->is_reconciling = false;
     }
     if (status == PR_OK && !session->has_uids) {
         return work_listed(session);

@@ -1,6 +1,7 @@
 """The daemon as users meet it: its socket, its commands, its signals, its log,
 what it tells the service manager, its metrics."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -280,7 +281,14 @@ def test_put_aside_without_a_daemon(server, home):
     home.fetch()
     aside = json.loads(home.run("status", "--json").out)["put_aside"]
     assert len(aside) == 2
+    with open(next(home.state.rglob("work.lock"))) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as one that fetches
+        run = home.run("drop", aside[0]["id"])
+        assert run.code == 75 and "at work on work" in run.err, run
     assert home.run("drop", aside[0]["id"]).code == 0
+    run = home.run("drop", "nobody/INBOX/1")
+    assert run.code == 69 and "put aside" in run.err, run
+    assert not list(home.state.rglob("nobody*"))
     assert home.run("retry", aside[1]["id"]).code == 0
     assert home.run("retry", "work/INBOX/999").code == 69
     home.configure(server)

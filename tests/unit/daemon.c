@@ -803,6 +803,94 @@ TEST(when_the_network_changes_connections_are_proved)
     return PR_OK;
 }
 
+/* ---- Messages put aside -------------------------------------------------- */
+
+static pr_status retry_all(void *argument)
+{
+    (void)argument;
+    return daemon_poll(daemon_, NULL, ENGINE_RETRY, NULL);
+}
+
+static void let_fetch(void)
+{
+    farm[0].hangs_fetch = false;
+    pr_event_wake_all(&farm[0].moves);
+}
+
+/* Puts the only message aside. */
+static void start_with_one_aside(void)
+{
+    farm_reset(1);
+    farm_add(&farm[0], 0);
+    fake_mailbox.fail_next = 1;
+    fake_mailbox.failure = PR_FULL;
+    start(configuration(0, 1));
+    UNTIL(passes == 1 && in_state(ACCOUNT_WATCHING) == 1);
+    assert_int_equal(fake_mailbox.count, 0);
+}
+
+static void drop_while_it_is_tried_again(bool fails)
+{
+    struct pr_scope asking;
+    start_with_one_aside();
+    fake_mailbox.fail_next = fails ? 1 : 0;
+    farm[0].hangs_fetch = true;
+    pr_scope_init(&asking);
+    assert_int_equal(
+        pr_spawn(&asking, "retry", PR_STACK_SESSION, retry_all, NULL), PR_OK);
+    UNTIL(daemon_account_waiting(daemon_, 0) == 1);
+    assert_int_equal(daemon_drop(daemon_, "a0/INBOX/1"), PR_BUSY);
+    assert_true(strstr(pr_last_failure()->text, "being fetched") != NULL);
+    assert_int_equal(daemon_drop(daemon_, "a0/INBOX/2"), PR_GONE);
+    assert_int_equal(daemon_drop(daemon_, "a0/INBOX/1x"), PR_GONE);
+    let_fetch();
+    assert_int_equal(pr_scope_join(&asking), PR_OK);
+}
+
+TEST(what_is_tried_again_just_now_is_not_dropped)
+{
+    (void)nothing_;
+    drop_while_it_is_tried_again(false);
+    assert_int_equal(fake_mailbox.count, 1);
+    assert_int_equal(daemon_drop(daemon_, "a0/INBOX/1"), PR_GONE);
+    stop(1000);
+    return PR_OK;
+}
+
+TEST(what_was_tried_again_in_vain_is_dropped_for_good)
+{
+    (void)nothing_;
+    drop_while_it_is_tried_again(true);
+    assert_int_equal(daemon_drop(daemon_, "a0/INBOX/1"), PR_OK);
+    assert_int_equal(retry_all(NULL), PR_OK);
+    assert_int_equal(fake_mailbox.count, 0);
+    stop(1000);
+    return PR_OK;
+}
+
+/* While another message of the folder comes in. */
+TEST(what_is_not_due_is_dropped_at_any_time)
+{
+    (void)nothing_;
+    start_with_one_aside();
+    assert_int_equal(retry_all(NULL), PR_OK);
+    assert_int_equal(fake_mailbox.count, 1);
+    fake_mailbox.fail_next = 1;
+    fake_mailbox.failure = PR_REFUSED; /* tried again after an hour */
+    farm_add(&farm[0], 0);
+    UNTIL(fake_mailbox.fail_next == 0 && in_state(ACCOUNT_WATCHING) == 1);
+    farm[0].hangs_fetch = true;
+    farm_add(&farm[0], 0);
+    UNTIL(daemon_account_waiting(daemon_, 0) == 1);
+    assert_int_equal(daemon_drop(daemon_, "a0/INBOX/2"), PR_OK);
+    let_fetch();
+    UNTIL(fake_mailbox.count == 2);
+    assert_int_equal(retry_all(NULL), PR_OK);
+    assert_int_equal(fake_mailbox.count, 2);
+    stop(1000);
+    return PR_OK;
+}
+
 /* ---- Limits -------------------------------------------------------------- */
 
 TEST(few_connections_work_with_a_host_and_all_watch_it)
@@ -1054,6 +1142,9 @@ int main(int argc, char **argv)
         CASE(after_sleep_every_connection_is_made_anew),
         CASE(after_sleep_what_is_not_watched_is_polled_at_once),
         CASE(when_the_network_changes_connections_are_proved),
+        CASE(what_is_tried_again_just_now_is_not_dropped),
+        CASE(what_was_tried_again_in_vain_is_dropped_for_good),
+        CASE(what_is_not_due_is_dropped_at_any_time),
         CASE(few_connections_work_with_a_host_and_all_watch_it),
         CASE(who_is_asked_for_jumps_the_queue),
         CASE(with_few_places_in_all_nobody_starves),
