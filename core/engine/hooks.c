@@ -38,8 +38,10 @@ static bool is_of_the_message(pr_status status)
 static pr_status fetch(struct teller *teller, enum pr_want want,
                        struct pr_spool **ret)
 {
-    pr_status status = fetch_one(teller->lookout->session,
-                                 &teller->happening->item, want, ret);
+    struct session *session = teller->lookout->session;
+    session->line->thinks = false;
+    pr_status status = fetch_one(session, &teller->happening->item, want, ret);
+    session->line->thinks = true;
     if (!is_of_the_message(status)) {
         teller->broken = *pr_last_failure();
         teller->broken.status = status;
@@ -206,11 +208,14 @@ static pr_status run_hooks(void *argument)
 /* In a fiber with a stack that Lua has room on. */
 static pr_status run_in_fiber(struct teller *teller)
 {
+    struct session *session = teller->lookout->session;
     struct pr_scope scope;
     pr_scope_init(&scope);
-    pr_status status = pr_spawn(&scope, teller->lookout->session->folder,
-                                PR_STACK_RULE, run_hooks, teller);
+    session->line->thinks = true;
+    pr_status status =
+        pr_spawn(&scope, session->folder, PR_STACK_RULE, run_hooks, teller);
     pr_status joined = pr_scope_join(&scope);
+    session->line->thinks = false;
     return status != PR_OK ? status : joined;
 }
 

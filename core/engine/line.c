@@ -139,6 +139,7 @@ pr_status line_start(struct account_run *run, struct line *line,
     line->run = run;
     line->task = task;
     line->is_hurried = line->has_slept = line->is_cut_off = false;
+    line->thinks = false;
     line->seen = line->steps;
     line->seen_time = pr_now();
     line->is_running = true;
@@ -166,6 +167,9 @@ static uint64_t steps_of(const struct line *line)
 static bool waits_for_us(const struct line *line)
 {
     const struct session *session = line->session;
+    if (line->thinks) {
+        return true;
+    }
     if (session == NULL) {
         return !line->place.is_at_work;
     }

@@ -141,6 +141,7 @@ struct line {
     bool is_hurried;   /* the network changed: it may be dead */
     bool has_slept;    /* with the machine: what it waits for is no more */
     bool is_cut_off;   /* made no step forward, or is to be made anew */
+    bool thinks;       /* a sweep or a hook runs, and asks nothing of it */
     uint64_t messages; /* dealt with on it, ever */
     uint64_t steps;    /* forward, so far; any of them counts */
     uint64_t seen;     /* when the watchdog looked */

@@ -79,11 +79,15 @@ static pr_status take_turn(struct visit *visit)
         pr_semaphore_give(&visit->turns, 1);
         return pr_fail(visit->broken.status, "%s", visit->broken.text);
     }
+    if (status == PR_OK) {
+        visit->session.line->thinks = false;
+    }
     return status;
 }
 
 static pr_status give_turn(struct visit *visit, pr_status status)
 {
+    visit->session.line->thinks = true;
     pr_semaphore_give(&visit->turns, 1);
     return visit_note(visit, status);
 }

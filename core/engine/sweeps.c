@@ -131,7 +131,9 @@ static pr_status decide_and_act(struct visit *visit)
         status = visit_pay(visit);
     }
     if (status == PR_OK) {
+        session->line->thinks = true;
         status = sweep_run(session->engine->config, visit->sweep, &visit->box);
+        session->line->thinks = false;
     }
     visit_end_readers(visit);
     return status == PR_OK ? visit_carry_out(visit) : status;

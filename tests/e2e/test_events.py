@@ -293,6 +293,21 @@ end)
     assert listener.fetch() == []
 
 
+def test_a_hook_that_takes_its_time_is_no_server_that_hangs(
+        server, home, listener):
+    fill(server, "a")
+    listener.configure("""
+options { stall = "3s" }
+on("flags", function(m, change)
+  assert(exec { "sleep", "4.5" })
+  told(m, change)
+end)
+""")
+    listener.fetch()
+    client_of(server).uid("store", "1", "+FLAGS.SILENT", "(\\Seen)")
+    assert len(listener.fetch()) == 1
+
+
 def test_a_dry_run_shows_what_would_be_told(server, home, listener):
     server.create("Junk")
     fill(server, "a", "b")

@@ -481,6 +481,15 @@ client.logout()
 
 # ---- Limits
 
+def test_a_function_that_thinks_is_no_server_that_hangs(home, filled):
+    home.configure(filled, rules='options { stall = "3s" }\n' + sweep("""
+  assert(exec { "sleep", "4.5" })
+  box:all():flag "seen-to"
+"""))
+    run = home.fetched()
+    assert swept(run)[0]["status"] == "done", run
+
+
 def test_too_many_deletions_wait_to_be_confirmed(home, server):
     server.create("News")
     server.fill(messages.mailbox(40), folder="News")
