@@ -112,13 +112,18 @@ static void get_flags(lua_State *L)
 
 static struct view *parcel_view(lua_State *L, struct parcel *parcel)
 {
+    struct view *view = NULL;
     struct run *run;
     pr_status status;
 
     if (parcel->view != NULL)
         return parcel->view;
     run = script_pause(L);
-    status = view_new(parcel->delivery->spool, &parcel->view);
+    status = view_new(parcel->delivery->spool, &view);
+    if (parcel->view == NULL)
+        parcel->view = view;
+    else /* by another branch meanwhile */
+        view_free(view);
     script_resume(run);
     if (status != PR_OK)
         script_raise(L, status);

@@ -45,22 +45,78 @@ void message_free(struct message *message)
     pr_arena_free(message->arena);
 }
 
+/* ---- One fetch at a time ------------------------------------------------- */
+
+/* The branches of a rule may ask at once: one of them fetches. False: it was
+ * another, which was waited for; look again. */
+static bool take_turn(struct message *message, pr_status *ret)
+{
+    if (message->is_fetching) {
+        *ret = pr_event_wait(&message->fetched, PR_NEVER);
+        return false;
+    }
+    message->is_fetching = true;
+    return true;
+}
+
+static void end_turn(struct message *message)
+{
+    message->is_fetching = false;
+    pr_event_wake_all(&message->fetched);
+}
+
+static pr_status fetch_header(struct message *message)
+{
+    pr_status status = PR_OK;
+    if (take_turn(message, &status)) {
+        status = message->fetch_header(message);
+        end_turn(message);
+        if (status == PR_OK && message->spool == NULL)
+            status = pr_fail(PR_BUG, "the header of a message did not come");
+    }
+    return status;
+}
+
+static pr_status fetch_in_turn(struct message *message, enum pr_want want,
+                               const char *part, uint64_t most)
+{
+    pr_status status = PR_OK;
+    if (take_turn(message, &status)) {
+        status = message->fetch(message, want, part, most);
+        end_turn(message);
+    }
+    return status;
+}
+
+/* ---- The view ------------------------------------------------------------ */
+
+/* Keeps the view, unless another fiber has made one meanwhile, or all of the
+ * message came and it is of the header alone. */
+static pr_status make_view(struct message *message)
+{
+    const struct pr_spool *spool = message->spool;
+    struct view *view = NULL;
+    pr_status status = view_new(spool, &view);
+    if (status == PR_OK && message->view == NULL && message->spool == spool)
+        message->view = view;
+    else
+        view_free(view);
+    return status;
+}
+
 pr_status message_view(struct message *message, struct view **ret)
 {
-    if (message->spool == NULL && message->fetch_header != NULL) {
-        pr_status status = message->fetch_header(message);
-        if (status != PR_OK)
-            return status;
-    }
-    if (message->spool == NULL)
+    pr_status status = PR_OK;
+    while (status == PR_OK && message->spool == NULL &&
+           message->fetch_header != NULL)
+        status = fetch_header(message);
+    if (status == PR_OK && message->spool == NULL)
         return pr_fail(PR_BUG, "a message was looked at before it was fetched");
-    if (message->view == NULL) {
-        pr_status status = view_new(message->spool, &message->view);
-        if (status != PR_OK)
-            return status;
-    }
-    *ret = message->view;
-    return PR_OK;
+    while (status == PR_OK && message->view == NULL)
+        status = make_view(message);
+    if (status == PR_OK)
+        *ret = message->view;
+    return status;
 }
 
 /* ---- What a header lacks ------------------------------------------------- */
@@ -69,7 +125,7 @@ pr_status message_whole(struct message *message)
 {
     pr_status status = PR_OK;
     while (status == PR_OK && message->is_header_only)
-        status = message->fetch(message, PR_WANT_ALL, NULL, 0);
+        status = fetch_in_turn(message, PR_WANT_ALL, NULL, 0);
     return status;
 }
 
@@ -79,7 +135,7 @@ static pr_status fetch(struct message *message, enum pr_want want,
 {
     pr_status status = PR_UNSUPPORTED;
     if ((message->wants & (unsigned)want) != 0)
-        status = message->fetch(message, want, part, most);
+        status = fetch_in_turn(message, want, part, most);
     if (status != PR_UNSUPPORTED)
         return status;
     message->wants = 0;

@@ -4,6 +4,8 @@
 #ifndef MAIL_MESSAGE_H
 #define MAIL_MESSAGE_H
 
+#include <postrider/fiber.h>
+
 #include "mail/plan.h"
 #include "mail/tree.h"
 #include "mail/view.h"
@@ -35,11 +37,14 @@ struct message {
     struct tree told; /* owned; the view's, once it was asked for them */
     unsigned wants;   /* of enum pr_want: what the source can fetch of it */
     /* Has more of it fetched, and taken by message_take_...; waits. PR_OK too
-     * when another fiber had something fetched meanwhile: look again.
-     * PR_UNSUPPORTED: not by itself. */
+     * when something else was fetched: it is looked again. PR_UNSUPPORTED: not
+     * by itself. */
     pr_status (*fetch)(struct message *message, enum pr_want want,
                        const char *part, uint64_t most);
-    void *owner;  /* of whoever set fetch */
+    /* Neither of the two is called while a fiber is in one of them. */
+    bool is_fetching;
+    struct pr_event fetched; /* it is no longer */
+    void *owner;             /* of whoever set fetch */
     bool is_lost; /* it did not come: what its rules say no longer counts */
     /* Once all is here: */
     struct pr_spool *header;  /* owned: what the spool was before, */

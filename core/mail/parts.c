@@ -35,10 +35,30 @@ static pr_status read_by(pr_fiber_fn *job, void *argument,
     return is_short ? job(argument) : pr_offload(job, argument);
 }
 
+struct tree_job {
+    const struct pr_spool *spool;
+    struct tree tree; /* of this job: others may read the same */
+};
+
 static pr_status read_tree(void *argument)
 {
-    struct view *view = argument;
-    return tree_read(view->spool, &view->tree);
+    struct tree_job *job = argument;
+    return tree_read(job->spool, &job->tree);
+}
+
+/* The first tree that is read stays: others hold parts of it. */
+static pr_status make_tree(struct view *view)
+{
+    struct tree_job job = {.spool = view->spool};
+    pr_status status =
+        read_by(read_tree, &job, view->spool, pr_spool_size(view->spool));
+    if (status != PR_OK)
+        return status;
+    if (view->tree.text.data == NULL)
+        view->tree = job.tree;
+    else
+        tree_done(&job.tree);
+    return PR_OK;
 }
 
 static void show_part(const struct tree *tree, size_t index,
@@ -62,11 +82,12 @@ static pr_status make_parts(struct view *view)
 {
     decode_ready();
     if (view->tree.text.data == NULL) {
-        pr_status status =
-            read_by(read_tree, view, view->spool, pr_spool_size(view->spool));
+        pr_status status = make_tree(view);
         if (status != PR_OK)
             return status;
     }
+    if (view->parts != NULL) /* by another, while the tree was read */
+        return PR_OK;
     size_t count = tree_count(&view->tree);
     struct view_part *parts = pr_arena_array(view->arena, count, sizeof *parts);
     if (parts == NULL)
@@ -110,9 +131,11 @@ void view_take_tree(struct view *view, struct tree *tree)
     *tree = (struct tree){.parts = {.cap = 0}};
 }
 
-static struct part_content *content_of(const struct view *view, size_t part)
+/* The last that came, or all of it. */
+static const struct part_content *content_of(const struct view *view,
+                                             size_t part)
 {
-    struct part_content *content = view->contents;
+    const struct part_content *content = view->contents;
     while (content != NULL && content->part != part)
         content = content->next;
     return content;
@@ -121,23 +144,23 @@ static struct part_content *content_of(const struct view *view, size_t part)
 pr_status view_take_content(struct view *view, size_t part,
                             struct pr_spool *spool, uint64_t most)
 {
-    struct part_content *content = content_of(view, part);
-    if (content == NULL) {
+    const struct part_content *known = content_of(view, part);
+    struct part_content *content = NULL;
+    if (known == NULL || !known->is_all)
         content = pr_arena_alloc(view->arena, sizeof *content);
-        if (content == NULL) {
-            spool_free(spool);
-            return PR_NOMEM;
-        }
-        content->part = part;
-        content->next = view->contents;
-        view->contents = content;
-    } else {
-        spool_free(content->spool);
+    if (content == NULL) {
+        spool_free(spool);
+        return known != NULL && known->is_all ? PR_OK : PR_NOMEM;
     }
-    content->spool = spool;
-    content->is_all =
-        most == 0 || pr_spool_wire_size(spool) < most ||
-        pr_spool_wire_size(spool) == tree_part(&view->tree, part)->size;
+    *content = (struct part_content){
+        .next = view->contents,
+        .part = part,
+        .spool = spool,
+        .is_all =
+            most == 0 || pr_spool_wire_size(spool) < most ||
+            pr_spool_wire_size(spool) == tree_part(&view->tree, part)->size,
+    };
+    view->contents = content;
     return PR_OK;
 }
 

@@ -95,9 +95,9 @@ bool view_find_part(const struct view *view, const char *path, size_t *ret);
 /* Of a message whose header alone is here: its parts, as the server tells
  * them; moves `tree`. Their content then comes part by part. */
 void view_take_tree(struct view *view, struct tree *tree);
-/* The content of a part of such a tree, sealed, owned from now on; takes the
- * place of what was there. `most`: of how many octets it is the beginning, 0:
- * it is all. PR_NOMEM. */
+/* The content of a part of such a tree, sealed, owned from now on; who looks
+ * then sees it in the place of what was there, unless that was all. `most`: of
+ * how many octets it is the beginning, 0: it is all. PR_NOMEM. */
 PR_CHECKED pr_status view_take_content(struct view *view, size_t part,
                                        struct pr_spool *spool, uint64_t most);
 /* Are so many octets of it here, or all there are? 0: all. True in any case for

@@ -15,7 +15,8 @@ struct address_list {
     size_t count;
 };
 
-/* The content of a part that came by itself. */
+/* The content of a part that came by itself. It stays when more of the part
+ * comes, before it in the list: a job may still read it. */
 struct part_content {
     struct part_content *next;
     size_t part;

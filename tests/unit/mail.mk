@@ -1,7 +1,7 @@
 # Unit tests of mail.
 EXTRA_DIST += %D%/mail_help.h
 mail_tests = tests/unit/spool tests/unit/edits tests/unit/view \
-	tests/unit/parts tests/unit/plan tests/unit/print \
+	tests/unit/parts tests/unit/parts_shared tests/unit/plan tests/unit/print \
 	tests/unit/save
 check_PROGRAMS += $(mail_tests)
 TESTS += $(mail_tests)
@@ -17,6 +17,9 @@ tests_unit_view_LDADD = $(unit_ldadd)
 tests_unit_parts_SOURCES = %D%/parts.c
 tests_unit_parts_CFLAGS = $(unit_cflags)
 tests_unit_parts_LDADD = $(unit_ldadd)
+tests_unit_parts_shared_SOURCES = %D%/parts_shared.c
+tests_unit_parts_shared_CFLAGS = $(unit_cflags)
+tests_unit_parts_shared_LDADD = $(unit_ldadd)
 tests_unit_plan_SOURCES = %D%/plan.c
 tests_unit_plan_CFLAGS = $(unit_cflags)
 tests_unit_plan_LDADD = $(unit_ldadd)
