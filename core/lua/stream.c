@@ -25,6 +25,7 @@ struct stream {
     struct cell *cell;   /* of the message, kept by the first uservalue */
     struct ahead *ahead; /* the second; NULL: no line was read of a file */
     uint64_t offset;
+    bool is_reading; /* a job reads from its place on */
 };
 
 static struct stream *check_stream(lua_State *L, int arg)
@@ -37,6 +38,9 @@ static struct stream *check_stream(lua_State *L, int arg)
                    "with a colon",
                    type_words(L, arg));
     check_cell(L, stream->cell);
+    if (stream->is_reading)
+        luaL_error(L, "another branch reads from it at this moment: each "
+                      "needs its own m:raw()");
     return stream;
 }
 
@@ -72,12 +76,13 @@ static pr_status read_spool(void *argument)
                          &job->got);
 }
 
-/* Reads at the offset, from a file in the pool; raises on failure. */
-static size_t read_at(lua_State *L, const struct stream *stream,
-                      uint64_t offset, char *data, size_t size)
+/* Reads from the stream's place on, from a file in the pool; raises on failure.
+ */
+static size_t read_on(lua_State *L, struct stream *stream, char *data,
+                      size_t size)
 {
     struct reading job = {.spool = stream->cell->message->spool,
-                          .offset = offset,
+                          .offset = stream->offset,
                           .data = data,
                           .size = size};
     pr_status status;
@@ -89,7 +94,9 @@ static size_t read_at(lua_State *L, const struct stream *stream,
     } else {
         struct run *run = script_pause(L);
 
+        stream->is_reading = true;
         status = pr_offload(read_spool, &job);
+        stream->is_reading = false;
         script_resume_working(run, job.got / 10);
     }
     if (status != PR_OK)
@@ -110,7 +117,7 @@ static int read_octets(lua_State *L)
     luaL_argcheck(L, size > 0 && size <= PIECE_MOST, 2,
                   "expects a number from 1 to 1048576");
     room = luaL_buffinitsize(L, &buffer, (size_t)size);
-    got = read_at(L, stream, stream->offset, room, (size_t)size);
+    got = read_on(L, stream, room, (size_t)size);
     stream->offset += got;
     luaL_pushresultsize(&buffer, got);
     if (got == 0)
@@ -141,7 +148,7 @@ static struct pr_bytes here(lua_State *L, struct stream *stream)
         stream->offset >= ahead->begin + ahead->size) {
         ahead->size = 0; /* should reading fail */
         ahead->begin = stream->offset;
-        ahead->size = read_at(L, stream, stream->offset, ahead->data, AHEAD);
+        ahead->size = read_on(L, stream, ahead->data, AHEAD);
     }
     used = (size_t)(stream->offset - ahead->begin);
     return (struct pr_bytes){ahead->data + used, ahead->size - used};

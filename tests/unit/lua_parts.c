@@ -248,6 +248,33 @@ static void lines_of_large_messages_are_whole_and_in_order(void **state)
     free(octets);
 }
 
+static void branches_do_not_read_one_stream_at_once(void **state)
+{
+    char *octets = malloc(30000 * 8 + 100), *end = octets;
+
+    (void)state;
+    assert_non_null(octets);
+    end += sprintf(end, "a: b\r\n\r\n");
+    for (int i = 0; i < 30000; i++)
+        end += sprintf(end, "%d\r\n", i);
+    holds("local raw = m:raw()\n"
+          "local function count(stream)\n"
+          "  local n = 0\n"
+          "  for line in stream:lines() do n = n + 1 end\n"
+          "  return n\n"
+          "end\n"
+          "local found = all {\n"
+          "  function() return count(raw) end,\n"
+          "  function() return select(2, pcall(count, raw)) end,\n"
+          "  function() return count(m:raw()) end,\n"
+          "}\n"
+          "assert(found[1] == 30002 and found[3] == 30002, found[1])\n"
+          "assert(tostring(found[2]):find('its own m:raw()', 1, true), "
+          "found[2])",
+          octets);
+    free(octets);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -273,6 +300,7 @@ int main(void)
         cmocka_unit_test(a_message_has_a_digest),
         cmocka_unit_test(large_messages_are_read_from_their_file),
         cmocka_unit_test(lines_of_large_messages_are_whole_and_in_order),
+        cmocka_unit_test(branches_do_not_read_one_stream_at_once),
     };
 
     return cmocka_run_group_tests(tests, begin, end);
