@@ -103,8 +103,9 @@ static void check_names(lua_State *L)
     }
 }
 
-/* The argv at 1, as an array that Lua keeps; pushed. Arguments may come from
- * mail: nil is an empty one. NULL: one has a NUL in it. */
+/* The argv at 1, as an array that Lua keeps; pushed, and its texts above it:
+ * another rule may change the table while this one waits. Arguments may come
+ * from mail: nil is an empty one. NULL: one has a NUL in it. */
 static const char *const *push_argv(lua_State *L)
 {
     size_t count = lua_rawlen(L, 1);
@@ -112,6 +113,7 @@ static const char *const *push_argv(lua_State *L)
 
     luaL_argcheck(L, count > 0 && count < 1000, 1,
                   "expects a program and its arguments");
+    luaL_checkstack(L, (int)count + LUA_MINSTACK, "too many arguments");
     argv = lua_newuserdatauv(L, (count + 1) * sizeof *argv, 0);
     for (size_t i = 0; i < count; i++) {
         int type = lua_rawgeti(L, 1, (lua_Integer)i + 1);
@@ -122,7 +124,6 @@ static const char *const *push_argv(lua_State *L)
         argv[i] = type == LUA_TNIL ? "" : lua_tostring(L, -1);
         if (strlen(argv[i]) != lua_rawlen(L, -1))
             return NULL;
-        lua_pop(L, 1); /* the table keeps it */
     }
     argv[count] = NULL;
     return argv;
@@ -163,9 +164,10 @@ static pr_status run_at_gate(struct program *program, struct gate *gate,
  * no shell is used. Its standard input is the message, or the text given as
  * input. A table with status (0 to 255, or 128 plus the signal's number),
  * output and complaint (what it wrote to standard error); nil and a text if it
- * could not be run or took too long. It runs in a process group of its own,
- * with standard input, output and error and no other descriptor, and is killed
- * with its group when its time is over. Waits. */
+ * could not be run, took too long or wrote more than 1 MiB to standard output.
+ * It runs in a process group of its own, with standard input, output and error
+ * and no other descriptor, and is killed with its group when its time is over.
+ * Waits. */
 int rule_exec(lua_State *L)
 {
     struct program *program;

@@ -588,7 +588,7 @@ function account(name) end
 ---@return table?
 function all(functions) end
 
----runs a program; no shell is used. Its standard input is the message, or the text given as input. A table with status (0 to 255, or 128 plus the signal's number), output and complaint (what it wrote to standard error); nil and a text if it could not be run or took too long. It runs in a process group of its own, with standard input, output and error and no other descriptor, and is killed with its group when its time is over. Waits. In the configuration, around the rules: a secret, the first line that the program prints.
+---runs a program; no shell is used. Its standard input is the message, or the text given as input. A table with status (0 to 255, or 128 plus the signal's number), output and complaint (what it wrote to standard error); nil and a text if it could not be run, took too long or wrote more than 1 MiB to standard output. It runs in a process group of its own, with standard input, output and error and no other descriptor, and is killed with its group when its time is over. Waits. In the configuration, around the rules: a secret, the first line that the program prints.
 ---@param command postrider.Command
 ---@return postrider.Ran?
 ---@return string?
