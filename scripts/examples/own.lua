@@ -30,6 +30,22 @@ local archive = sink("archive", {
   end,
 })
 
+-- In pieces: what a program writes for exec is 1 MiB at most.
+local PIECE = 512 * 1024
+local read = [[
+  test -e ~/Drop/"$1" || exit 4
+  dd if="$HOME/Drop/$1" bs="$2" skip="$3" count=1 status=none
+]]
+
+local function piece_of(name, number)
+  local found, why = exec { "sh", "-c", read, "sh", name, tostring(PIECE),
+                            tostring(number) }
+  if not found then return nil, why end
+  if found.status == 4 then return nil end -- it is gone
+  if found.status ~= 0 then return nil, found.complaint end
+  return found.output
+end
+
 local drop = source("drop", {
   list = function()
     local found = assert(exec { "sh", "-c", "cd ~/Drop && ls" })
@@ -40,10 +56,19 @@ local drop = source("drop", {
     return items
   end,
   fetch = function(item)
-    local found, why = exec { "sh", "-c", 'cat ~/Drop/"$1"', "sh", item.uidl }
-    if not found then return nil, why end
-    if found.status ~= 0 then return nil end -- it is gone
-    return found.output
+    local piece, why = piece_of(item.uidl, 0)
+    if not piece then return nil, why end
+    local number = 0
+    return function()
+      local this = piece
+      if this and #this == PIECE then
+        number = number + 1
+        piece = assert(piece_of(item.uidl, number))
+      else
+        piece = nil
+      end
+      return this
+    end
   end,
   settle = function(deeds)
     local results = {}

@@ -505,17 +505,21 @@ def test_a_list_that_fails(home, shelf):
 # ---- The example
 
 def test_the_example(home):
-    sent = list(messages.mailbox(9, 30))
+    # One of more than a program may write for exec, and one whose last piece is
+    # a whole one.
+    sent = list(messages.mailbox(9, 30)) + [messages.large(2_500_000)]
+    pieces = b"Subject: two pieces\n\n".ljust(2 * 512 * 1024 - 1, b"x") + b"\n"
     drop = home.root / "Drop"
     drop.mkdir()
     for number, one in enumerate(sent):
         (drop / f"a message {number}").write_bytes(one.data)
+    (drop / "two pieces").write_bytes(pieces)
     home.config.write_text((EXAMPLES / "own.lua").read_text())
     run = home.run("check")
     assert run.code == 0 and "sink:archive: ok" in run.out, run
     home.fetched()
     found = [gzip.decompress(file.read_bytes())
              for file in (home.root / "Archive" / "drop").glob("*.gz")]
-    assert sorted(found) == delivered(sent)
+    assert sorted(found) == sorted([*delivered(sent), pieces])
     assert list(drop.iterdir()) == []
     home.fetched()
