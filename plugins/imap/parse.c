@@ -211,6 +211,19 @@ static bool ends_atom(char c)
            c == '\r' || c == '\n';
 }
 
+/* Is it what a section in brackets follows (RFC 3501, 9: section; RFC 3516)? In
+ * any other atom a bracket is an octet like others. */
+static bool has_section(struct pr_bytes atom)
+{
+    static const char *const names[] = {"BODY", "BODY.PEEK", "BINARY",
+                                        "BINARY.PEEK", "BINARY.SIZE"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (pr_bytes_equal_nocase(atom, pr_bytes_of(names[i])))
+            return true;
+    return false;
+}
+
 /* Liberal in what an atom may hold, so that flags, numbers, sections in
  * brackets and what servers add all come as one. */
 static pr_status lex_atom(struct imap_lexer *lexer, struct pr_bytes input,
@@ -231,8 +244,9 @@ static pr_status lex_atom(struct imap_lexer *lexer, struct pr_bytes input,
             return lex_token(lexer, IMAP_ATOM,
                              (struct pr_bytes){input.data + at, end + 1 - at},
                              end + 1, ret);
-        if (c == '[')
-            in_section = true;
+        if (c == '[' && !in_section)
+            in_section =
+                has_section((struct pr_bytes){input.data + at, end - at});
         else if (c == ']')
             in_section = false;
     }

@@ -82,7 +82,13 @@ static void tokens_are_the_same_however_cut(void **state)
     expect_tokens("a\nb\r\n", "a. b.");
     expect_tokens("   a   (  b)  \r\n", "a ( b ).");
     expect_tokens("~x ~\r\n", "~x ~.");
-    expect_tokens("a[b\r\n", "a[b."); /* a folder may be called so */
+    expect_tokens("BINARY.SIZE[1 (x)] body.peek[(y)] BODY[ x]\r\n",
+                  "BINARY.SIZE[1 (x)] body.peek[(y)] BODY[ x].");
+    /* Folders and keywords may have one, too. */
+    expect_tokens("a[b\r\n", "a[b.");
+    expect_tokens("FLAGS (\\Seen [todo) x\r\n", "FLAGS ( \\Seen [todo ) x.");
+    expect_tokens("(a[ ANYBODY[ BODYX[ [[) b\r\n",
+                  "( a[ ANYBODY[ BODYX[ [[ ) b.");
 }
 
 static void octets_that_are_no_imap_are_refused(void **state)
