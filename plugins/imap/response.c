@@ -326,23 +326,23 @@ static pr_status read_status(struct imap_reader *reader,
     return status;
 }
 
+/* RFC 7162, 3.2.10: "* VANISHED (EARLIER) 41,43:116". */
 static pr_status read_vanished(struct imap_reader *reader,
                                struct imap_response *ret)
 {
     struct imap_token token;
-    pr_status status = imap_read(reader, &token);
 
     ret->kind = IMAP_VANISHED;
-    if (status == PR_OK && token.kind == IMAP_OPEN) { /* (EARLIER) */
+    reader->lexer.in_set = true; /* the first token may be the set */
+    pr_status status = imap_read(reader, &token);
+    if (status != PR_OK)
+        return status;
+    imap_unread(reader, &token);
+    if (token.kind == IMAP_OPEN) { /* (EARLIER) */
         ret->is_earlier = true;
-        imap_unread(reader, &token);
         status = imap_skip_value(reader);
-        if (status == PR_OK)
-            status = imap_read(reader, &token);
     }
-    if (status == PR_OK && token.kind != IMAP_ATOM)
-        return pr_fail(PR_PROTOCOL, "the server sent a wrong set of UIDs");
-    return status != PR_OK ? status : imap_ranges_add(ret, token.text);
+    return status != PR_OK ? status : read_set(reader, ret);
 }
 
 /* "* 5 EXISTS" and its like. */

@@ -233,6 +233,37 @@ static void searches_become_ranges(void **state)
     refuse("* SEARCH x\r\n");
     refuse("* SEARCH 0\r\n");
     refuse("* VANISHED\r\n");
+    refuse("* VANISHED (EARLIER)\r\n");
+    refuse("* VANISHED (EARLIER) (1)\r\n");
+    refuse("* VANISHED 1,x\r\n");
+}
+
+/* A set may name each UID there is not, and be longer than any other token. */
+static void sets_of_uids_may_be_long(void **state)
+{
+    enum { COUNT = 40000 };
+
+    static const char *const heads[] = {"* VANISHED ", "* VANISHED (EARLIER) ",
+                                        "* ESEARCH (TAG \"A2\") UID ALL "};
+    struct pr_buffer text = {.cap = 1u << 20};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
+        pr_buffer_clear(&text);
+        assert_int_equal(pr_buffer_add_text(&text, heads[i]), PR_OK);
+        for (unsigned uid = 0; uid < COUNT; uid++)
+            assert_int_equal(
+                pr_buffer_printf(&text, uid == 0 ? "%u" : ",%u", 2 * uid + 1),
+                PR_OK);
+        assert_int_equal(pr_buffer_add_text(&text, "\r\n"), PR_OK);
+        assert_true(text.size > 3 * IMAP_TOKEN_CAP);
+        read_text(pr_buffer_text(&text));
+        assert_int_equal(told.kind, i < 2 ? IMAP_VANISHED : IMAP_SEARCH);
+        assert_int_equal(told.is_earlier, i == 1);
+        assert_int_equal(told.ranges.size, COUNT * sizeof(struct pr_range));
+        assert_int_equal(range_at(COUNT - 1).last, 2 * COUNT - 1);
+    }
+    pr_buffer_done(&text);
 }
 
 static void fetches_have_what_was_asked_for_among_other_things(void **state)
@@ -376,6 +407,7 @@ int main(void)
         cmocka_unit_test(capabilities_of_rev2_include_others),
         cmocka_unit_test(lists_have_names_of_any_form),
         cmocka_unit_test(searches_become_ranges),
+        cmocka_unit_test(sets_of_uids_may_be_long),
         cmocka_unit_test(copied_messages_are_paired_with_their_new_uids),
         cmocka_unit_test(a_copyuid_that_makes_no_sense_tells_nothing),
         cmocka_unit_test(fetches_have_what_was_asked_for_among_other_things),
