@@ -2,8 +2,9 @@
  * What changed in the selected folder (RFC 7162).
  *
  * With QRESYNC one command tells of flags and of what is gone; with CONDSTORE
- * alone a SEARCH goes along with it, which tells what is there; with neither
- * the flags of all messages are asked for. Answers are gathered until the
+ * alone a SEARCH goes along with it, which tells what is there; with neither,
+ * or where that answer would be too long, the flags of all messages are asked
+ * for. Answers are gathered until the
  * commands are done, for they may come in any order and a message may be told
  * of more than once; the later word counts.
  */
@@ -325,6 +326,13 @@ static pr_status tell(struct survey *survey, const struct pr_range *known,
 
 /* ---- The operation ------------------------------------------------------ */
 
+/* Can all messages be named in one answer? */
+static bool can_name_all(const struct imap *imap)
+{
+    return imap_can(imap, IMAP_CAN_ESEARCH) ||
+           imap->folder.exists <= IMAP_SEARCH_MOST;
+}
+
 static pr_status look(struct survey *survey, uint64_t modseq, bool *ret_gone)
 {
     struct imap *imap = survey->imap;
@@ -338,7 +346,8 @@ static pr_status look(struct survey *survey, uint64_t modseq, bool *ret_gone)
     if (can_tell && imap->qresync) {
         status = ask_qresync(survey, modseq, &is_told);
         *ret_gone = is_told;
-    } else if (can_tell && imap_can(imap, IMAP_CAN_CONDSTORE)) {
+    } else if (can_tell && imap_can(imap, IMAP_CAN_CONDSTORE) &&
+               can_name_all(imap)) {
         status = ask_condstore(survey, modseq, &is_told);
     }
     if (status != PR_OK || is_told)

@@ -16,6 +16,11 @@
 #include "uidset.h"
 #include "watch.h"
 
+/* A plain answer to SEARCH names each message, in one response that has a cap
+ * (IMAP_RESPONSE_CAP): no more than so many messages are searched for at once.
+ */
+#define IMAP_SEARCH_MOST 90000u
+
 struct imap_options {
     struct pr_net_options net;
     bool id;

@@ -13,10 +13,6 @@
 #include "flags.h"
 #include "imap.h"
 
-/* A plain answer names each message, in one response that has a cap: of a
- * larger folder so many UIDs are searched at a time. */
-#define WINDOW_UIDS 90000u
-
 struct searching {
     struct imap *imap;
     struct imap_command command;
@@ -419,16 +415,16 @@ pr_status imap_op_search(struct pr_source *source,
         status = imap_await(imap, &imap->enable);
     if (status != PR_OK || imap->folder.exists == 0)
         return status;
-    if (next == 0 || imap->folder.exists <= WINDOW_UIDS)
+    if (next == 0 || imap->folder.exists <= IMAP_SEARCH_MOST)
         return search_window(&searching, keys, count, NULL);
     for (uint32_t first = 1; status == PR_OK && first < next;) {
-        bool is_last = next - first <= WINDOW_UIDS;
-        struct pr_range window = {first, is_last ? UINT32_MAX
-                                                 : first + WINDOW_UIDS - 1};
+        bool is_last = next - first <= IMAP_SEARCH_MOST;
+        struct pr_range window = {
+            first, is_last ? UINT32_MAX : first + IMAP_SEARCH_MOST - 1};
         status = search_window(&searching, keys, count, &window);
         if (is_last)
             break;
-        first += WINDOW_UIDS;
+        first += IMAP_SEARCH_MOST;
     }
     return status;
 }
