@@ -531,10 +531,8 @@ static pr_status carry_out(struct giving *giving)
         return status;
     }
     crash_point("undo: before the server is asked");
-    status = session->account->source->source->settle(
-        session->source, giving->deeds, giving->deed_count);
+    status = session_ask(session, giving->deeds, giving->deed_count);
     crash_point("undo: before the answer is noted");
-    session_step(session);
     struct pr_failure failure = *pr_last_failure();
     if (status != PR_OK) {
         return pr_fail(status, "%s",

@@ -170,8 +170,7 @@ static pr_status ask_server(struct lookout *lookout, struct deeds *deeds)
         return PR_OK;
     }
     crash_point("hooks: before the server is asked");
-    pr_status status = session->account->source->source->settle(
-        session->source, deeds->deeds, deeds->count);
+    pr_status status = session_ask(session, deeds->deeds, deeds->count);
     crash_point("hooks: before it is noted");
     for (size_t i = 0; status == PR_OK && i < deeds->count; i++) {
         struct happening *happening = deeds->of[i];

@@ -5,7 +5,8 @@
  * something now and then without ever coming to the point keeps within all of
  * them. So a line is cut off when no step forward was made for a while: nothing
  * listed, no octet of a message, no folder opened. Waiting for our own side
- * (room, rules, sinks, a place) is not held against it.
+ * (room, rules, sinks, a place) is not held against it. What a server does to
+ * messages for us may take it much longer.
  */
 #include <string.h>
 
@@ -39,7 +40,7 @@ pr_status line_verdict(const struct line *line, pr_status status)
     return pr_fail(PR_TIMEOUT,
                    "the server lets us wait for ever: no step forward for %llu "
                    "s (options: stall)",
-                   (unsigned long long)(line->engine->config->stall / 1000));
+                   (unsigned long long)((pr_now() - line->seen_time) / 1000));
 }
 
 /* ---- Opening and closing ------------------------------------------------- */
@@ -177,10 +178,19 @@ static bool waits_for_us(const struct line *line)
            session->rules_running > session->more_waits;
 }
 
+/* A line that settles is proved by TCP when the network changes. */
+static uint64_t patience(const struct line *line, uint64_t stall)
+{
+    if (line->is_settling) {
+        return stall < SETTLING_MS ? SETTLING_MS : stall;
+    }
+    return line->is_hurried && HURRY_MS < stall ? HURRY_MS : stall;
+}
+
 static void look_at(struct line *line, uint64_t stall)
 {
     uint64_t steps = steps_of(line);
-    uint64_t most = line->is_hurried && HURRY_MS < stall ? HURRY_MS : stall;
+    uint64_t most = patience(line, stall);
     if (steps != line->seen || waits_for_us(line)) {
         line->is_hurried = line->is_hurried && steps == line->seen;
         line->seen = steps;

@@ -138,6 +138,7 @@ struct line {
     bool is_watching;  /* that fiber watches, or did until now */
     void *owner;       /* the keeper's, while it watches */
     bool is_helper;    /* not needed when no folder is left */
+    bool is_settling;  /* the server is at work on deeds, and may need long */
     bool is_hurried;   /* the network changed: it may be dead */
     bool has_slept;    /* with the machine: what it waits for is no more */
     bool is_cut_off;   /* made no step forward, or is to be made anew */
@@ -150,6 +151,9 @@ struct line {
 
 /* How long a connection has to prove itself after the network changed, ms. */
 #define HURRY_MS ((uint64_t)10 * 1000)
+/* How long a server may be at work on deeds at least, ms: what is cut off is
+ * asked for again, and copies are made again. */
+#define SETTLING_MS ((uint64_t)60 * 60 * 1000)
 
 /* Opens the line if it is not, and runs `task` on it, in its fiber, until
  * account_join. */
@@ -507,6 +511,9 @@ bool is_owing_at(const struct state_debt *debt, int64_t now);
 PR_CHECKED pr_status session_owe(struct session *session,
                                  const struct pr_item *item,
                                  const struct state_debt *debt);
+/* Has the server do the deeds: the source's settle, without hurry. */
+PR_CHECKED pr_status session_ask(struct session *session, struct pr_deed *deeds,
+                                 size_t count);
 /* Pays what is owed now. Failures of single messages stay owed. */
 PR_CHECKED pr_status session_settle(struct session *session);
 

@@ -128,6 +128,18 @@ static struct pr_deed *add_deed(struct payment *payment, struct debtor *debtor)
     return deed;
 }
 
+pr_status session_ask(struct session *session, struct pr_deed *deeds,
+                      size_t count)
+{
+    struct line *line = session->line;
+    line->is_settling = true;
+    pr_status status =
+        session->account->source->source->settle(session->source, deeds, count);
+    line->is_settling = false;
+    session_step(session);
+    return status;
+}
+
 static pr_status ask_server(struct payment *payment)
 {
     struct session *session = payment->session;
@@ -135,10 +147,8 @@ static pr_status ask_server(struct payment *payment)
         return PR_OK;
     }
     crash_point("settle: before the server is asked");
-    pr_status status = session->account->source->source->settle(
-        session->source, payment->deeds, payment->count);
+    pr_status status = session_ask(session, payment->deeds, payment->count);
     crash_point("settle: before it is noted");
-    session_step(session);
     return status;
 }
 

@@ -320,8 +320,7 @@ static pr_status ask(struct stride *stride, struct pr_deed *deeds, size_t count)
     struct state_changes *changes;
     crash_point("sweep: before the server is asked");
     pr_status status =
-        visit_note(visit, visit_source(visit)->settle(visit->session.source,
-                                                      deeds, count));
+        visit_note(visit, session_ask(&visit->session, deeds, count));
     struct pr_failure failure = *pr_last_failure();
     crash_point("sweep: before it is noted");
     pr_status noted = state_begin(visit->session.engine->state, &changes);

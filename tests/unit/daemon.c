@@ -750,6 +750,29 @@ TEST(a_server_that_chats_for_ever_is_left)
     return PR_OK;
 }
 
+/* Copies cut off are made again. */
+TEST(a_server_at_work_on_what_is_settled_is_waited_for)
+{
+    (void)nothing_;
+    farm_reset(1);
+    farm_add(&farm[0], 0);
+    farm[0].hangs_settle = farm[0].is_chatty = true;
+    struct config *config = configuration(0, 1);
+    config->stall = 100;
+    config->accounts[0].after = AFTER_SEEN;
+    start(config);
+    UNTIL(farm[0].settling > 0);
+    daemon_tell(daemon_, DAEMON_NETWORK_CHANGED, 0);
+    assert_int_equal(pr_sleep(500), PR_OK);
+    farm[0].hangs_settle = false;
+    UNTIL(in_state(ACCOUNT_WATCHING) == 1);
+    assert_int_equal(farm[0].settling, 1);
+    assert_int_equal(farm[0].opens, 1);
+    stop(1000);
+    assert_int_equal(errors + warnings, 0);
+    return PR_OK;
+}
+
 TEST(after_sleep_every_connection_is_made_anew)
 {
     (void)nothing_;
@@ -1139,6 +1162,7 @@ int main(int argc, char **argv)
         CASE(who_is_refused_with_a_secret_of_a_program_tries_a_fresh_one_first),
         CASE(a_fresh_secret_that_is_taken_is_no_trouble),
         CASE(a_server_that_chats_for_ever_is_left),
+        CASE(a_server_at_work_on_what_is_settled_is_waited_for),
         CASE(after_sleep_every_connection_is_made_anew),
         CASE(after_sleep_what_is_not_watched_is_polled_at_once),
         CASE(when_the_network_changes_connections_are_proved),
