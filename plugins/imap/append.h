@@ -24,7 +24,7 @@ struct append_options {
     bool id;
     bool create;
     bool flags;
-    uint64_t grace; /* ms */
+    uint64_t grace, final_timeout; /* ms */
 };
 
 /* Octets of a message, as on the wire, that its print is made of. */

@@ -170,6 +170,16 @@ pr_status imap_put_string(struct imap *imap, struct imap_command *command,
 
 /* ---- Answers ------------------------------------------------------------ */
 
+void imap_be_patient(struct imap *imap, bool is_patient)
+{
+    uint64_t usual = imap->setup.net->timeout, most = imap->setup.final_ms;
+    bool is_longer = most == 0 || most > usual;
+
+    if (imap->stream != NULL && usual != 0)
+        pr_stream_set_timeout(imap->stream,
+                              is_patient && is_longer ? most : usual);
+}
+
 void imap_listen(struct imap *imap, imap_untagged *untagged,
                  const struct imap_receiver *receiver, void *user)
 {

@@ -27,6 +27,7 @@ struct imap_options {
     int64_t window;         /* messages asked for in one command */
     uint64_t window_octets; /* and their octets */
     uint64_t idle_renew;    /* ms */
+    uint64_t final_timeout; /* ms */
 };
 
 /* A command in flight. Lives with its caller until it is done or the session is
@@ -66,6 +67,7 @@ struct imap_setup {
     bool read_only;    /* folders are examined, never selected */
     bool plain;        /* UTF8=ACCEPT only where the server insists on it */
     bool qresync;      /* enables QRESYNC: VANISHED comes instead of EXPUNGE */
+    uint64_t final_ms; /* see imap_be_patient() */
     uint64_t renew_ms; /* what waits for news is begun anew; 0: 29 min */
 };
 
@@ -150,6 +152,10 @@ PR_CHECKED pr_status imap_await(struct imap *imap,
 /* Steps until the server asks for more of `command`, or is done with it. */
 PR_CHECKED pr_status imap_await_continue(struct imap *imap,
                                          const struct imap_command *command);
+/* From now on the server may be silent for `final_ms` (0: for ever) where that
+ * is longer than the timeout, or, with false, for the timeout again: for work
+ * that may take it long, and would be done twice if it was asked for again. */
+void imap_be_patient(struct imap *imap, bool is_patient);
 /* From now on untagged responses and bodies go there; NULLs: nowhere. */
 void imap_listen(struct imap *imap, imap_untagged *untagged,
                  const struct imap_receiver *receiver, void *user);

@@ -66,6 +66,7 @@ static pr_status connect_anew(struct append *append)
                                      .log = append->log,
                                      .id = options->id,
                                      .read_only = true,
+                                     .final_ms = options->final_timeout,
                                      .plain = true};
     struct imap *imap = NULL;
     pr_status status = imap_new(&setup, &imap);

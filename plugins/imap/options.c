@@ -29,6 +29,12 @@ const struct pr_option imap_option_table[] = {
      .offset = offsetof(struct imap_options, idle_renew),
      .fallback = "29m",
      .help = "begin IDLE anew after so long, before the server ends it"},
+    {.name = "final_timeout",
+     .kind = PR_OPTION_DURATION,
+     .offset = offsetof(struct imap_options, final_timeout),
+     .fallback = "10m",
+     .help = "how long to wait for the answer while the server copies, moves "
+             "or deletes"},
     {.name = NULL},
 };
 

@@ -363,7 +363,9 @@ pr_status append_send(struct run *run)
                           pr_fail(PR_NOMEM, "out of memory"));
     append_forget_listing(run->append);
     imap_listen(run->append->imap, NULL, NULL, NULL);
+    imap_be_patient(run->append->imap, true);
     pr_status status = send_and_judge(run, window);
+    imap_be_patient(run->append->imap, false);
     if (status != PR_OK)
         close_window(run, window);
     free(window);

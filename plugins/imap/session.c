@@ -193,6 +193,7 @@ pr_status imap_op_open(struct pr_source *source)
                                      .id = options->id,
                                      .read_only = source->read_only,
                                      .qresync = source->wants_changes,
+                                     .final_ms = options->final_timeout,
                                      .renew_ms = options->idle_renew};
     struct imap *imap = NULL;
     pr_status status = imap_new(&setup, &imap);

@@ -278,7 +278,9 @@ pr_status imap_op_settle(struct pr_source *source, struct pr_deed *deeds,
     if (status == PR_OK) {
         imap_listen(imap, NULL, NULL, NULL);
         imap->watching.is_settling = true;
+        imap_be_patient(imap, true);
         status = settle(imap, deeds, count);
+        imap_be_patient(imap, false);
         imap->watching.is_settling = false;
     }
     close_deeds(deeds, count, status == PR_OK ? PR_BUG : status);

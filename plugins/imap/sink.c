@@ -32,6 +32,11 @@ const struct pr_option append_option_table[] = {
      .fallback = "3s",
      .help = "how long the server may still be at work on what a lost "
              "connection sent it"},
+    {.name = "final_timeout",
+     .kind = PR_OPTION_DURATION,
+     .offset = offsetof(struct append_options, final_timeout),
+     .fallback = "10m",
+     .help = "how long to wait for the answer to a message"},
     {.name = "id",
      .kind = PR_OPTION_BOOLEAN,
      .offset = offsetof(struct append_options, id),

@@ -866,6 +866,7 @@ clamd = {}
 ---@field window? integer messages to ask for in one command; default 300
 ---@field window_octets? string|integer octets to ask for in one command; default 8M
 ---@field idle_renew? string|number begin IDLE anew after so long, before the server ends it; default 29m
+---@field final_timeout? string|number how long to wait for the answer while the server copies, moves or deletes; default 10m
 
 ---fetches from an IMAP server
 ---@param options postrider.options.imap|string
@@ -894,6 +895,7 @@ function imap(options) end
 ---@field create? boolean make folders that are not there; default true
 ---@field flags? boolean keep the flags that the message had on its server; default true
 ---@field grace? string|number how long the server may still be at work on what a lost connection sent it; default 3s
+---@field final_timeout? string|number how long to wait for the answer to a message; default 10m
 ---@field id? boolean tell the server this program's name and version; default true
 
 ---delivers into folders of an IMAP server

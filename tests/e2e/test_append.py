@@ -305,7 +305,7 @@ def test_a_server_that_is_killed_in_mid_append_loses_nothing(
     source.fill(sent)
     proxy = make_proxy(target.imaps)
     configure(home, source, target, port=proxy.port,
-              more='grace = "1s", timeout = "3s"')
+              more='grace = "1s", timeout = "3s", final_timeout = "3s"')
     for share in (4, 2):
         proxy.reset()
         process = home.start("fetch")

@@ -84,7 +84,8 @@ static const struct script_step *server_place(struct script *script)
                 return step;
         }
         if (step->kind == SCRIPT_KIND_TLS || step->kind == SCRIPT_KIND_EOF ||
-            step->kind == SCRIPT_KIND_STALL || step->kind == SCRIPT_KIND_PAUSE)
+            step->kind == SCRIPT_KIND_STALL ||
+            step->kind == SCRIPT_KIND_PAUSE || step->kind == SCRIPT_KIND_SLOW)
             return step;
         script->server_step++;
         script->server_offset = 0;
@@ -131,9 +132,14 @@ static pr_status scripted_read(struct transport *transport, void *data,
     struct script *script = script_of(transport);
     const struct script_step *step = server_place(script);
 
-    (void)deadline;
     if (script->words[0] != '\0')
         return pr_fail(PR_NETWORK, "the script has failed");
+    if (step != NULL && step->kind == SCRIPT_KIND_SLOW) {
+        script->server_step++;
+        if (deadline < pr_in(1000 * step->size))
+            return pr_fail(PR_TIMEOUT, "the script is slow");
+        step = server_place(script);
+    }
     if (step == NULL || step->kind == SCRIPT_KIND_EOF)
         return pr_fail(PR_EOF, "the far side closed the connection");
     switch (step->kind) {

@@ -32,6 +32,8 @@ enum script_kind {
     SCRIPT_KIND_STALL,  /* the server says nothing more: PR_TIMEOUT */
     SCRIPT_KIND_PAUSE,  /* it says nothing until the client's patience is at an
                            end: PR_TIMEOUT once */
+    SCRIPT_KIND_SLOW,   /* it says nothing for `size` seconds: PR_TIMEOUT once
+                           if the client's patience is at an end before */
     SCRIPT_KIND_NEXT    /* of transcripts: between two connections' steps */
 };
 
@@ -64,6 +66,10 @@ struct script_step {
 #define SCRIPT_PAUSE               \
     {                              \
         SCRIPT_KIND_PAUSE, NULL, 0 \
+    }
+#define SCRIPT_SLOW(seconds)            \
+    {                                   \
+        SCRIPT_KIND_SLOW, NULL, seconds \
     }
 #define SCRIPT_STALL               \
     {                              \

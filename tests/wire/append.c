@@ -15,8 +15,10 @@ static struct pr_net_options *new_options(void)
 {
     static struct append_options options;
 
-    options = (struct append_options){
-        .folder = "INBOX", .create = true, .flags = true};
+    options = (struct append_options){.folder = "INBOX",
+                                      .create = true,
+                                      .flags = true,
+                                      .final_timeout = 10 * 60 * 1000};
     return &options.net;
 }
 

@@ -13,8 +13,10 @@ static struct pr_net_options *new_options(void)
 {
     static struct imap_options options;
 
-    options = (struct imap_options){
-        .window = 100, .window_octets = 1 << 20, .idle_renew = 29 * 60 * 1000};
+    options = (struct imap_options){.window = 100,
+                                    .window_octets = 1 << 20,
+                                    .idle_renew = 29 * 60 * 1000,
+                                    .final_timeout = 10 * 60 * 1000};
     return &options.net;
 }
 

@@ -99,7 +99,10 @@ static struct script_step make_step(struct transcript *transcript, char *line,
         step.kind = SCRIPT_KIND_PAUSE;
     else if (strcmp(line, "W") == 0)
         step.kind = SCRIPT_KIND_WAIT;
-    else if (line[1] == ':') {
+    else if (line[0] == 'D' && line[1] == ' ') {
+        step.kind = SCRIPT_KIND_SLOW;
+        step.size = (size_t)strtoul(line + 2, NULL, 10);
+    } else if (line[1] == ':') {
         step.data = pr_arena_printf(transcript->arena, "%s\r\n", rest);
         step.size = strlen(step.data);
     } else if (line[1] == '^') {

@@ -19,6 +19,9 @@
  *     W                          all above is read before more is written
  *     P                          the server is silent until the client's time
  *                                is up, then goes on
+ *     D 100                      the server is silent for so many seconds,
+ *                                which are not waited for; the client's time
+ *                                may be up before
  *     T                          TLS is started here
  *     N                          what follows is the next connection
  *     S!                         the server closes the line
