@@ -50,10 +50,13 @@ static pr_status lex_token(struct imap_lexer *lexer, enum imap_token_kind kind,
     if (used > IMAP_TOKEN_CAP)
         return pr_fail(PR_PROTOCOL, "the server sent a line of over %u KiB",
                        IMAP_TOKEN_CAP / 1024);
-    if (used > IMAP_RESPONSE_CAP - lexer->spent)
-        return pr_fail(PR_PROTOCOL, "the server sent a response of over %u KiB",
-                       IMAP_RESPONSE_CAP / 1024);
-    lexer->spent += used;
+    if (!lexer->in_set || kind != IMAP_ATOM) {
+        if (used > IMAP_RESPONSE_CAP - lexer->spent)
+            return pr_fail(PR_PROTOCOL,
+                           "the server sent a response of over %u KiB",
+                           IMAP_RESPONSE_CAP / 1024);
+        lexer->spent += used;
+    }
     lexer->scanned = 0;
     lexer->in_section = false;
     *ret = (struct imap_token){.kind = kind, .text = text, .used = used};

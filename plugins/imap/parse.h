@@ -12,8 +12,10 @@
 
 #include <postrider/buffer.h>
 
-#define IMAP_TOKEN_CAP (64u * 1024)      /* also of a line of text */
-#define IMAP_RESPONSE_CAP (1024u * 1024) /* streamed literals not counted */
+#define IMAP_TOKEN_CAP (64u * 1024) /* also of a line of text */
+/* Streamed literals and sets of UIDs not counted; those have IMAP_RANGES_CAP.
+ */
+#define IMAP_RESPONSE_CAP (1024u * 1024)
 #define IMAP_NESTING_CAP 250u /* BODYSTRUCTURE nests as the message does */
 
 enum imap_token_kind {

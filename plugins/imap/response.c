@@ -175,6 +175,10 @@ pr_status imap_ranges_put(struct pr_buffer *ranges, struct pr_bytes set)
         if (!imap_uidset_take(&set, &first, &last))
             return pr_fail(PR_PROTOCOL, "the server sent a wrong set of UIDs");
         pr_status status = add_range(ranges, first, last);
+        if (status == PR_LIMIT)
+            return pr_fail(PR_LIMIT,
+                           "the server sent a set of UIDs in over %zu pieces",
+                           ranges->cap / sizeof(struct pr_range));
         if (status != PR_OK)
             return status;
     }
@@ -340,6 +344,7 @@ static pr_status read_vanished(struct imap_reader *reader,
     imap_unread(reader, &token);
     if (token.kind == IMAP_OPEN) { /* (EARLIER) */
         ret->is_earlier = true;
+        reader->lexer.in_set = false;
         status = imap_skip_value(reader);
     }
     return status != PR_OK ? status : read_set(reader, ret);

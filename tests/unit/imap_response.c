@@ -241,11 +241,11 @@ static void searches_become_ranges(void **state)
 /* A set may name each UID there is not, and be longer than any other token. */
 static void sets_of_uids_may_be_long(void **state)
 {
-    enum { COUNT = 40000 };
+    enum { COUNT = 200000 };
 
     static const char *const heads[] = {"* VANISHED ", "* VANISHED (EARLIER) ",
                                         "* ESEARCH (TAG \"A2\") UID ALL "};
-    struct pr_buffer text = {.cap = 1u << 20};
+    struct pr_buffer text = {.cap = 1u << 21};
 
     (void)state;
     for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
@@ -256,13 +256,20 @@ static void sets_of_uids_may_be_long(void **state)
                 pr_buffer_printf(&text, uid == 0 ? "%u" : ",%u", 2 * uid + 1),
                 PR_OK);
         assert_int_equal(pr_buffer_add_text(&text, "\r\n"), PR_OK);
-        assert_true(text.size > 3 * IMAP_TOKEN_CAP);
+        assert_true(text.size > IMAP_RESPONSE_CAP);
         read_text(pr_buffer_text(&text));
         assert_int_equal(told.kind, i < 2 ? IMAP_VANISHED : IMAP_SEARCH);
         assert_int_equal(told.is_earlier, i == 1);
         assert_int_equal(told.ranges.size, COUNT * sizeof(struct pr_range));
         assert_int_equal(range_at(COUNT - 1).last, 2 * COUNT - 1);
     }
+    /* What is no set has its cap all the same. */
+    pr_buffer_clear(&text);
+    assert_int_equal(pr_buffer_add_text(&text, "* VANISHED (EARLIER"), PR_OK);
+    while (text.size <= IMAP_RESPONSE_CAP)
+        assert_int_equal(pr_buffer_add_text(&text, " x"), PR_OK);
+    assert_int_equal(pr_buffer_add_text(&text, ") 1\r\n"), PR_OK);
+    assert_int_equal(read_cut(pr_buffer_text(&text), 1000), PR_PROTOCOL);
     pr_buffer_done(&text);
 }
 
