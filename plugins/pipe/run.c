@@ -136,15 +136,20 @@ static void log_said(const struct pr_log *log, const struct pr_program *program)
 
 /* ---- The whole ----------------------------------------------------------- */
 
-/* One that was told to end and then says that it is done has used its grace to
- * finish: to run it again would deliver twice. */
+/* One that was told to end and then ends with 0 has finished, or has given up
+ * in good order: nobody knows. */
 static pr_status result_of(const struct pr_program *program,
                            const struct pipe_options *options, pr_status status)
 {
-    bool was_told = status == PR_TIMEOUT || status == PR_CANCELLED;
-
-    if (status == PR_OK || (was_told && program->exit_status == 0))
+    if (status == PR_OK)
         return judge(program);
+    if (status == PR_TIMEOUT && program->exit_status == 0)
+        return pr_fail(PR_DOUBT,
+                       "%.100s did not end within %llu s, was told to, and "
+                       "ended with 0; whether it has delivered the message is "
+                       "not known",
+                       program->argv[0],
+                       (unsigned long long)options->timeout / 1000);
     if (status == PR_TIMEOUT)
         return pr_fail(
             PR_TIMEOUT, "%.100s did not end within %llu s and was killed",
