@@ -54,14 +54,14 @@ static void print_head(const struct explanation *it, struct message *message)
 /* As a user would write it: 262144 is "256K". */
 static void setting_text(uint64_t octets, char *out, size_t size)
 {
-    static const char units[] = "KMG";
+    static const char *const units[] = {"", "K", "M", "G"};
     size_t unit = 0;
     while (unit < 3 && octets >= 1024 && octets % 1024 == 0) {
         octets /= 1024;
         unit++;
     }
-    (void)snprintf(out, size, "%llu%.1s", (unsigned long long)octets,
-                   unit > 0 ? &units[unit - 1] : "");
+    (void)snprintf(out, size, "%llu%s", (unsigned long long)octets,
+                   units[unit]);
 }
 
 /* What came before any rule looked. */
