@@ -457,9 +457,12 @@ pr_status keeper_turn(void *argument)
 static bool has_nothing_in_hand(const struct line *line)
 {
     const struct session *session = line->session;
+    if (line->is_settling) {
+        return false;
+    }
     return session == NULL ||
            (session->in_house == 0 && session->batches_running == 0 &&
-            session->debt_count == 0 && !session->is_settling);
+            session->debt_count == 0 && !session->is_paying);
 }
 
 /* Whoever waits for a server with nothing in hand need not be waited for. */

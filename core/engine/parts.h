@@ -329,7 +329,7 @@ struct session {
     struct pr_semaphore batch_places;
     struct debtor *debts; /* owed now, to be settled; list */
     size_t debt_count;
-    bool is_settling; /* the server is doing what was owed */
+    bool is_paying; /* what was owed is asked for and noted */
     /* Large messages come as headers first; rules and plans then ask for more
      * of those that are needed. */
     bool has_rules;                   /* that take messages of this folder */

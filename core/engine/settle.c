@@ -341,7 +341,7 @@ pr_status session_settle(struct session *session)
     }
     session->debts = NULL;
     session->debt_count = 0;
-    session->is_settling = true;
+    session->is_paying = true;
     payment.arena = pr_arena_new();
     pr_status status = payment.arena == NULL ? PR_NOMEM : make_room(&payment);
     if (status == PR_OK) {
@@ -350,7 +350,7 @@ pr_status session_settle(struct session *session)
     if (status == PR_OK) {
         status = pay_rest(&payment);
     }
-    session->is_settling = false;
+    session->is_paying = false;
     log_failed(&payment);
     pr_arena_free(payment.arena);
     return status;
