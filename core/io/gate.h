@@ -22,6 +22,7 @@ struct gate {
     const struct pr_log *log; /* lent */
     struct pr_semaphore places;
     size_t inside;          /* that entered and have not left */
+    size_t near;            /* that may enter yet; the owner's count */
     uint64_t asked, failed; /* ever; failed: by the service's fault */
     unsigned failures;      /* in a row */
     pr_time opened_at;      /* while it is open: since when */

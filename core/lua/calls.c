@@ -90,7 +90,8 @@ static void forget_oldest(struct calls *calls)
     struct known **oldest = NULL;
 
     for (struct known **at = &calls->known; *at != NULL; at = &(*at)->next)
-        if ((*at)->gate.inside == 0 && (*at)->gate.places.queue.first == NULL)
+        if ((*at)->gate.inside == 0 && (*at)->gate.near == 0 &&
+            (*at)->gate.places.queue.first == NULL)
             oldest = at;
     if (oldest != NULL) {
         struct known *known = *oldest;
@@ -402,8 +403,11 @@ static bool wait_for_other(struct call *call, pr_time total,
                            pr_status *ret_status)
 {
     struct question *question = call->joined;
-    pr_status status = question_wait(question, total);
+    pr_status status;
 
+    call->gate->near++;
+    status = question_wait(question, total);
+    call->gate->near--;
     if (status == PR_OK && question->status == PR_CANCELLED) {
         question_release(call->joined);
         call->joined = NULL;
