@@ -36,7 +36,7 @@ struct farm_account {
     struct pr_event moves;
     size_t opens, lists, glances, open_now, probes, quiet_closes;
     size_t settling, settled; /* deeds that were asked for, and done */
-    size_t order; /* when it was opened last, among all */
+    size_t order;             /* when it was opened last, among all */
 };
 
 extern struct farm_account farm[FARM_ACCOUNTS];

@@ -66,7 +66,8 @@ static void holds(const char *lua, const char *octets)
     char text[8192];
 
     snprintf(text, sizeof text,
-             "options { trust_auth = { \"MX.example.net\" } } rule(\"r\", "
+             "options { trust_auth = { \"MX.example.net\" }, "
+             "limits = { time = \"10s\" } } rule(\"r\", "
              "function(m)\n%s\nend)",
              lua);
     assert_string_equal(fixture_plan(text, "INBOX", octets), "");
