@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static _Thread_local struct pr_failure own_slot;
 static _Thread_local struct pr_failure *slot;
 
@@ -48,8 +50,7 @@ static size_t without_broken_end(const char *text, size_t size)
     size_t start = size;
     unsigned char c;
 
-    while (start > 0 && size - start < 3 &&
-           ((unsigned char)text[start - 1] & 0xc0) == 0x80)
+    while (start > 0 && size - start < 3 && text_goes_on(text[start - 1]))
         start--;
     if (start == 0)
         return size;

@@ -240,16 +240,11 @@ pr_status text_add_json(struct pr_buffer *buffer, struct pr_bytes bytes)
     return status;
 }
 
-static bool goes_on(char octet)
-{
-    return ((unsigned char)octet & 0xc0) == 0x80;
-}
-
 size_t text_cut(const char *text, size_t size, size_t most)
 {
     if (size <= most)
         return size;
-    while (most > 0 && goes_on(text[most]))
+    while (most > 0 && text_goes_on(text[most]))
         most--;
     return most;
 }
@@ -258,7 +253,7 @@ size_t text_cut(const char *text, size_t size, size_t most)
 static const char *after_character(const char *text)
 {
     text++;
-    while (goes_on(*text))
+    while (text_goes_on(*text))
         text++;
     return text;
 }

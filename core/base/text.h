@@ -39,6 +39,13 @@ bool text_matches(const char *pattern, const char *text);
 
 /* Is it well-formed UTF-8 (RFC 3629, no surrogates, shortest form)? */
 bool text_is_utf8(struct pr_bytes bytes);
+
+/* Is it in a character of UTF-8, and not the first octet of one? */
+static inline bool text_goes_on(char octet)
+{
+    return ((unsigned char)octet & 0xc0) == 0x80;
+}
+
 /* Octets of the `size` of a UTF-8 text that are left when at most `most` are
  * kept and no character is cut in two. */
 size_t text_cut(const char *text, size_t size, size_t most);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "io/file.h"
 #include "lua/script.h"
 
@@ -243,7 +244,7 @@ static void add_safe_name(luaL_Buffer *path, const struct view_part *part)
     if (size > NAME_MOST) { /* the end tells more than the beginning */
         name += size - NAME_MOST;
         size = NAME_MOST;
-        while (size > 0 && ((unsigned char)*name & 0xc0) == 0x80)
+        while (size > 0 && text_goes_on(*name))
             name++, size--;
     }
     for (size_t i = 0; i < size; i++) {

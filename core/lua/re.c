@@ -11,6 +11,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "lua/regex.h"
 #include "lua/script.h"
 
@@ -198,7 +199,7 @@ static bool begin(lua_State *L, struct regex_search *search)
         index = 1;
     search->from = (size_t)index - 1;
     while (search->from < search->text.size &&
-           ((unsigned char)search->text.data[search->from] & 0xc0) == 0x80)
+           text_goes_on(search->text.data[search->from]))
         search->from++;
     return search->from <= search->text.size;
 }

@@ -21,6 +21,7 @@
 #include <pcre2.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 
 #define PATTERN_MOST (32 * 1024) /* octets */
 #define GROUPS_MOST 200
@@ -310,8 +311,7 @@ static int match_in_pool(struct regex_search *search, size_t last)
 /* Is a starting point there, and not the middle of a character? */
 static size_t next_start(const struct regex_search *search, size_t at)
 {
-    while (at < search->text.size &&
-           ((unsigned char)search->text.data[at] & 0xc0) == 0x80)
+    while (at < search->text.size && text_goes_on(search->text.data[at]))
         at++;
     return at;
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
+
 #define COUNTED (~(unsigned)PR_FLAG_RECENT)
 
 const struct flag_name flag_names[] = {
@@ -35,17 +37,12 @@ bool is_keyword(const char *text)
     return text[size] == '\0' && size > 0 && size < KEYWORD_SIZE;
 }
 
-static bool goes_on(char octet)
-{
-    return ((unsigned char)octet & 0xc0) == 0x80;
-}
-
 void keyword_of(const char *text, char ret[KEYWORD_SIZE])
 {
     size_t size = 0;
 
     for (; *text != '\0' && size < KEYWORD_SIZE - 1; text++)
-        if (!goes_on(*text))
+        if (!text_goes_on(*text))
             ret[size++] = is_atom_octet(*text) ? *text : '_';
     ret[size] = '\0';
 }
