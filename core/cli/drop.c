@@ -4,7 +4,6 @@
 #include "config.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <sysexits.h>
 
 #include "cli/ask.h"
@@ -17,19 +16,19 @@ struct dropping {
     const char *id;
 };
 
-/* Who fetches for the account may be trying the message again just now. An
- * account that is not there has no lock. */
+/* Who fetches for the account may be trying the message again just now. What is
+ * no name, or of an account that is not there, has no lock. */
 static pr_status lock_account(const struct dropping *dropping,
                               struct state *state, struct pr_arena *arena,
                               struct state_lock **ret)
 {
-    const struct pr_bytes name = {dropping->id, strcspn(dropping->id, "/")};
-    const char *account = pr_arena_bytes(arena, name);
-    if (account == NULL) {
-        return PR_NOMEM;
+    struct state_place place;
+    pr_status status = state_place_parse(dropping->id, arena, &place);
+    if (status != PR_OK) {
+        return status == PR_GONE ? PR_OK : status;
     }
-    return config_account(dropping->config, account) != NULL
-               ? state_lock_account(state, account, ret)
+    return config_account(dropping->config, place.account) != NULL
+               ? state_lock_account(state, place.account, ret)
                : PR_OK;
 }
 

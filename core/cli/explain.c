@@ -5,7 +5,6 @@
 #include "config.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #include "lua/trace.h"
 #include "mail/spool.h"
 #include "plugin/registry.h"
+#include "state/state.h"
 
 #define MESSAGE_MOST ((size_t)256 * 1024 * 1024)
 
@@ -361,33 +361,25 @@ static pr_status explain_file(struct explanation *it)
     return status;
 }
 
-/* "ACCOUNT/FOLDER/UID", and no file: cut into its parts, in place. */
-static bool is_on_server(char *subject, struct look *look)
-{
-    char *first = strchr(subject, '/'), *last = strrchr(subject, '/'), *end;
-    if (first == NULL || last == first || access(subject, F_OK) == 0) {
-        return false;
-    }
-    unsigned long uid = strtoul(last + 1, &end, 10);
-    if (last[1] == '\0' || *end != '\0' || uid == 0 || uid > UINT32_MAX) {
-        return false;
-    }
-    *first = *last = '\0';
-    look->account = subject;
-    look->folder = first + 1;
-    look->uid = (uint32_t)uid;
-    return true;
-}
-
+/* A message on a server by its name, unless there is a file of that name. */
 static pr_status explain_one(struct explanation *it)
 {
     struct look look = {.is_lazy = true, .each = explain, .user = it};
-    char *parts = pr_arena_text(it->config->arena, it->subject);
-    if (parts == NULL) {
-        return PR_NOMEM;
+    struct state_place place;
+    pr_status status =
+        state_place_parse(it->subject, it->config->arena, &place);
+    if (status != PR_OK && status != PR_GONE) {
+        return status;
     }
-    it->is_on_server = is_on_server(parts, &look);
-    return it->is_on_server ? engine_look(it->config, &look) : explain_file(it);
+    it->is_on_server =
+        status == PR_OK && place.uid != 0 && access(it->subject, F_OK) != 0;
+    if (!it->is_on_server) {
+        return explain_file(it);
+    }
+    look.account = place.account;
+    look.folder = place.folder;
+    look.uid = place.uid;
+    return engine_look(it->config, &look);
 }
 
 static pr_status explain_all(void *argument)

@@ -2,8 +2,6 @@
  * What is asked of the daemon from outside: polls, pauses, what happened to the
  * machine, and how the accounts do.
  */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -246,66 +244,66 @@ size_t daemon_account_waiting(const struct daemon *daemon, size_t index)
 
 /* ---- Decisions ----------------------------------------------------------- */
 
-/* The rest of a name behind one of its parts and the slash; NULL: it has
- * another part there. */
-static const char *behind(const char *name, const char *part)
+static bool has_in_hand(const struct session *session,
+                        const struct state_place *place)
 {
-    size_t size = strlen(part);
-    bool is_there = strncmp(name, part, size) == 0 && name[size] == '/';
-    return is_there ? name + size + 1 : NULL;
+    return strcmp(place->account, session->account->name) == 0 &&
+           strcmp(place->folder, session->folder) == 0 &&
+           session_has_in_hand(session, place->uid);
 }
 
-static bool has_in_hand(const struct session *session, const char *id)
-{
-    const char *rest = behind(id, session->account->name);
-    rest = rest != NULL ? behind(rest, session->folder) : NULL;
-    if (rest == NULL || *rest < '0' || *rest > '9') {
-        return false;
-    }
-    char *end;
-    unsigned long long uid = strtoull(rest, &end, 10);
-    return *end == '\0' && uid <= UINT32_MAX &&
-           session_has_in_hand(session, (uint32_t)uid);
-}
-
-static bool keeper_has_in_hand(const struct keeper *keeper, const char *id)
+static bool keeper_has_in_hand(const struct keeper *keeper,
+                               const struct state_place *place)
 {
     for (size_t i = 0; i < keeper->line_count; i++) {
         const struct line *line = keeper->lines[i];
         if (line != NULL && line->session != NULL &&
-            has_in_hand(line->session, id)) {
+            has_in_hand(line->session, place)) {
             return true;
         }
     }
     return false;
 }
 
-static bool is_in_hand(const struct daemon *daemon, const char *id)
+static bool is_in_hand(const struct daemon *daemon,
+                       const struct state_place *place)
 {
     for (size_t i = 0; i < daemon->keeper_count; i++) {
-        if (keeper_has_in_hand(daemon->keepers[i], id)) {
+        if (keeper_has_in_hand(daemon->keepers[i], place)) {
             return true;
         }
     }
     for (size_t i = 0; i < daemon->leaving_count; i++) {
-        if (keeper_has_in_hand(daemon->leaving[i], id)) {
+        if (keeper_has_in_hand(daemon->leaving[i], place)) {
             return true;
         }
     }
     return false;
 }
 
-pr_status daemon_drop(struct daemon *daemon, const char *id)
+/* What is no name is in nobody's hand. */
+static pr_status check_in_hand(const struct daemon *daemon, const char *id,
+                               struct pr_arena *arena)
 {
-    if (is_in_hand(daemon, id)) {
+    struct state_place place;
+    pr_status status = state_place_parse(id, arena, &place);
+    if (status == PR_OK && is_in_hand(daemon, &place)) {
         return pr_fail(PR_BUSY,
                        "%s is being fetched just now; try again when that is "
                        "over",
                        id);
     }
+    return status == PR_GONE ? PR_OK : status;
+}
+
+pr_status daemon_drop(struct daemon *daemon, const char *id)
+{
     struct pr_arena *arena = pr_arena_new();
     pr_status status =
-        arena == NULL ? PR_NOMEM : state_aside_drop(daemon->state, id, arena);
+        arena == NULL ? PR_NOMEM : check_in_hand(daemon, id, arena);
+    if (status == PR_OK) {
+        status = state_aside_drop(daemon->state, id, arena);
+    }
     pr_arena_free(arena);
     return status;
 }

@@ -113,7 +113,7 @@ pr_status state_aside_count(struct state *state, const char *account,
 
 struct find_job {
     struct state *state;
-    const struct place *place;
+    const struct state_place *place;
     int64_t folder;
 };
 
@@ -135,10 +135,10 @@ static pr_status find_job(void *argument)
 
 /* Begins a change to the message of that name. */
 static pr_status begin(struct state *state, const char *id,
-                       struct pr_arena *arena, struct place *place,
+                       struct pr_arena *arena, struct state_place *place,
                        int64_t *ret_folder, struct state_changes **ret)
 {
-    pr_status status = place_parse(id, arena, place);
+    pr_status status = state_place_parse(id, arena, place);
     struct find_job job = {state, place, 0};
 
     if (status == PR_OK)
@@ -185,7 +185,7 @@ static pr_status apply_drop(struct state *state, const struct change *change)
 pr_status state_aside_retry(struct state *state, const char *id,
                             struct pr_arena *arena, const char **ret_account)
 {
-    struct place place;
+    struct state_place place;
     int64_t folder;
     struct state_changes *changes;
     pr_status status = begin(state, id, arena, &place, &folder, &changes);
@@ -203,7 +203,7 @@ pr_status state_aside_retry(struct state *state, const char *id,
 pr_status state_aside_drop(struct state *state, const char *id,
                            struct pr_arena *arena)
 {
-    struct place place;
+    struct state_place place;
     int64_t folder;
     struct state_changes *changes;
     pr_status status = begin(state, id, arena, &place, &folder, &changes);

@@ -155,8 +155,8 @@ static pr_status by_message_id(struct why_job *job)
 
 static pr_status by_place(struct why_job *job)
 {
-    struct place place;
-    pr_status status = place_parse(job->id, job->list.arena, &place);
+    struct state_place place;
+    pr_status status = state_place_parse(job->id, job->list.arena, &place);
 
     if (status != PR_OK)
         return status == PR_GONE ? PR_OK : status;

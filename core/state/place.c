@@ -8,7 +8,8 @@
 
 #include "state/private.h"
 
-pr_status place_parse(const char *id, struct pr_arena *arena, struct place *ret)
+pr_status state_place_parse(const char *id, struct pr_arena *arena,
+                            struct state_place *ret)
 {
     const char *first = strchr(id, '/'), *last = strrchr(id, '/');
 

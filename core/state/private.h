@@ -205,18 +205,6 @@ PR_CHECKED pr_status transaction_begin(struct state *state);
  * what went wrong. */
 PR_CHECKED pr_status transaction_end(struct state *state, pr_status status);
 
-/* ---- Names of messages --------------------------------------------------- */
-
-/* "ACCOUNT/FOLDER/UID", where a folder's name may have slashes in it. */
-struct place {
-    const char *account, *folder;
-    uint32_t uid;
-};
-
-/* Takes a name apart, into the arena. PR_GONE, without words, if it is none. */
-PR_CHECKED pr_status place_parse(const char *id, struct pr_arena *arena,
-                                 struct place *ret);
-
 /* ---- Files of an account ------------------------------------------------- */
 
 /* DIRECTORY/KIND/ACCOUNT.KIND, its folder made. Freed by the caller. Blocks. */

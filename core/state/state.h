@@ -248,6 +248,19 @@ PR_CHECKED pr_status state_aside_count(struct state *state, const char *account,
 PR_CHECKED pr_status state_aside_retry(struct state *state, const char *id,
                                        struct pr_arena *arena,
                                        const char **ret_account);
+
+/* A message by its name, "ACCOUNT/FOLDER/UID"; a folder's name may have slashes
+ * in it. */
+struct state_place {
+    const char *account, *folder;
+    uint32_t uid;
+};
+
+/* Takes a name apart, into the arena. PR_GONE, without words, if it is none.
+ * Does not wait. */
+PR_CHECKED pr_status state_place_parse(const char *id, struct pr_arena *arena,
+                                       struct state_place *ret);
+
 /* Takes it for dealt with: it stays on the server and is not fetched again.
  * The history says so. PR_GONE as above, also if it is being delivered just
  * now. */
